@@ -1,0 +1,92 @@
+// Whole databases: FLUSHDB, FLUSHALL, SWAPDB; and WAIT, which concerns all of them.
+//
+// Flushing takes every lock for an instant, puts an empty database in place and frees the old one without locks: on the
+// thread of the command (SYNC), whose client waits, or in the background (ASYNC).
+// Source: Redis 7.0 command reference.
+#include <iterator>
+#include <vector>
+
+#include "commands/command.h"
+#include "commands/command_table.h"
+#include "commands/key_access.h"
+#include "engine/cron.h"
+#include "engine/engine.h"
+
+namespace slotwise {
+namespace {
+
+bool AsyncArg(CommandContext& ctx, bool* async) {
+  *async = ctx.engine.config().Bool(Directive::kLazyfreeLazyUserFlush);
+  if (ctx.argc() == 1) return true;
+  if (ctx.argc() == 2 && (ctx.ArgIs(1, "ASYNC") || ctx.ArgIs(1, "SYNC"))) {
+    *async = ctx.ArgIs(1, "ASYNC");
+    return true;
+  }
+  ctx.SyntaxError();
+  return false;
+}
+
+// Always counts as a change, and is propagated, even if there was nothing to remove.
+void Flush(CommandContext& ctx, int first, int last, bool async) {
+  std::vector<Database*> old;
+  std::int64_t removed = 0;
+  for (int db = first; db <= last; ++db) {
+    auto keys = static_cast<std::int64_t>(ctx.Db(db).KeyCount());
+    if (keys == 0) continue;
+    removed += keys;
+    old.push_back(ctx.engine.keyspace().Exchange(db));
+  }
+  ctx.MarkDirty(removed + 1);
+  if (!old.empty()) {
+    ctx.after_unlock = [&engine = ctx.engine, old = std::move(old), async] {
+      for (Database* database : old) {
+        if (async) Cron::FreeLater(engine, database);
+        else engine.keyspace().Recycle(database);
+      }
+    };
+  }
+  ctx.reply.Ok();
+}
+
+void FlushDb(CommandContext& ctx) {
+  bool async;
+  if (!AsyncArg(ctx, &async)) return;
+  ctx.engine.TouchAllWatched(ctx.db_index(), -1);
+  Flush(ctx, ctx.db_index(), ctx.db_index(), async);
+}
+
+void FlushAll(CommandContext& ctx) {
+  bool async;
+  if (!AsyncArg(ctx, &async)) return;
+  ctx.engine.TouchAllWatched(-1, -1);
+  Flush(ctx, 0, ctx.engine.keyspace().database_count() - 1, async);
+}
+
+void SwapDb(CommandContext& ctx) {
+  std::int64_t a;
+  std::int64_t b;
+  if (!IntArg(ctx, 1, &a, "ERR invalid first DB index") || !IntArg(ctx, 2, &b, "ERR invalid second DB index")) return;
+  std::int64_t count = ctx.engine.keyspace().database_count();
+  if (a < 0 || a >= count || b < 0 || b >= count) return ctx.Error(errors::kDbOutOfRange);
+  if (a != b) {
+    ctx.engine.TouchAllWatched(static_cast<int>(a), static_cast<int>(b));
+    ctx.engine.keyspace().Swap(static_cast<int>(a), static_cast<int>(b));
+  }
+  ctx.MarkDirty();
+  ctx.reply.Ok();
+}
+
+// Without replicas nobody can acknowledge anything, so there is nothing to wait for.
+void Wait(CommandContext& ctx) {
+  std::int64_t replicas;
+  std::int64_t timeout_ms;
+  if (!ctx.IntegerArg(1, &replicas) || !ctx.IntegerArg(2, &timeout_ms, "ERR timeout is not an integer or out of range")) return;
+  if (timeout_ms < 0) return ctx.Error("ERR timeout is negative");
+  ctx.reply.Integer(0);
+}
+
+SLOTWISE_COMMANDS(flush, {"flushdb", FlushDb, LockMode::kAll}, {"flushall", FlushAll, LockMode::kAll},
+                  {"swapdb", SwapDb, LockMode::kAll}, {"wait", Wait});
+
+}  // namespace
+}  // namespace slotwise

@@ -1,0 +1,88 @@
+// What the engine knows of one client: a network connection, an embedded caller, or the AOF loader. Owned by one thread;
+// only the fields marked so may be touched from others.
+#pragma once
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "keyspace/watch_list.h"
+
+namespace slotwise {
+
+struct Command;
+
+// A command waiting for EXEC; arguments are copies.
+struct QueuedCommand {
+  const Command* command;
+  std::vector<std::string> args;
+};
+
+enum class ClientKind : std::uint8_t { kNormal, kEmbedded, kLoader };
+enum class ReplyMode : std::uint8_t { kOn, kOff, kSkip, kSkipNext };
+
+// Delivers something to a client from any thread (pub/sub messages, CLIENT KILL). Implemented by the connection.
+class ClientSink {
+ public:
+  virtual ~ClientSink() = default;
+  // `resp2`/`resp3`: the same message in both protocols; the owner of the client picks one when it appends it.
+  virtual void Push(std::shared_ptr<const std::string> resp2, std::shared_ptr<const std::string> resp3) = 0;
+  virtual void Kill() = 0;
+};
+
+struct Client {
+  std::uint64_t id = 0;
+  ClientKind kind = ClientKind::kNormal;
+  std::string address;        // "127.0.0.1:51234", "/tmp/redis.sock:0"
+  std::string local_address;
+  std::string name;
+  std::string lib_name;
+  std::string lib_version;
+  int fd = -1;
+  int db = 0;
+  int protocol = 2;
+  bool authenticated = false;
+  bool close_after_reply = false;
+  bool unix_socket = false;
+  bool no_evict = false;
+  bool no_touch = false;
+  ReplyMode reply_mode = ReplyMode::kOn;
+  std::int64_t created_ms = 0;
+  std::int64_t last_interaction_ms = 0;
+  const Command* last_command = nullptr;
+
+  // MULTI.
+  bool in_multi = false;
+  bool multi_failed = false;        // a command was refused while queueing: EXEC answers EXECABORT
+  std::vector<QueuedCommand> queue;
+  std::size_t queue_bytes = 0;
+  bool queue_writes = false;        // some queued command may write
+  bool queue_denies_oom = false;
+
+  // WATCH. `watch` is shared with the lists of the stripes; watched names what to take out again.
+  std::shared_ptr<WatchState> watch;
+  struct Watched { int db; std::string key; bool expired_when_watched; };
+  std::vector<Watched> watched;
+
+  // Pub/sub: this client's side of the registry (engine/pubsub.h). Empty for almost everybody.
+  struct Subscriptions {
+    std::set<std::string, std::less<>> channels;
+    std::set<std::string, std::less<>> patterns;
+    std::set<std::string, std::less<>> shard_channels;
+    std::size_t count() const { return channels.size() + patterns.size(); }
+    bool empty() const { return count() + shard_channels.size() == 0; }
+  };
+  std::unique_ptr<Subscriptions> subscriptions;
+  bool subscribed() const { return subscriptions && !subscriptions->empty(); }
+
+  // For messages from other threads; outlives the connection, which empties it when it closes.
+  std::shared_ptr<ClientSink> sink;
+
+  // The log offset that everything answered so far depends on; replies wait for Promise() to reach it.
+  std::uint64_t gate = 0;
+};
+
+}  // namespace slotwise

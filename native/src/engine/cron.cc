@@ -1,0 +1,99 @@
+#include "engine/cron.h"
+
+#include <pthread.h>
+
+#include <algorithm>
+#include <chrono>
+
+#include "base/ticks.h"
+#include "engine/engine.h"
+
+namespace slotwise {
+namespace {
+
+constexpr std::int64_t kIdlePeriodMs = 500;
+
+}  // namespace
+
+Cron::Cron(Engine& engine)
+    : engine_(engine), thread_(engine.AddThread()), expire_(engine, thread_), lazy_free_(engine.keyspace()) {}
+
+Cron::~Cron() {
+  Stop();
+  engine_.RemoveThread(thread_);
+}
+
+void Cron::Start() {
+  if (worker_.joinable()) return;
+  stop_ = false;
+  worker_ = std::thread([this] { Loop(); });
+}
+
+void Cron::Stop() {
+  {
+    std::lock_guard<std::mutex> guard(mutex_);
+    stop_ = true;
+  }
+  wake_.notify_all();
+  if (worker_.joinable()) worker_.join();
+  lazy_free_.Finish();
+}
+
+void Cron::Loop() {
+  pthread_setname_np(pthread_self(), "slotwise-cron");
+  std::unique_lock<std::mutex> lock(mutex_);
+  while (!stop_) {
+    lock.unlock();
+    std::int64_t pause_ms = Step(engine_.NowMs());
+    if (pause_ms >= kIdlePeriodMs) FlushThreadCache();
+    lock.lock();
+    wake_.wait_for(lock, std::chrono::milliseconds(pause_ms), [this] { return stop_; });
+  }
+}
+
+// The share of a period that Redis grants its fast and slow cycles together: a quarter, and more with more effort.
+std::int64_t Cron::ExpireBudgetUs() const {
+  std::int64_t hz = std::max<std::int64_t>(1, engine_.config().Int(Directive::kHz));
+  std::int64_t percent = 25 + 2 * (engine_.config().Int(Directive::kActiveExpireEffort) - 1);
+  return 1000000 / hz * percent / 100;
+}
+
+std::int64_t Cron::Step(std::int64_t now_ms) {
+  std::int64_t begin_us = MonotonicUs();
+  std::int64_t period_ms = 1000 / std::max<std::int64_t>(1, engine_.config().Int(Directive::kHz));
+  thread_.now_ms = now_ms;
+  bool busy = false;
+  if (engine_.active_expire_enabled().load(std::memory_order_relaxed) && !engine_.loading()) {
+    std::uint64_t appended_before = engine_.log().tail();
+    expire_.Run(now_ms, ExpireBudgetUs());
+    std::int64_t end_us = MonotonicUs();
+    if (last_step_us_ != 0) expire_.Adapt(end_us - begin_us, end_us - last_step_us_);
+    last_step_us_ = end_us;
+    if (engine_.log().tail() != appended_before) engine_.log().FlushSoon();
+    busy = expire_.expiring() > 0;
+  }
+  // A command evicts for a bounded time only; what is left over when writes stop is done here.
+  if (engine_.config().Bytes(Directive::kMaxmemory) > 0 && !engine_.loading()) {
+    std::uint64_t appended_before = engine_.log().tail();
+    engine_.EvictIfNeeded(thread_);
+    if (engine_.log().tail() != appended_before) engine_.log().FlushSoon();
+    busy = true;
+  }
+  SamplePeak();
+  std::uint64_t used = UsedMemory();
+  busy |= used != last_used_memory_;
+  last_used_memory_ = used;
+  return busy ? period_ms : std::max(period_ms, kIdlePeriodMs);
+}
+
+void Cron::FreeLater(Engine& engine, Database* database) {
+  if (engine.cron_) engine.cron_->lazy_free_.Add(database);
+  else engine.keyspace().Recycle(database);
+}
+
+void Cron::FreeLater(Engine& engine, Entry* entry) {
+  if (engine.cron_) engine.cron_->lazy_free_.Add(entry);
+  else Database::FreeEntry(entry);
+}
+
+}  // namespace slotwise

@@ -1,0 +1,303 @@
+#include "engine/engine.h"
+
+#include <sys/random.h>
+
+#include <algorithm>
+
+#include "base/ticks.h"
+#include "engine/client_registry.h"
+#include "engine/cron.h"
+#include "engine/load_sink.h"
+#include "engine/pubsub.h"
+#include "keyspace/watch_list.h"
+#include "log/aof_loader.h"
+#include "log/data_dir_lock.h"
+#include "net/server.h"
+
+namespace slotwise {
+namespace {
+
+std::string RandomHex(int bytes) {
+  std::string raw(static_cast<std::size_t>(bytes), '\0');
+  if (getrandom(raw.data(), raw.size(), 0) < 0) raw.assign(raw.size(), 'x');
+  std::string hex;
+  for (unsigned char c : raw) {
+    hex += "0123456789abcdef"[c >> 4];
+    hex += "0123456789abcdef"[c & 15];
+  }
+  return hex;
+}
+
+FsyncPolicy PolicyOf(const Config& config) {
+  switch (config.EnumAs<config_value::Appendfsync>(Directive::kAppendfsync)) {
+    case config_value::Appendfsync::kAlways:
+      return FsyncPolicy::kAlways;
+    case config_value::Appendfsync::kNo:
+      return FsyncPolicy::kNo;
+    default:
+      return FsyncPolicy::kEverySec;
+  }
+}
+
+}  // namespace
+
+Engine::Engine(std::unique_ptr<Config> config, Logger& logger, EngineHost* host)
+    : config_(std::move(config)), logger_(logger), host_(host), commands_(std::make_unique<CommandTable>()) {
+  keyspace_ = std::make_unique<Keyspace>(static_cast<int>(config_->Int(Directive::kDatabases)));
+  log_ = CommitLog::InMemory();
+  pubsub_ = std::make_unique<PubSub>(*this);
+  clients_ = std::make_unique<ClientRegistry>();
+  start_time_ms_ = WallClockMs();
+  run_id_ = RandomHex(20);
+  ns_per_tick_ = NanosecondsPerTick();
+  // Current values, and what follows them when they change.
+  auto refresh = [this] {
+    memory_limited_.store(config_->Bytes(Directive::kMaxmemory) > 0, std::memory_order_relaxed);
+    auto policy = config_->EnumAs<config_value::MaxmemoryPolicy>(Directive::kMaxmemoryPolicy);
+    access_.lfu.store(policy == config_value::MaxmemoryPolicy::kAllkeysLfu || policy == config_value::MaxmemoryPolicy::kVolatileLfu,
+                      std::memory_order_relaxed);
+    access_.lfu_log_factor.store(static_cast<int>(config_->Int(Directive::kLfuLogFactor)), std::memory_order_relaxed);
+    access_.lfu_decay_minutes.store(static_cast<int>(config_->Int(Directive::kLfuDecayTime)), std::memory_order_relaxed);
+    notify_flags_.store(static_cast<int>(config_->Int(Directive::kNotifyKeyspaceEvents)), std::memory_order_relaxed);
+    log_->SetFsyncPolicy(PolicyOf(*config_));
+    return Status::Ok();
+  };
+  (void)refresh();
+  config_->OnChange({Directive::kMaxmemory, Directive::kMaxmemoryPolicy, Directive::kLfuLogFactor, Directive::kLfuDecayTime,
+                     Directive::kNotifyKeyspaceEvents, Directive::kAppendfsync},
+                    refresh);
+  config_->OnChange(Directive::kAppendonly, [this] {
+    if (config_->Bool(Directive::kAppendonly) == log_->persistent()) return Status::Ok();
+    return Status::Error(-1, "appendonly can only be changed at start-up in this version");
+  });
+}
+
+Engine::~Engine() {
+  (void)Stop();
+  server_.reset();
+  cron_.reset();
+}
+
+Status Engine::Start(const EngineOptions& options) {
+  if (options.persistent) {
+    CommitLogOptions where;
+    where.dir = config_->Str(Directive::kDir);
+    where.append_dirname = config_->Str(Directive::kAppenddirname);
+    where.append_filename = config_->Str(Directive::kAppendfilename);
+    where.fsync = PolicyOf(*config_);
+    where.timestamps = config_->Bool(Directive::kAofTimestampEnabled);
+    if (Status s = DataDirLock::Acquire(where.dir, &dir_lock_); !s.ok()) return s;
+    loading_.store(true, std::memory_order_relaxed);
+    LoadReport report;
+    std::int64_t start = MonotonicMs();
+    Status loaded;
+    {
+      AofLoadSink sink(*this);
+      LoadOptions load_options;
+      load_options.load_truncated = config_->Bool(Directive::kAofLoadTruncated);
+      loaded = LoadAof(PosixFiles(), logger_, where, load_options, sink, &report);
+    }
+    loading_.store(false, std::memory_order_relaxed);
+    if (!loaded.ok()) return loaded;
+    if (report.existed) {
+      std::int64_t ms = MonotonicMs() - start;
+      char line[128];
+      std::snprintf(line, sizeof line, "DB loaded from append only file: %.3f seconds", static_cast<double>(ms) / 1000);
+      logger_.Info(line);
+    }
+    if (Status s = CommitLog::Open(PosixFiles(), logger_, where, &log_); !s.ok()) return s;
+    records_effects_ = true;
+  }
+  cron_ = std::make_unique<Cron>(*this);
+  cron_->Start();
+  return Status::Ok();
+}
+
+Status Engine::Listen() {
+  if (server_) return Status::Error(-1, "already listening");
+  server_ = std::make_unique<Server>(*this);
+  Status s = server_->Start();
+  if (!s.ok()) server_.reset();
+  return s;
+}
+
+Status Engine::Stop() {
+  if (stopped_) return Status::Ok();
+  stopped_ = true;
+  if (server_) server_->Stop();
+  if (cron_) cron_->Stop();
+  return log_->Close();
+}
+
+ThreadState& Engine::AddThread() {
+  std::lock_guard<std::mutex> guard(threads_mutex_);
+  if (!idle_threads_.empty()) {
+    ThreadState* t = idle_threads_.back();
+    idle_threads_.pop_back();
+    return *t;
+  }
+  threads_.push_back(std::make_unique<ThreadState>(commands_->size(), NextSeed()));
+  return *threads_.back();
+}
+
+// The counters stay, for INFO; the next thread goes on with them.
+void Engine::RemoveThread(ThreadState& thread) {
+  std::lock_guard<std::mutex> guard(threads_mutex_);
+  idle_threads_.push_back(&thread);
+}
+
+void Engine::ForEachThread(const std::function<void(ThreadState&)>& visit) {
+  std::lock_guard<std::mutex> guard(threads_mutex_);
+  for (auto& t : threads_) visit(*t);
+}
+
+std::uint64_t Engine::NextSeed() {
+  std::uint64_t seed = 0;
+  if (getrandom(&seed, sizeof seed, 0) != static_cast<ssize_t>(sizeof seed)) seed = Ticks();
+  return seed;
+}
+
+std::int64_t Engine::NowMs() {
+  std::int64_t now = WallClockMs();
+  bool lfu = access_.lfu.load(std::memory_order_relaxed);
+  keyspace_->SetNewAccess(lfu ? LfuMinutes(now) << 8 | kLfuInitial : LruClock(now));
+  return now;
+}
+
+void Engine::ClientGone(ThreadState&, Client& client) {
+  Unwatch(client);
+  if (client.subscriptions) pubsub_->RemoveAll(client);
+}
+
+void Engine::DiscardTransaction(Client& client) {
+  client.in_multi = client.multi_failed = false;
+  client.queue_writes = client.queue_denies_oom = false;
+  client.queue.clear();
+  client.queue_bytes = 0;
+  Unwatch(client);
+}
+
+void Engine::Unwatch(Client& client) {
+  for (const Client::Watched& w : client.watched) {
+    Stripe& stripe = keyspace_->StripeForSlot(HashSlot(w.key));
+    std::lock_guard<FutexLock> guard(stripe.lock);
+    if (stripe.watches) {
+      stripe.watches->Remove(w.db, w.key, client.watch.get());
+      stripe.watched_keys = static_cast<std::uint32_t>(stripe.watches->size());
+    }
+  }
+  client.watched.clear();
+  client.watch.reset();
+}
+
+// As Unwatch, when the stripes of all watched keys are held.
+void Engine::UnwatchLocked(Client& client) {
+  for (const Client::Watched& w : client.watched) {
+    Stripe& stripe = keyspace_->StripeForSlot(HashSlot(w.key));
+    if (stripe.watches) {
+      stripe.watches->Remove(w.db, w.key, client.watch.get());
+      stripe.watched_keys = static_cast<std::uint32_t>(stripe.watches->size());
+    }
+  }
+  client.watched.clear();
+  client.watch.reset();
+}
+
+// FLUSHDB/FLUSHALL of `db` (or of all with -1), SWAPDB of `db` and `other_db`: a watched key counts as changed if it
+// exists in one of the databases concerned. All stripes are held, and the old content is still in place.
+void Engine::TouchAllWatched(int db, int other_db) {
+  for (int i = 0; i < kStripeCount; ++i) {
+    Stripe& stripe = keyspace_->StripeAt(i);
+    if (!stripe.watches) continue;
+    stripe.watches->ForEach([&](int watched_db, std::string_view name, auto& watchers) {
+      if (db >= 0 && watched_db != db && watched_db != other_db) return;
+      KeyRef key(name);
+      bool here = static_cast<bool>(keyspace_->Db(watched_db).Find(key));
+      if (!here && db >= 0 && other_db >= 0) {
+        here = static_cast<bool>(keyspace_->Db(watched_db == db ? other_db : db).Find(key));
+      }
+      if (!here) return;
+      for (const auto& w : watchers) w->dirty.store(true, std::memory_order_relaxed);
+    });
+  }
+}
+
+void Engine::DeleteAsEffect(ThreadState& thread, int db, const KeyRef& key, Database::Place place, bool evicted) {
+  std::string name(place.entry()->key());  // `key` may point into the entry
+  Directive lazy = evicted ? Directive::kLazyfreeLazyEviction : Directive::kLazyfreeLazyExpire;
+  if (records_effects_) {
+    std::string_view argv[] = {config_->Bool(lazy) ? "UNLINK" : "DEL", name};
+    thread.unit.Add(db, argv, 2);
+  }
+  KeyRef own;
+  own.key = name;
+  own.hash = key.hash;
+  own.slot = key.slot;
+  keyspace_->Db(db).Erase(own, place);
+  Stripe& stripe = keyspace_->StripeForSlot(key.slot);
+  if (stripe.watched_keys > 0) TouchWatched(stripe, db, name);
+  if (evicted) {
+    thread.stats.evicted_keys.Add();
+    if (notify_flags() & kNotifyEvicted) Notify(db, kNotifyEvicted, "evicted", name);
+  } else {
+    thread.stats.expired_keys.Add();
+    if (notify_flags() & kNotifyExpired) Notify(db, kNotifyExpired, "expired", name);
+  }
+  dirty_.fetch_add(1, std::memory_order_relaxed);
+}
+
+void Engine::Notify(int db, int notify_class, std::string_view event, std::string_view key) {
+  int flags = notify_flags();
+  if ((flags & notify_class) == 0) return;
+  std::string prefix;
+  if (flags & kNotifyKeyspace) {
+    prefix = "__keyspace@" + std::to_string(db) + "__:";
+    prefix += key;
+    pubsub_->Publish(prefix, event);
+  }
+  if (flags & kNotifyKeyevent) {
+    prefix = "__keyevent@" + std::to_string(db) + "__:";
+    prefix += event;
+    pubsub_->Publish(prefix, key);
+  }
+}
+
+void Engine::CountError(std::string_view code) {
+  stats_.error_reply_total.fetch_add(1, std::memory_order_relaxed);
+  std::lock_guard<std::mutex> guard(errors_mutex_);
+  for (auto& [name, count] : error_counts_) {
+    if (name == code) {
+      ++count;
+      return;
+    }
+  }
+  if (error_counts_.size() < 128) error_counts_.emplace_back(std::string(code), 1);
+}
+
+std::vector<std::pair<std::string, std::uint64_t>> Engine::ErrorStats() {
+  std::lock_guard<std::mutex> guard(errors_mutex_);
+  auto copy = error_counts_;
+  std::sort(copy.begin(), copy.end());
+  return copy;
+}
+
+void Engine::ResetStats() {
+  ForEachThread([](ThreadState& t) {
+    t.stats.Reset();
+    for (CommandStats& c : t.command_stats) {
+      c.calls.Reset();
+      c.nanoseconds.Reset();
+      c.rejected.Reset();
+      c.failed.Reset();
+    }
+  });
+  for (auto* counter : {&stats_.connections_received, &stats_.rejected_connections, &stats_.acl_denied_auth, &stats_.expired_stale_perc,
+                        &stats_.evicted_clients, &stats_.output_limit_disconnections, &stats_.query_limit_disconnections,
+                        &stats_.unexpected_error_replies, &stats_.error_reply_total}) {
+    counter->store(0, std::memory_order_relaxed);
+  }
+  std::lock_guard<std::mutex> guard(errors_mutex_);
+  error_counts_.clear();
+}
+
+}  // namespace slotwise

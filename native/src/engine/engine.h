@@ -1,0 +1,195 @@
+// The one object that ties the core together: keyspace, log, command table, configuration, pub/sub, cron.
+// Threads: any number of executing threads, each with a ThreadState of its own from AddThread().
+#pragma once
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/logger.h"
+#include "base/status.h"
+#include "commands/command.h"
+#include "commands/command_table.h"
+#include "config/config.h"
+#include "engine/client.h"
+#include "engine/thread_state.h"
+#include "keyspace/access.h"
+#include "keyspace/keyspace.h"
+#include "log/commit_log.h"
+#include "resp/out_buffer.h"
+
+namespace slotwise {
+
+class PubSub;
+class Server;
+class ClientRegistry;
+class Cron;
+class DataDirLock;
+
+struct EngineOptions {
+  // Everything else is in Config, which the caller fills before it creates the engine.
+  bool persistent = false;            // appendonly
+  bool embedded = false;              // no server unless Listen() is called
+};
+
+// A parsed command with what was computed ahead of its execution, for the batch.
+struct PreparedCommand {
+  Client* client = nullptr;
+  const Command* command = nullptr;        // null: unknown, or the arity is wrong; Execute replies with the error
+  std::span<const std::string_view> args;
+  KeyRef key;                              // the first key, if key_index says so
+  std::uint32_t key_index = UINT32_MAX;
+};
+
+// What the process around the engine is asked to do (exit, reopen a log file). Called from any thread.
+class EngineHost {
+ public:
+  virtual ~EngineHost() = default;
+  virtual void OnShutdown(int exit_code) = 0;
+};
+
+class Engine {
+ public:
+  Engine(std::unique_ptr<Config> config, Logger& logger, EngineHost* host);
+  ~Engine();
+  Engine(const Engine&) = delete;
+  Engine& operator=(const Engine&) = delete;
+
+  // Locks and loads the data directory (if persistent) and opens the log. Progress goes to the logger.
+  Status Start(const EngineOptions& options);
+  // Opens the listening sockets of the configuration and starts the I/O threads.
+  Status Listen();
+  // Refuses new work, lets accepted work finish, syncs and closes the log. Idempotent.
+  Status Stop();
+
+  // Set before Listen(): with port 0, listen on a port that the system chooses (tests, embedded listen({ port: 0 })).
+  bool listen_any_port() const { return listen_any_port_; }
+  void set_listen_any_port(bool v) { listen_any_port_ = v; }
+
+  // --- executing. `prepared.args` must stay valid during the call.
+  void Prepare(PreparedCommand& prepared) const;
+  void PrefetchTable(const PreparedCommand& prepared) const;  // stage 1: the table of the slot
+  void Prefetch(const PreparedCommand& prepared) const;       // stage 2: the bucket
+  void PrefetchEntry(const PreparedCommand& prepared) const;  // stage 3: the entry
+  void Execute(ThreadState& thread, PreparedCommand& prepared, OutBuffer& out);
+  // Prepare and Execute in one.
+  void Call(ThreadState& thread, Client& client, std::span<const std::string_view> args, OutBuffer& out);
+  // Runs `command` in the keyspace without any of the checks around it: EXEC and the loader.
+  ThreadState& AddThread();
+  void RemoveThread(ThreadState& thread);
+  // visit(const ThreadState&) for all, also those that have gone.
+  void ForEachThread(const std::function<void(ThreadState&)>& visit);
+
+  std::uint64_t NextClientId() { return next_client_id_.fetch_add(1, std::memory_order_relaxed); }
+  // Forgets WATCHes and subscriptions. Call before the client goes away.
+  void ClientGone(ThreadState& thread, Client& client);
+  void Unwatch(Client& client);
+  // RESET, and when a client leaves MULTI.
+  void DiscardTransaction(Client& client);
+
+  Keyspace& keyspace() { return *keyspace_; }
+  CommitLog& log() { return *log_; }
+  Config& config() { return *config_; }
+  const Config& config() const { return *config_; }
+  CommandTable& commands() { return *commands_; }
+  Logger& logger() { return logger_; }
+  PubSub& pubsub() { return *pubsub_; }
+  ClientRegistry& clients() { return *clients_; }
+  Server* server() { return server_.get(); }
+  EngineHost* host() { return host_; }
+
+  // How entries remember their last use: from maxmemory-policy.
+  AccessSettings& access() { return access_; }
+  int notify_flags() const { return notify_flags_.load(std::memory_order_relaxed); }
+  // Whether anything reads the log: without an AOF effects are not even encoded.
+  bool records_effects() const { return records_effects_; }
+  bool loading() const { return loading_.load(std::memory_order_relaxed); }
+  // Appends the effects of a unit made outside of a command (active expiry, eviction). The stripe is held.
+  void AppendEffects(ThreadState& thread, Stripe& stripe);
+  // Deletes an expired or evicted key and adds its DEL/UNLINK to thread.unit. The stripe is held.
+  void DeleteAsEffect(ThreadState& thread, int db, const KeyRef& key, Database::Place place, bool evicted);
+  // Frees memory until it is under maxmemory again. False if it could not.
+  bool EvictIfNeeded(ThreadState& thread);
+  void Notify(int db, int notify_class, std::string_view event, std::string_view key);
+  void TouchWatched(Stripe& stripe, int db, std::string_view key);
+  // Every watcher of any key of the database (FLUSH, SWAPDB); all stripes are held.
+  void TouchAllWatched(int db, int other_db);
+
+  // Wall clock in ms. Tests and DEBUG may shift it.
+  std::int64_t NowMs();
+  std::int64_t start_time_ms() const { return start_time_ms_; }
+  std::string& run_id() { return run_id_; }
+  std::atomic<bool>& active_expire_enabled() { return active_expire_enabled_; }
+  // Counted outside of any thread's stats.
+  struct Stats {
+    std::atomic<std::uint64_t> connections_received{0};
+    std::atomic<std::uint64_t> rejected_connections{0};
+    std::atomic<std::uint64_t> acl_denied_auth{0};
+    std::atomic<std::uint64_t> expired_stale_perc{0};
+    std::atomic<std::uint64_t> evicted_clients{0};
+    std::atomic<std::uint64_t> output_limit_disconnections{0};
+    std::atomic<std::uint64_t> query_limit_disconnections{0};
+    std::atomic<std::uint64_t> unexpected_error_replies{0};
+    std::atomic<std::uint64_t> error_reply_total{0};
+  };
+  Stats& stats() { return stats_; }
+  std::atomic<std::int64_t>& dirty() { return dirty_; }
+  // Seeds for whoever needs randomness.
+  std::uint64_t NextSeed();
+  // Error statistics by code ("ERR", "WRONGTYPE"): INFO errorstats. Not on the hot path.
+  void CountError(std::string_view code);
+  std::vector<std::pair<std::string, std::uint64_t>> ErrorStats();
+  void ResetStats();
+
+ private:
+  friend class CommandContext;
+  friend class StripeGuard;
+  friend class Executor;
+  friend class Cron;
+  void Refuse(ThreadState& thread, PreparedCommand& prepared, ReplyWriter& reply, std::string_view error);
+  void RunOne(ThreadState& thread, PreparedCommand& prepared, ReplyWriter& reply);
+  void RunExec(ThreadState& thread, PreparedCommand& prepared, ReplyWriter& reply);
+  void RunHandler(ThreadState& thread, CommandContext& ctx);
+  void QueueCommand(ThreadState& thread, PreparedCommand& prepared, ReplyWriter& reply);
+  template <typename Body>
+  void RunLocked(ThreadState& thread, Client& client, bool all, const StripeSet& stripes, bool any, Body&& body);
+  void UnwatchLocked(Client& client);
+
+  std::unique_ptr<Config> config_;
+  Logger& logger_;
+  EngineHost* host_;
+  std::unique_ptr<CommandTable> commands_;
+  std::unique_ptr<Keyspace> keyspace_;
+  std::unique_ptr<DataDirLock> dir_lock_;
+  std::unique_ptr<CommitLog> log_;
+  std::unique_ptr<PubSub> pubsub_;
+  std::unique_ptr<ClientRegistry> clients_;
+  std::unique_ptr<Server> server_;
+  std::unique_ptr<Cron> cron_;
+  std::mutex threads_mutex_;
+  std::vector<std::unique_ptr<ThreadState>> threads_;
+  std::vector<ThreadState*> idle_threads_;
+  std::atomic<std::uint64_t> next_client_id_{1};
+  std::atomic<bool> loading_{false};
+  std::atomic<bool> active_expire_enabled_{true};
+  std::atomic<int> notify_flags_{0};
+  AccessSettings access_;
+  bool records_effects_ = false;
+  std::atomic<bool> memory_limited_{false};  // maxmemory is set
+  std::atomic<std::int64_t> dirty_{0};       // changes since the last save; approximate with several threads
+  double ns_per_tick_ = 1;
+  std::int64_t start_time_ms_ = 0;
+  std::string run_id_;
+  Stats stats_;
+  std::mutex errors_mutex_;
+  std::vector<std::pair<std::string, std::uint64_t>> error_counts_;
+  bool stopped_ = false;
+  bool listen_any_port_ = false;
+};
+
+}  // namespace slotwise

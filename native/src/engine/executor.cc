@@ -1,0 +1,319 @@
+// Executor: one command from its arguments to its reply: the checks around it in Redis's order, the locks, the handler,
+// the log. Part of Engine.
+#include <algorithm>
+
+#include "base/ticks.h"
+#include "commands/key_positions.h"
+#include "engine/engine.h"
+#include "engine/pubsub.h"
+#include "keyspace/watch_list.h"
+
+namespace slotwise {
+namespace {
+
+constexpr std::size_t kMultiQueueBytesMax = 64 * 1024 * 1024;  // reliability notes, DoS budget
+
+// Commands that act at once although the client is in MULTI.
+bool ActsInsideMulti(const Command& c) {
+  return c.Is(CommandId::kExec) || c.Is(CommandId::kDiscard) || c.Is(CommandId::kMulti) || c.Is(CommandId::kWatch) ||
+         c.Is(CommandId::kQuit) || c.Is(CommandId::kReset);
+}
+
+// What a set of arguments needs locked: all stripes, or those of its keys.
+struct LockNeed {
+  bool all = false;
+  bool any = false;
+  StripeSet stripes;
+  void Add(std::string_view key) {
+    stripes.set(static_cast<std::size_t>(StripeOf(HashSlot(key))));
+    any = true;
+  }
+};
+
+void AddNeed(const Command& command, std::span<const std::string_view> args, bool inside_exec, LockNeed& need) {
+  if (command.lock == LockMode::kAll || (command.lock == LockMode::kSelf && inside_exec)) {
+    need.all = true;
+    return;
+  }
+  ForEachKeyIndex(command, args.data(), args.size(), [&](std::size_t i) { need.Add(args[i]); });
+}
+
+}  // namespace
+
+void Engine::Prepare(PreparedCommand& p) const {
+  CommandTable::Resolution resolved = commands_->Resolve(p.args);
+  if (resolved.outcome != CommandTable::Outcome::kOk) [[unlikely]] {
+    p.command = nullptr;
+    return;
+  }
+  p.command = resolved.command;
+  switch (resolved.command->key_layout) {
+    case KeyLayout::kOne:
+      p.key_index = 1;
+      break;
+    case KeyLayout::kRange:
+      p.key_index = static_cast<std::uint32_t>(resolved.command->first_key);
+      if (p.key_index >= p.args.size()) p.key_index = UINT32_MAX;
+      break;
+    default:
+      p.key_index = UINT32_MAX;
+  }
+  if (p.key_index != UINT32_MAX) p.key = KeyRef(p.args[p.key_index]);
+}
+
+void Engine::PrefetchTable(const PreparedCommand& p) const {
+  if (p.key_index != UINT32_MAX) __builtin_prefetch(&keyspace_->Db(p.client->db).Table(p.key.slot));
+}
+
+void Engine::Prefetch(const PreparedCommand& p) const {
+  if (p.key_index != UINT32_MAX) keyspace_->Db(p.client->db).Table(p.key.slot).PrefetchBucket(p.key.hash);
+}
+
+void Engine::PrefetchEntry(const PreparedCommand& p) const {
+  if (p.key_index != UINT32_MAX) keyspace_->Db(p.client->db).Table(p.key.slot).PrefetchEntry(p.key.hash);
+}
+
+void Engine::Call(ThreadState& thread, Client& client, std::span<const std::string_view> args, OutBuffer& out) {
+  PreparedCommand p;
+  p.client = &client;
+  p.args = args;
+  thread.now_ms = NowMs();
+  Prepare(p);
+  Execute(thread, p, out);
+}
+
+// A command that is refused before it runs: MULTI remembers it, and EXEC names it.
+void Engine::Refuse(ThreadState& thread, PreparedCommand& p, ReplyWriter& reply, std::string_view error) {
+  Client& client = *p.client;
+  if (p.command != nullptr) thread.command_stats[p.command->id].rejected.Add();
+  if (client.in_multi) {
+    client.multi_failed = true;
+    if (p.command != nullptr && p.command->Is(CommandId::kExec)) {
+      DiscardTransaction(client);
+      std::size_t space = error.find(' ');
+      // As Redis: the code is dropped when it is the plain one.
+      std::string_view reason = error.starts_with("ERR ") ? error.substr(space + 1) : error;
+      reply.Error("EXECABORT Transaction discarded because of: " + std::string(reason));
+      CountError("EXECABORT");
+      return;
+    }
+  }
+  reply.Error(error);
+  CountError(reply.last_error_code());
+}
+
+void Engine::Execute(ThreadState& thread, PreparedCommand& p, OutBuffer& out) {
+  Client& client = *p.client;
+  ReplyWriter reply(client.reply_mode == ReplyMode::kOn ? out : thread.discarded, client.protocol);
+  thread.stats.commands.Add();
+  if (p.command == nullptr) [[unlikely]] {
+    CommandTable::Resolution resolved = commands_->Resolve(p.args);
+    p.command = resolved.outcome == CommandTable::Outcome::kWrongArity ? resolved.command : nullptr;
+    if (EqualsIgnoreCase(p.args[0], "post") || EqualsIgnoreCase(p.args[0], "host:")) {
+      logger_.Warn("Possible SECURITY ATTACK detected. It looks like somebody is sending POST or Host: commands. This is likely due to an "
+                   "attacker attempting to use Cross Protocol Scripting to compromise your instance. Connection from " +
+                   client.address + " aborted.");
+      client.close_after_reply = true;
+      return;
+    }
+    if (resolved.outcome != CommandTable::Outcome::kOk) return Refuse(thread, p, reply, CommandTable::ErrorText(resolved, p.args));
+    p.command = resolved.command;  // the table changed in between
+  }
+  const Command& command = *p.command;
+  client.last_command = &command;
+  if (!client.authenticated && !command.Is(CommandFlag::kNoAuth)) [[unlikely]] return Refuse(thread, p, reply, errors::kNoAuth);
+  if (client.kind != ClientKind::kLoader) {
+    if (memory_limited_.load(std::memory_order_relaxed)) [[unlikely]] {
+      bool fits = EvictIfNeeded(thread);
+      bool deny = command.Is(CommandFlag::kDenyOom) || (client.in_multi && command.Is(CommandId::kExec) && client.queue_denies_oom);
+      if (!fits && deny) return Refuse(thread, p, reply, errors::kOutOfMemory);
+    }
+    if (records_effects_ && !log_->healthy()) [[unlikely]] {
+      bool writes = command.Is(CommandFlag::kWrite) || (client.in_multi && command.Is(CommandId::kExec) && client.queue_writes);
+      if (writes || command.Is(CommandId::kPing)) {
+        Status health = log_->Health();
+        if (!health.ok()) return Refuse(thread, p, reply, "MISCONF Errors writing to the AOF file: " + health.message());
+      }
+    }
+  }
+  if (client.subscriptions && client.protocol == 2 && client.subscribed() && !AllowedWhileSubscribed(command)) [[unlikely]] {
+    return Refuse(thread, p, reply, "ERR Can't execute '" + std::string(command.full_name()) +
+                                        "': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context");
+  }
+  if (client.in_multi && !ActsInsideMulti(command)) [[unlikely]] {
+    if (command.Is(CommandFlag::kNoMulti)) return Refuse(thread, p, reply, "ERR Command not allowed inside a transaction");
+    return QueueCommand(thread, p, reply);
+  }
+  std::uint64_t start = Ticks();
+  if (command.Is(CommandId::kExec)) [[unlikely]] {
+    RunExec(thread, p, reply);
+  } else {
+    RunOne(thread, p, reply);
+  }
+  CommandStats& stats = thread.command_stats[command.id];
+  stats.calls.Add();
+  stats.nanoseconds.Add(static_cast<std::uint64_t>(static_cast<double>(Ticks() - start) * ns_per_tick_));
+  if (reply.failed()) [[unlikely]] {
+    stats.failed.Add();
+    CountError(reply.last_error_code());
+  }
+  if (client.reply_mode != ReplyMode::kOn) [[unlikely]] {
+    thread.discarded.Reset();
+    if (client.reply_mode == ReplyMode::kSkip) client.reply_mode = ReplyMode::kOn;
+    if (client.reply_mode == ReplyMode::kSkipNext) client.reply_mode = ReplyMode::kSkip;
+  }
+}
+
+void Engine::QueueCommand(ThreadState& thread, PreparedCommand& p, ReplyWriter& reply) {
+  Client& client = *p.client;
+  // A transaction that is lost already is not worth remembering.
+  if (!client.multi_failed) {
+    QueuedCommand queued{p.command, {}};
+    queued.args.reserve(p.args.size());
+    for (std::string_view a : p.args) {
+      queued.args.emplace_back(a);
+      client.queue_bytes += a.size() + sizeof(std::string);
+    }
+    client.queue_writes |= p.command->Is(CommandFlag::kWrite) || p.command->Is(CommandFlag::kMayReplicate);
+    client.queue_denies_oom |= p.command->Is(CommandFlag::kDenyOom);
+    client.queue.push_back(std::move(queued));
+    if (client.queue_bytes > kMultiQueueBytesMax && client.kind == ClientKind::kNormal) {
+      client.close_after_reply = true;
+      client.queue.clear();
+      return Refuse(thread, p, reply, "ERR transaction is too big: more than 64mb of queued commands");
+    }
+  }
+  reply.Simple("QUEUED");
+}
+
+// Runs the handler under locks that are held and adds what it propagates to the unit.
+void Engine::RunHandler(ThreadState& thread, CommandContext& ctx) {
+  int db = ctx.client.db;
+  ctx.command.handler(ctx);
+  if (ctx.dirty != 0) {
+    dirty_.store(dirty_.load(std::memory_order_relaxed) + ctx.dirty, std::memory_order_relaxed);
+    if (!ctx.propagation_chosen && records_effects_ && !ctx.loading()) thread.unit.Add(db, ctx.args.data(), ctx.args.size());
+  }
+}
+
+void Engine::RunOne(ThreadState& thread, PreparedCommand& p, ReplyWriter& reply) {
+  Client& client = *p.client;
+  const Command& command = *p.command;
+  CommandContext ctx{*this, thread, client, reply, command, p.args, thread.now_ms};
+  ctx.prepared_index = p.key_index == UINT32_MAX ? SIZE_MAX : p.key_index;
+  ctx.prepared_key = &p.key;
+  thread.unit.Clear();
+  thread.unit.set_atomic(true);
+  if (command.lock == LockMode::kKeys && command.key_layout == KeyLayout::kOne) {
+    Stripe& stripe = keyspace_->StripeForSlot(p.key.slot);
+    stripe.lock.Lock();
+    RunHandler(thread, ctx);
+    if (!thread.unit.empty()) stripe.last_offset = log_->Append(thread.unit);
+    std::uint64_t gate = stripe.last_offset;
+    stripe.lock.Unlock();
+    if (gate > client.gate) client.gate = gate;
+    return;
+  }
+  LockNeed need;
+  AddNeed(command, p.args, false, need);
+  RunLocked(thread, client, need.all, need.stripes, need.any, [&] {
+    ctx.all_locked = need.all;
+    RunHandler(thread, ctx);
+  });
+  if (ctx.gate > client.gate) client.gate = ctx.gate;
+  if (ctx.after_unlock) ctx.after_unlock();
+}
+
+// Takes the stripes, runs, appends the unit, notes the offsets, and lets go.
+template <typename Body>
+void Engine::RunLocked(ThreadState& thread, Client& client, bool all, const StripeSet& stripes, bool any, Body&& body) {
+  if (all) keyspace_->LockAll();
+  else if (any) keyspace_->Lock(stripes);
+  body();
+  std::uint64_t offset = thread.unit.empty() ? 0 : log_->Append(thread.unit);
+  std::uint64_t gate = offset;
+  auto note = [&](int index) {
+    Stripe& s = keyspace_->StripeAt(index);
+    if (offset != 0) s.last_offset = offset;
+    else if (s.last_offset > gate) gate = s.last_offset;
+  };
+  if (all) {
+    for (int i = 0; i < kStripeCount; ++i) note(i);
+    keyspace_->UnlockAll();
+  } else if (any) {
+    for (std::size_t i = stripes._Find_first(); i < stripes.size(); i = stripes._Find_next(i)) note(static_cast<int>(i));
+    keyspace_->Unlock(stripes);
+  }
+  if (gate > client.gate) client.gate = gate;
+}
+
+void Engine::RunExec(ThreadState& thread, PreparedCommand& p, ReplyWriter& reply) {
+  Client& client = *p.client;
+  if (!client.in_multi) return reply.Error("ERR EXEC without MULTI");
+  if (client.multi_failed) {
+    DiscardTransaction(client);
+    return reply.Error(errors::kExecAbort);
+  }
+  // Everything that any queued command or WATCH names is held from the check to the end.
+  LockNeed need;
+  std::vector<std::vector<std::string_view>> args(client.queue.size());
+  for (std::size_t i = 0; i < client.queue.size(); ++i) {
+    args[i].assign(client.queue[i].args.begin(), client.queue[i].args.end());
+    AddNeed(*client.queue[i].command, args[i], true, need);
+  }
+  for (const Client::Watched& w : client.watched) need.Add(w.key);
+  thread.unit.Clear();
+  thread.unit.set_atomic(true);
+  bool aborted = false;
+  std::vector<std::function<void()>> after;
+  std::vector<QueuedCommand> queue = std::move(client.queue);
+  client.queue.clear();
+  RunLocked(thread, client, need.all, need.stripes, need.any, [&] {
+    if (client.watch && client.watch->dirty.load(std::memory_order_relaxed)) aborted = true;
+    for (const Client::Watched& w : client.watched) {
+      // A watched key whose time came counts as changed, though nobody has deleted it yet.
+      if (aborted) break;
+      KeyRef key(w.key);
+      Database::Place place = keyspace_->Db(w.db).Find(key);
+      if (place && !w.expired_when_watched && place.entry()->ExpiredAt(thread.now_ms)) aborted = true;
+    }
+    UnwatchLocked(client);
+    client.in_multi = false;
+    client.queue_bytes = 0;
+    client.queue_writes = client.queue_denies_oom = false;
+    if (aborted) return;
+    reply.Array(static_cast<std::int64_t>(queue.size()));
+    for (std::size_t i = 0; i < queue.size(); ++i) {
+      const Command& command = *queue[i].command;
+      CommandContext ctx{*this, thread, client, reply, command, args[i], thread.now_ms};
+      ctx.in_exec = true;
+      ctx.all_locked = need.all;
+      int errors_before = reply.errors();
+      std::uint64_t start = Ticks();
+      reply.set_protocol(client.protocol);
+      RunHandler(thread, ctx);
+      CommandStats& stats = thread.command_stats[command.id];
+      stats.calls.Add();
+      stats.nanoseconds.Add(static_cast<std::uint64_t>(static_cast<double>(Ticks() - start) * ns_per_tick_));
+      if (reply.errors() > errors_before) {
+        stats.failed.Add();
+        CountError(reply.last_error_code());
+      }
+      if (ctx.after_unlock) after.push_back(std::move(ctx.after_unlock));
+    }
+  });
+  for (auto& f : after) f();
+  if (aborted) reply.NullArray();
+}
+
+void Engine::AppendEffects(ThreadState& thread, Stripe& stripe) {
+  if (thread.unit.empty()) return;
+  stripe.last_offset = log_->Append(thread.unit);
+  thread.unit.Clear();
+}
+
+void Engine::TouchWatched(Stripe& stripe, int db, std::string_view key) {
+  if (stripe.watches) stripe.watches->Touch(db, key);
+}
+
+}  // namespace slotwise

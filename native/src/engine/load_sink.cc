@@ -1,0 +1,178 @@
+#include "engine/load_sink.h"
+
+#include "base/ticks.h"
+
+namespace slotwise {
+namespace {
+
+constexpr std::size_t kQueuedJobsMax = 8;
+
+void InitLoaderClient(Client& client) {
+  client.kind = ClientKind::kLoader;
+  client.authenticated = true;
+}
+
+}  // namespace
+
+AofLoadSink::AofLoadSink(Engine& engine) : engine_(engine), thread_(engine.AddThread()) {
+  InitLoaderClient(client_);
+  thread_.now_ms = engine_.NowMs();
+  unsigned cores = std::thread::hardware_concurrency();
+  unsigned count = cores < 2 ? 1 : cores > 8 ? 8 : cores;
+  for (unsigned i = 0; i < count; ++i) {
+    workers_.push_back(std::make_unique<Worker>());
+    Worker& w = *workers_.back();
+    w.filling = std::make_unique<Job>();
+    w.thread = std::thread([this, &w] { Run(w); });
+  }
+}
+
+AofLoadSink::~AofLoadSink() {
+  for (auto& w : workers_) {
+    {
+      std::lock_guard<std::mutex> guard(w->mutex);
+      w->stop = true;
+    }
+    w->wake.notify_all();
+    w->thread.join();
+  }
+  engine_.RemoveThread(thread_);
+}
+
+bool AofLoadSink::Apply(int db, const std::string_view* argv, std::size_t argc, std::string* error) {
+  if (db < 0 || db >= engine_.keyspace().database_count()) {
+    *error = "DB index is out of range";
+    return false;
+  }
+  CommandTable::Resolution resolved = engine_.commands().Resolve(argv, argc);
+  if (resolved.command == nullptr) {
+    *error = "Unknown command '" + std::string(argv[0].substr(0, 128)) + "'";
+    return false;
+  }
+  if (resolved.command->key_layout == KeyLayout::kOne && resolved.outcome == CommandTable::Outcome::kOk) {
+    int stripe = StripeOf(HashSlot(argv[1]));
+    Worker& w = *workers_[static_cast<std::size_t>(stripe) % workers_.size()];
+    Job& job = *w.filling;
+    job.items.push_back({db, static_cast<std::uint32_t>(job.lengths.size()), static_cast<std::uint32_t>(argc)});
+    for (std::size_t i = 0; i < argc; ++i) {
+      job.lengths.push_back(static_cast<std::uint32_t>(argv[i].size()));
+      job.bytes.insert(job.bytes.end(), argv[i].begin(), argv[i].end());
+    }
+    if (job.full()) Submit(w);
+    return true;
+  }
+  Drain();
+  client_.db = db;
+  PreparedCommand p;
+  p.client = &client_;
+  p.args = {argv, argc};
+  engine_.Prepare(p);
+  engine_.Execute(thread_, p, out_);
+  CheckReply(p, out_);
+  return true;
+}
+
+void AofLoadSink::Submit(Worker& w) {
+  std::unique_lock<std::mutex> lock(w.mutex);
+  w.wake.wait(lock, [&] { return w.queue.size() < kQueuedJobsMax; });
+  w.queue.push_back(std::move(w.filling));
+  if (w.spare.empty()) {
+    w.filling = std::make_unique<Job>();
+  } else {
+    w.filling = std::move(w.spare.back());
+    w.spare.pop_back();
+  }
+  lock.unlock();
+  w.wake.notify_all();
+}
+
+void AofLoadSink::Drain() {
+  for (auto& w : workers_) {
+    if (!w->filling->items.empty()) Submit(*w);
+  }
+  for (auto& w : workers_) {
+    std::unique_lock<std::mutex> lock(w->mutex);
+    w->wake.wait(lock, [&] { return w->queue.empty() && !w->busy; });
+  }
+}
+
+void AofLoadSink::Run(Worker& w) {
+  ThreadState& thread = engine_.AddThread();
+  thread.now_ms = engine_.NowMs();
+  Client client;
+  InitLoaderClient(client);
+  OutBuffer out;
+  std::unique_lock<std::mutex> lock(w.mutex);
+  for (;;) {
+    w.wake.wait(lock, [&] { return w.stop || !w.queue.empty(); });
+    if (w.queue.empty()) break;
+    std::unique_ptr<Job> job = std::move(w.queue.front());
+    w.queue.pop_front();
+    w.busy = true;
+    lock.unlock();
+    w.wake.notify_all();
+    Execute(thread, client, *job, out);
+    job->bytes.clear();
+    job->lengths.clear();
+    job->items.clear();
+    lock.lock();
+    w.busy = false;
+    w.spare.push_back(std::move(job));
+    w.wake.notify_all();
+  }
+  lock.unlock();
+  engine_.RemoveThread(thread);
+}
+
+void AofLoadSink::Execute(ThreadState& thread, Client& client, Job& job, OutBuffer& out) {
+  std::vector<std::string_view> args;
+  args.reserve(job.lengths.size());
+  const char* at = job.bytes.data();
+  for (std::uint32_t n : job.lengths) {
+    args.emplace_back(at, n);
+    at += n;
+  }
+  job.prepared.resize(job.items.size());
+  constexpr std::size_t kBatch = 32;
+  for (std::size_t begin = 0; begin < job.items.size(); begin += kBatch) {
+    std::size_t end = begin + kBatch < job.items.size() ? begin + kBatch : job.items.size();
+    for (std::size_t i = begin; i < end; ++i) {
+      PreparedCommand& p = job.prepared[i];
+      client.db = job.items[i].db;
+      p.client = &client;
+      p.args = {args.data() + job.items[i].first_arg, job.items[i].argc};
+      engine_.Prepare(p);
+      engine_.Prefetch(p);
+    }
+    for (std::size_t i = begin; i < end; ++i) {
+      client.db = job.items[i].db;
+      engine_.PrefetchEntry(job.prepared[i]);
+    }
+    for (std::size_t i = begin; i < end; ++i) {
+      client.db = job.items[i].db;
+      engine_.Execute(thread, job.prepared[i], out);
+      if (out.pending() > 0) CheckReply(job.prepared[i], out);
+    }
+  }
+}
+
+// A command of the log cannot fail, unless the log was made by other rules: worth shouting, not worth stopping.
+void AofLoadSink::CheckReply(const PreparedCommand& p, OutBuffer& out) {
+  iovec v;
+  if (out.Gather(&v, 1, UINT64_MAX) == 1 && static_cast<const char*>(v.iov_base)[0] == '-') {
+    std::string text;
+    out.CopyTo(&text);
+    engine_.logger().Warn("== CRITICAL == This server is sending an error to its AOF-loading-client: '" +
+                          text.substr(1, text.find('\r') - 1) + "' after processing the command '" + std::string(p.args[0].substr(0, 64)) + "'");
+  }
+  out.Consume(out.pending());
+}
+
+void AofLoadSink::Progress(std::uint64_t done, std::uint64_t total) {
+  std::int64_t now = MonotonicMs();
+  if (now - last_progress_ms_ < 1000 || total == 0) return;
+  last_progress_ms_ = now;
+  engine_.logger().Info("loading the append only file: " + std::to_string(done * 100 / total) + "% of " + std::to_string(total) + " bytes");
+}
+
+}  // namespace slotwise

@@ -1,0 +1,62 @@
+// Replays the log into the keyspace, on several threads: the loader's thread parses and deals single-key commands out by
+// stripe, workers execute them in batches with prefetching; anything else waits until the workers are done and runs
+// alone. Order per key is kept, because a key always goes to the same worker.
+#pragma once
+#include <condition_variable>
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "engine/engine.h"
+#include "log/aof_loader.h"
+
+namespace slotwise {
+
+class AofLoadSink final : public LoadSink {
+ public:
+  explicit AofLoadSink(Engine& engine);
+  ~AofLoadSink() override;
+  bool Apply(int db, const std::string_view* argv, std::size_t argc, std::string* error) override;
+  void Drain() override;
+  void Progress(std::uint64_t done, std::uint64_t total) override;
+
+ private:
+  struct Job {
+    struct Item {
+      int db;
+      std::uint32_t first_arg;
+      std::uint32_t argc;
+    };
+    std::vector<char> bytes;             // argument bytes, back to back
+    std::vector<std::uint32_t> lengths;  // of each argument
+    std::vector<Item> items;
+    std::vector<PreparedCommand> prepared;
+    bool full() const { return items.size() >= 512 || bytes.size() >= 256 * 1024; }
+  };
+  struct Worker {
+    std::thread thread;
+    std::mutex mutex;
+    std::condition_variable wake;        // work arrived, or the worker is done with some
+    std::deque<std::unique_ptr<Job>> queue;
+    std::vector<std::unique_ptr<Job>> spare;
+    bool busy = false;
+    bool stop = false;
+    std::unique_ptr<Job> filling;        // the loader's thread only
+  };
+  void Run(Worker& worker);
+  void Submit(Worker& worker);
+  void Execute(ThreadState& thread, Client& client, Job& job, OutBuffer& out);
+  void CheckReply(const PreparedCommand& prepared, OutBuffer& out);
+
+  Engine& engine_;
+  ThreadState& thread_;
+  Client client_;
+  OutBuffer out_;
+  std::vector<std::unique_ptr<Worker>> workers_;
+  std::int64_t last_progress_ms_ = 0;
+};
+
+}  // namespace slotwise

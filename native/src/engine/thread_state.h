@@ -1,0 +1,68 @@
+// What each executing thread (I/O thread, embedding JavaScript thread, cron) keeps for itself: scratch memory, counters,
+// randomness. Counters are written by the owner and summed by INFO.
+#pragma once
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/random.h"
+#include "log/commit_log.h"
+#include "resp/out_buffer.h"
+
+namespace slotwise {
+
+class EvictionPool;
+
+// A counter with one writer and any readers: a plain add, no locked instruction.
+class Counter {
+ public:
+  void Add(std::uint64_t n = 1) { v_.store(v_.load(std::memory_order_relaxed) + n, std::memory_order_relaxed); }
+  std::uint64_t value() const { return v_.load(std::memory_order_relaxed); }
+  void Reset() { v_.store(0, std::memory_order_relaxed); }
+
+ private:
+  std::atomic<std::uint64_t> v_{0};
+};
+
+struct CommandStats {
+  Counter calls;
+  Counter nanoseconds;
+  Counter rejected;
+  Counter failed;
+};
+
+struct ThreadStats {
+  Counter commands;
+  Counter keyspace_hits;
+  Counter keyspace_misses;
+  Counter expired_keys;
+  Counter evicted_keys;
+  Counter net_input_bytes;
+  Counter net_output_bytes;
+  Counter reads;
+  Counter writes;
+  Counter error_replies;
+  void Reset() {
+    for (Counter* c : {&commands, &keyspace_hits, &keyspace_misses, &expired_keys, &evicted_keys, &net_input_bytes, &net_output_bytes, &reads,
+                       &writes, &error_replies}) {
+      c->Reset();
+    }
+  }
+};
+
+struct ThreadState {
+  explicit ThreadState(std::size_t command_count, std::uint64_t seed) : random(seed), command_stats(command_count) {}
+  Random random;
+  LogUnit unit;                     // effects of the command under way
+  OutBuffer discarded;              // where replies go that nobody wants (CLIENT REPLY OFF)
+  std::string scratch;              // for whoever needs bytes for the length of a command
+  std::vector<CommandStats> command_stats;  // by Command::id
+  std::shared_ptr<EvictionPool> eviction_pool;  // engine/evictor.h; null until this thread evicts
+  ThreadStats stats;
+  std::int64_t now_ms = 0;          // wall clock, refreshed once a turn
+  std::uint64_t max_offset = 0;     // of this turn's appends
+};
+
+}  // namespace slotwise

@@ -1,0 +1,67 @@
+#include "keyspace/keyspace.h"
+
+#include <mutex>
+
+#include "keyspace/watch_list.h"
+
+namespace slotwise {
+
+Stripe::Stripe() = default;
+Stripe::~Stripe() = default;
+
+Keyspace::Keyspace(int databases)
+    : stripes_(std::make_unique<Stripe[]>(kStripeCount)), databases_(static_cast<std::size_t>(databases)) {
+  for (auto& database : databases_) database.store(NewDatabase(), std::memory_order_relaxed);
+}
+
+void Keyspace::LockAll() {
+  for (int i = 0; i < kStripeCount; ++i) stripes_[i].lock.Lock();
+}
+void Keyspace::UnlockAll() {
+  for (int i = 0; i < kStripeCount; ++i) stripes_[i].lock.Unlock();
+}
+void Keyspace::Lock(const StripeSet& set) {
+  for (std::size_t i = set._Find_first(); i < kStripeCount; i = set._Find_next(i)) stripes_[i].lock.Lock();
+}
+void Keyspace::Unlock(const StripeSet& set) {
+  for (std::size_t i = set._Find_first(); i < kStripeCount; i = set._Find_next(i)) stripes_[i].lock.Unlock();
+}
+
+void Keyspace::Swap(int a, int b) {
+  Database* old = databases_[static_cast<std::size_t>(a)].load(std::memory_order_relaxed);
+  databases_[static_cast<std::size_t>(a)].store(&Db(b), std::memory_order_relaxed);
+  databases_[static_cast<std::size_t>(b)].store(old, std::memory_order_relaxed);
+}
+
+Database* Keyspace::NewDatabase() {
+  std::lock_guard<FutexLock> guard(shells_lock_);
+  if (spare_.empty()) {
+    owned_.push_back(std::make_unique<Database>(&new_access_));
+    return owned_.back().get();
+  }
+  Database* database = spare_.back();
+  spare_.pop_back();
+  return database;
+}
+
+Database* Keyspace::Exchange(int index) {
+  Database* old = &Db(index);
+  databases_[static_cast<std::size_t>(index)].store(NewDatabase(), std::memory_order_relaxed);
+  return old;
+}
+
+void Keyspace::Recycle(Database* database) {
+  for (int slot = database->NextNonEmptySlot(0); slot < kSlotCount; slot = database->NextNonEmptySlot(slot + 1)) {
+    database->ClearSlot(slot);
+  }
+  std::lock_guard<FutexLock> guard(shells_lock_);
+  spare_.push_back(database);
+}
+
+std::uint64_t Keyspace::KeyCount() {
+  std::uint64_t n = 0;
+  for (int i = 0; i < database_count(); ++i) n += Db(i).KeyCount();
+  return n;
+}
+
+}  // namespace slotwise

@@ -1,0 +1,38 @@
+// Which clients watch which keys of a stripe (WATCH). Guarded by the stripe's lock.
+#pragma once
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+namespace slotwise {
+
+// One client's WATCH state, shared between the client and the lists: a write marks it from any thread.
+struct WatchState {
+  std::atomic<bool> dirty{false};
+};
+
+class WatchList {
+ public:
+  void Add(int db, std::string_view key, const std::shared_ptr<WatchState>& who);
+  void Remove(int db, std::string_view key, const WatchState* who);
+  // The key was changed.
+  void Touch(int db, std::string_view key);
+  // visit(db, key, watchers) for every watched key: FLUSHALL, SWAPDB.
+  template <typename F>
+  void ForEach(F&& visit) {
+    for (auto& [name, watchers] : keys_) visit(DbOf(name), std::string_view(name).substr(4), watchers);
+  }
+  bool empty() const { return keys_.empty(); }
+  std::size_t size() const { return keys_.size(); }
+
+ private:
+  static std::string Name(int db, std::string_view key);
+  static int DbOf(const std::string& name);
+  std::unordered_map<std::string, std::vector<std::shared_ptr<WatchState>>> keys_;
+};
+
+}  // namespace slotwise

@@ -1,0 +1,144 @@
+#include "log/aof_loader.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <cstdio>
+#include <cstring>
+#include <ctime>
+#include <vector>
+
+#include "log/aof_directory.h"
+#include "log/segment_index.h"
+#include "log/segment_reader.h"
+#include "log/segment_replay.h"
+
+namespace slotwise {
+namespace {
+
+std::string SecondsSince(std::chrono::steady_clock::time_point start) {
+  char text[32];
+  std::snprintf(text, sizeof(text), "%.3f", std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
+  return text;
+}
+
+Status RepairError(const std::string& name, const char* what, int error) {
+  return Status::Error(-error, std::string("Error ") + what + " the AOF file " + name + ": " + std::strerror(-error));
+}
+
+// Copies [begin, end) of `from` beside it: what a power cut makes us drop may still interest somebody.
+int KeepCopy(FileSystem& files, File& from, const std::string& path, std::uint64_t begin, std::uint64_t end) {
+  std::unique_ptr<File> copy;
+  int error = files.Open(path, OpenMode::kCreateTruncate, &copy);
+  if (error < 0) return error;
+  std::string piece(256 << 10, '\0');
+  while (begin < end) {
+    std::int64_t n = from.ReadAt(begin, piece.data(), static_cast<std::size_t>(std::min<std::uint64_t>(piece.size(), end - begin)));
+    if (n <= 0) return n < 0 ? static_cast<int>(n) : 0;
+    std::int64_t written = copy->Append({piece.data(), static_cast<std::size_t>(n)});
+    if (written <= 0) return written < 0 ? static_cast<int>(written) : -ENOSPC;
+    begin += static_cast<std::uint64_t>(written);
+  }
+  return copy->SyncData();
+}
+
+// Cuts the file as judged and brings its index up to date: afterwards all of it is durable, covered and closed.
+Status Repair(FileSystem& files, Logger& logger, const AofPaths& paths, const AofDirectory::Entry& entry,
+              const ReplayVerdict& verdict) {
+  const std::string& name = entry.info.name;
+  const std::string path = paths.InDir(name);
+  std::unique_ptr<File> file;
+  int error = files.Open(path, OpenMode::kAppendExisting, &file);
+  if (error < 0) return RepairError(name, "opening", error);
+  if (verdict.good_end < entry.size) {
+    if (verdict.keep_copy) {
+      std::string copy = path + ".dropped-" + std::to_string(verdict.good_end);
+      if ((error = KeepCopy(files, *file, copy, verdict.good_end, entry.size)) < 0) return RepairError(name, "keeping a copy of the end of", error);
+    }
+    if (verdict.torn) {
+      logger.Warn("!!! Warning: short read while loading the AOF file " + name + "!!!");
+      logger.Warn("!!! Truncating the AOF " + name + " at offset " + std::to_string(verdict.good_end) + " !!!");
+      logger.Warn("Dropping " + std::to_string(entry.size - verdict.good_end) + " bytes of " + std::to_string(entry.size) +
+                  " at the end of " + name + ", left by " + verdict.why +
+                  (verdict.keep_copy ? "; a copy is in " + name + ".dropped-" + std::to_string(verdict.good_end) : ""));
+    }
+    if ((error = file->Truncate(verdict.good_end)) < 0) return RepairError(name, "truncating", error);
+  }
+  // The index is about to call all of it durable.
+  if ((error = file->SyncData()) < 0) return RepairError(name, "syncing", error);
+  SegmentIndex index;
+  index.previous_end = verdict.index.previous_end;
+  auto now = static_cast<std::uint32_t>(std::time(nullptr));
+  std::uint64_t covered = 0;
+  for (const IndexBlock& block : verdict.index.blocks) {
+    if (block.end > verdict.good_end) break;
+    if (block.begin > covered && (error = ChecksumRange(*file, covered, block.begin, block.seconds, &index.blocks)) < 0) {
+      return RepairError(name, "reading", error);
+    }
+    index.blocks.push_back(block);
+    covered = block.end;
+  }
+  if (covered < verdict.good_end && (error = ChecksumRange(*file, covered, verdict.good_end, now, &index.blocks)) < 0) {
+    return RepairError(name, "reading", error);
+  }
+  Status status = WriteSegmentIndex(files, paths.dir, entry.index_path, index, now);
+  if (status.ok() && verdict.torn) logger.Warn("AOF " + name + " loaded anyway because aof-load-truncated is enabled");
+  return status;
+}
+
+}  // namespace
+
+Status LoadAof(FileSystem& files, Logger& logger, const CommitLogOptions& where, const LoadOptions& options, LoadSink& sink,
+               LoadReport* report) {
+  *report = LoadReport();
+  const AofPaths paths(where);
+  const auto start = std::chrono::steady_clock::now();
+  AofDirectory directory;
+  Status status = InspectAofDirectory(files, logger, paths, &directory);
+  if (!status.ok()) return status;
+  report->existed = directory.has_manifest || directory.migrate;
+  const std::size_t count = directory.entries.size();
+  std::vector<ReplayVerdict> verdicts(count);
+  std::uint64_t done = 0;
+  for (std::size_t i = 0; i < count; ++i) {
+    ReplayPlan plan;
+    plan.entry = &directory.entries[i];
+    plan.is_last = i + 1 == count;
+    plan.load_truncated = options.load_truncated;
+    plan.boot = BootHash(files);
+    plan.done_before = done;
+    plan.total = directory.total_size;
+    if (!plan.is_last) {
+      SegmentIndex next;
+      status = ReadSegmentIndex(files, directory.entries[i + 1].index_path, &next);
+      if (!status.ok()) return status;
+      plan.end = next.previous_end;
+    }
+    const auto file_start = std::chrono::steady_clock::now();
+    status = ReplaySegment(files, logger, plan, sink, &verdicts[i]);
+    if (!status.ok()) return status;
+    done += plan.entry->size;
+    report->commands += verdicts[i].commands;
+    report->bytes += verdicts[i].good_end;
+    if (verdicts[i].torn) report->truncated_bytes += plan.entry->size - verdicts[i].good_end;
+    if (plan.entry->size > 0) {
+      logger.Info(std::string("DB loaded from ") + (plan.entry->info.type == 'b' ? "base" : "incr") + " file " +
+                  plan.entry->info.name + ": " + SecondsSince(file_start) + " seconds");
+    }
+  }
+  if (directory.total_size > 0) {
+    sink.Progress(directory.total_size, directory.total_size);
+    logger.Info("DB loaded from append only file: " + SecondsSince(start) + " seconds");
+  }
+  // All of it was readable; only now is anything changed.
+  if (directory.migrate && !(status = MigrateOldLayout(files, logger, paths, directory)).ok()) return status;
+  for (std::size_t i = 0; i < count; ++i) {
+    const AofDirectory::Entry& entry = directory.entries[i];
+    if (!verdicts[i].rewrite_index && verdicts[i].good_end == entry.size) continue;
+    status = Repair(files, logger, paths, entry, verdicts[i]);
+    if (!status.ok()) return status;
+  }
+  return Status::Ok();
+}
+
+}  // namespace slotwise

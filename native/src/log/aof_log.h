@@ -1,0 +1,179 @@
+// The commit log with an AOF behind it: every decision about writing, syncing, failing and healing. It has no thread of
+// its own: Tick() does what is due and says when it wants to be called again, so that tests can drive it step by step
+// with a clock of theirs; log_thread.h is the loop around it.
+//
+// Two locks: the buffer's (appending) and writer_ (file, index, offsets of what is written). fsync runs under neither.
+//
+// When an fsync fails, the kernel may have dropped the pages and a later fsync of the file proves nothing. So the
+// segment is given up: a new one starts with a copy of every byte not known durable, is synced, and the manifest's
+// rename makes it follow the old one, whose end is recorded in the new one's index and then cut. Only then is anything
+// acknowledged again. The bytes come from memory, or, if there were too many to keep, from the old file, checked.
+//
+// When a write fails, what was written of it is cut off again and the bytes stay in memory; replies that depend on them
+// go on waiting (their effects are applied and will be written in order), new writes are refused through Health().
+#pragma once
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/futex_lock.h"
+#include "log/aof_segment.h"
+#include "log/commit_log.h"
+#include "log/log_buffer.h"
+
+namespace slotwise {
+
+// Where time comes from; steady milliseconds, never 0.
+class LogClock {
+ public:
+  virtual ~LogClock() = default;
+  virtual std::uint64_t NowMs() = 0;
+  virtual std::uint32_t Seconds() = 0;  // Unix time
+};
+LogClock& SystemLogClock();
+
+struct AofLogLimits {
+  std::uint64_t pending_bytes_max = 256 << 20;   // appended, not written: beyond this writes are refused
+  std::uint64_t unsynced_bytes_max = 32 << 20;   // everysec: written, not synced: beyond this sync early
+  std::uint64_t retained_bytes_max = 64 << 20;   // written, not synced, still in memory
+};
+
+// What gives the log its thread. Implemented in log_thread.h.
+class LogDriver {
+ public:
+  enum Attention : std::uint32_t { kSoon = 1, kNow = 2 };  // within a millisecond; at once
+  virtual ~LogDriver() = default;
+  virtual void Start() = 0;
+  virtual void Stop() = 0;  // joins; Ask() stays legal
+  virtual void Ask(Attention attention) = 0;
+  // Syncs both files at the same time, which costs hardly more than one. 0 or -errno.
+  virtual int SyncPair(File& data, IndexWriter& index) = 0;
+  // Blocks until everything before `offset` is durable or an attempt failed.
+  virtual void WaitDurable(std::uint64_t offset) = 0;
+};
+
+class AofLog final : public CommitLog {
+ public:
+  static constexpr std::uint64_t kNever = ~std::uint64_t{0};
+
+  static Status Open(FileSystem& files, Logger& logger, const CommitLogOptions& options, LogClock& clock,
+                     const AofLogLimits& limits, std::unique_ptr<AofLog>* out);
+  ~AofLog() override;
+
+  std::uint64_t Append(const LogUnit& unit) override;
+  std::uint64_t tail() const override { return buffer_.tail(); }
+  std::uint64_t written() const override { return written_.load(std::memory_order_acquire); }
+  std::uint64_t durable() const override { return durable_.load(std::memory_order_acquire); }
+  std::uint64_t Promise() const override;
+  std::uint64_t Flush() override;
+  void FlushSoon() override;
+  Status Sync() override;
+  void SetWaker(Waker waker, void* arg) override;
+  Status Health() const override;
+  bool healthy() const override { return refuse_.load(std::memory_order_relaxed) == 0; }
+  bool persistent() const override { return true; }
+  void SetFsyncPolicy(FsyncPolicy policy) override;
+  CommitLogStats stats() const override;
+  Status Close() override;
+
+  // Does everything that is due at `now`; returns when to be called again, kNever if only Attention asks for it.
+  std::uint64_t Tick(std::uint64_t now);
+  // Who calls Tick() from now on. Without a driver Sync() and Close() do so themselves.
+  void SetDriver(std::unique_ptr<LogDriver> driver) {
+    driver_ = std::move(driver);
+    driver_->Start();
+  }
+  // Counts failed attempts to write or sync.
+  std::uint64_t failures() const { return failures_.load(std::memory_order_acquire); }
+  // The next Tick() makes everything before `offset` durable, or fails once.
+  void RequestSync(std::uint64_t offset);
+  FsyncPolicy policy() const { return policy_.load(std::memory_order_acquire); }
+
+ private:
+  enum class Trouble { kNone, kWrite, kSync, kGone };
+
+  AofLog(FileSystem& files, Logger& logger, const CommitLogOptions& options, LogClock& clock, const AofLogLimits& limits,
+         std::uint64_t begin);
+  Status OpenDirectory();
+  Status Seal();
+
+  // All of these: writer_ is held.
+  void WritePending(std::uint64_t now);
+  int WriteParts(std::uint64_t target);
+  void AfterWrite(std::uint64_t target, int db, std::uint64_t now);
+  int FlushIndex();
+  void StartTrouble(Trouble trouble, int error, const std::string& message);
+  void EndTrouble();
+  void FreezeIfLate(std::uint64_t now);
+  void ReleaseMemory();
+  bool SwitchSegment(std::uint64_t now);
+  Status CopyUnsynced(AofSegment& to, std::uint64_t target);
+  Status CopyFromOldFile(AofSegment& to, std::uint64_t* from, std::uint64_t until);
+
+  void SyncWritten(std::uint64_t now);
+  void Retry(std::uint64_t now);
+  void NotifyPromise();
+  void Ask(LogDriver::Attention attention) {
+    if (driver_ != nullptr) driver_->Ask(attention);
+  }
+  bool Troubled();
+  std::uint64_t UnsyncedBytes() const { return written() - durable(); }
+
+  FileSystem& files_;
+  Logger& logger_;
+  LogClock& clock_;
+  const AofLogLimits limits_;
+  const CommitLogOptions options_;
+  const AofPaths paths_;
+  LogBuffer buffer_;
+  std::atomic<FsyncPolicy> policy_;
+
+  // Watermarks: buffer_.tail() >= written_ >= durable_.
+  std::atomic<std::uint64_t> written_;
+  std::atomic<std::uint64_t> durable_;
+  std::atomic<std::uint64_t> limit_{kNever};  // everysec, no: Promise() stops here while the disk is too late or failing
+  std::atomic<std::uint64_t> floor_{0};       // always: what an earlier policy had promised already
+  std::atomic<std::uint64_t> sync_target_{0};
+  std::atomic<std::uint64_t> failures_{0};
+  std::atomic<int> refuse_{0};                // errno of Health(), 0: healthy
+  std::atomic<bool> waiting_{false};          // somebody depends on Promise() advancing
+  std::atomic<bool> soon_{false};
+
+  FutexLock writer_;
+  std::unique_ptr<AofSegment> segment_;
+  AofManifest manifest_;
+  std::uint64_t next_seq_ = 1;
+  std::vector<std::string> abandoned_;        // segments of failed switches, to be removed after a successful one
+  Trouble trouble_ = Trouble::kNone;
+  std::uint64_t retry_at_ = 0;
+  LogBuffer::Mark boundary_;                  // the last unit boundary that is written
+  LogBuffer::Mark durable_mark_;              // the last one that is durable
+  std::uint64_t dirty_since_ = 0;             // when the oldest unsynced byte was written; 0: none
+  std::uint64_t dirty_next_ = 0;              // the same for bytes written during the fsync in progress
+  bool syncing_ = false;
+  std::uint64_t block_since_ = 0;             // when the open index block got its first byte
+  std::vector<std::string_view> parts_;
+  std::uint64_t active_at_ = 0;               // last time anything was written
+  bool trimmed_ = true;
+
+  mutable FutexLock message_lock_;
+  std::string message_;                       // of Health()
+  FutexLock waker_lock_;
+  Waker waker_ = nullptr;
+  void* waker_arg_ = nullptr;
+  bool closed_ = false;
+
+  std::uint64_t other_size_ = 0;              // of the files that are not appended to
+  std::uint64_t base_size_ = 0;
+  std::atomic<std::uint64_t> segment_size_{0};
+  std::atomic<std::uint64_t> total_other_{0};
+  std::atomic<std::uint64_t> fsyncs_{0};
+  std::atomic<std::uint64_t> writes_{0};
+  std::atomic<std::uint64_t> delayed_fsyncs_{0};
+  std::atomic<bool> fsync_in_progress_{false};
+  std::unique_ptr<LogDriver> driver_;
+};
+
+}  // namespace slotwise

@@ -1,0 +1,85 @@
+// Units, the log without a disk, and the choice between the two logs.
+#include "log/commit_log.h"
+
+#include <atomic>
+#include <charconv>
+
+#include "log/aof_log.h"
+#include "log/log_buffer.h"
+#include "log/log_thread.h"
+
+namespace slotwise {
+namespace {
+
+void AppendHeader(char type, std::size_t n, std::string* out) {
+  char text[24];
+  text[0] = type;
+  char* end = std::to_chars(text + 1, text + sizeof(text) - 2, n).ptr;
+  *end++ = '\r';
+  *end++ = '\n';
+  out->append(text, static_cast<std::size_t>(end - text));
+}
+
+// Counts what would have been written; what is promised is memory only.
+class InMemoryLog final : public CommitLog {
+ public:
+  std::uint64_t Append(const LogUnit& unit) override {
+    if (unit.empty()) return tail();
+    std::uint64_t size = unit.bytes().size() + (unit.count() > 1 && unit.atomic() ? 29 : 0);
+    return tail_.fetch_add(size, std::memory_order_acq_rel) + size;
+  }
+  std::uint64_t tail() const override { return tail_.load(std::memory_order_acquire); }
+  std::uint64_t written() const override { return tail(); }
+  std::uint64_t durable() const override { return tail(); }
+  std::uint64_t Promise() const override { return tail(); }
+  std::uint64_t Flush() override { return tail(); }
+  void FlushSoon() override {}
+  Status Sync() override { return Status::Ok(); }
+  void SetWaker(Waker, void*) override {}
+  Status Health() const override { return Status::Ok(); }
+  bool healthy() const override { return true; }
+  bool persistent() const override { return false; }
+  void SetFsyncPolicy(FsyncPolicy) override {}
+  CommitLogStats stats() const override { return {}; }
+  Status Close() override { return Status::Ok(); }
+
+ private:
+  std::atomic<std::uint64_t> tail_{0};
+};
+
+}  // namespace
+
+void LogUnit::Add(int db, const std::string_view* argv, std::size_t argc) {
+  AddEncoded(db, {});
+  AppendHeader('*', argc, &bytes_);
+  for (std::size_t i = 0; i < argc; ++i) {
+    AppendHeader('$', argv[i].size(), &bytes_);
+    bytes_.append(argv[i]);
+    bytes_.append("\r\n");
+  }
+}
+
+void LogUnit::AddEncoded(int db, std::string_view resp) {
+  if (first_db_ < 0) {
+    first_db_ = db;
+  } else if (last_db_ != db) {
+    char select[48];
+    bytes_.append(select, EncodeSelect(db, select));
+  }
+  last_db_ = db;
+  ++count_;
+  bytes_.append(resp);
+}
+
+std::unique_ptr<CommitLog> CommitLog::InMemory() { return std::make_unique<InMemoryLog>(); }
+
+Status CommitLog::Open(FileSystem& files, Logger& logger, const CommitLogOptions& options, std::unique_ptr<CommitLog>* out) {
+  std::unique_ptr<AofLog> log;
+  Status status = AofLog::Open(files, logger, options, SystemLogClock(), AofLogLimits(), &log);
+  if (!status.ok()) return status;
+  log->SetDriver(MakeLogThread(*log, SystemLogClock()));
+  *out = std::move(log);
+  return Status::Ok();
+}
+
+}  // namespace slotwise

@@ -1,0 +1,114 @@
+// The commit log: one totally ordered sequence of effects in RESP, addressed by byte offset, from which the AOF (and
+// later replication, binlog and change feed) is made. Appending happens inside the critical section of the writer's
+// stripe, so log order is apply order; it copies bytes into memory and never touches a file.
+//
+// Watermarks: tail() >= written() >= durable(). A reply may leave when Promise() has reached the offset it depends on:
+// written for `everysec` and `no` (write(2) precedes the reply), durable for `always`, tail when there is no AOF.
+//
+// Who writes: whoever calls Flush() first (an I/O thread at the end of its turn) writes everything pending in one
+// write(2) from memory; others find the writer busy and are told through the waker when Promise() advances. fsync is
+// only ever done by the log thread, so execution goes on meanwhile. Under `always` the log thread writes and syncs.
+//
+// Errors: a failed write or fsync makes Health() fail with the errno; the engine then refuses writes (MISCONF) and
+// nothing that depends on the failed bytes is acknowledged: replies that wait for them go on waiting, since their effects
+// are applied and stay queued in order. Writes are retried once a second. After a failed fsync the pages of that file are
+// not trusted again: see aof_log.h.
+// Source: Redis persistence documentation; specs aof.md section 6. Elsewhere: the file format (aof_directory, aof_segment),
+// start-up (aof_loader), block checksums (segment_index), decisions (aof_log), the thread (log_thread).
+#pragma once
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "base/logger.h"
+#include "base/status.h"
+#include "log/file_system.h"
+
+namespace slotwise {
+
+enum class FsyncPolicy { kAlways, kEverySec, kNo };
+
+struct CommitLogOptions {
+  std::string dir = ".";                          // the data directory; must exist
+  std::string append_dirname = "appendonlydir";
+  std::string append_filename = "appendonly.aof";
+  FsyncPolicy fsync = FsyncPolicy::kEverySec;
+  bool timestamps = false;                        // aof-timestamp-enabled
+};
+
+// One unit of effects: what one command, one EXEC or one expiry changed. Reusable: Clear() keeps the memory.
+// Effects are added as complete RESP commands; the log adds the SELECT that the first one needs.
+class LogUnit {
+ public:
+  void Clear() { bytes_.clear(); count_ = 0; first_db_ = last_db_ = -1; }
+  bool empty() const { return count_ == 0; }
+  int count() const { return count_; }
+  // Adds one command. A change of database inside the unit adds a SELECT to it.
+  void Add(int db, const std::string_view* argv, std::size_t argc);
+  // Adds a command that is already encoded in RESP.
+  void AddEncoded(int db, std::string_view resp);
+  // More than one effect: MULTI and EXEC go around them when appended. False for effects that are independent of each
+  // other (active expiry, eviction).
+  void set_atomic(bool atomic) { atomic_ = atomic; }
+  bool atomic() const { return atomic_; }
+  int first_db() const { return first_db_; }
+  int last_db() const { return last_db_; }
+  std::string_view bytes() const { return bytes_; }
+
+ private:
+  std::string bytes_;
+  int count_ = 0;
+  int first_db_ = -1;
+  int last_db_ = -1;
+  bool atomic_ = true;
+};
+
+struct CommitLogStats {
+  std::uint64_t current_size = 0;     // bytes of all AOF files (aof_current_size)
+  std::uint64_t base_size = 0;        // aof_base_size
+  std::uint64_t pending_bytes = 0;    // appended and not yet written (aof_buffer_length)
+  bool fsync_in_progress = false;     // aof_pending_bio_fsync
+  std::uint64_t delayed_fsyncs = 0;   // everysec: acknowledging had to stop because the last fsync was over 2 s ago
+  std::uint64_t fsyncs = 0;
+  std::uint64_t writes = 0;
+};
+
+class CommitLog {
+ public:
+  // Called, possibly often and from the log thread, when Promise() advanced or Health() changed. Must be cheap.
+  using Waker = void (*)(void* arg);
+
+  // A log without an AOF: Append only counts offsets; Promise() is tail().
+  static std::unique_ptr<CommitLog> InMemory();
+  // Opens the AOF directory for appending. Call after LoadAof() (log/aof_loader.h), which repairs the tail; `files` and `logger` outlive it.
+  static Status Open(FileSystem& files, Logger& logger, const CommitLogOptions& options, std::unique_ptr<CommitLog>* out);
+  virtual ~CommitLog() = default;  // Close() first; without it pending bytes are still written, not synced
+
+  // Appends one unit and returns the offset after it. Thread-safe; callers hold the stripes of what they changed.
+  virtual std::uint64_t Append(const LogUnit& unit) = 0;
+  virtual std::uint64_t tail() const = 0;
+  virtual std::uint64_t written() const = 0;
+  virtual std::uint64_t durable() const = 0;
+  virtual std::uint64_t Promise() const = 0;
+
+  // Writes what is pending, unless another thread is writing or the policy leaves it to the log thread. Returns Promise().
+  virtual std::uint64_t Flush() = 0;
+  // Asks the log thread to write soon (embedded writers, which have no end of turn). Wakes it at most once per sleep.
+  virtual void FlushSoon() = 0;
+  // Blocks until everything appended before the call is durable (SHUTDOWN, close). Fails with the log's error.
+  virtual Status Sync() = 0;
+  virtual void SetWaker(Waker waker, void* arg) = 0;
+
+  // OK, or why writes must be refused (code: errno). The message is what Redis puts behind "MISCONF ": "Errors writing to
+  // the AOF file: No space left on device". Cheap: one relaxed load when healthy.
+  virtual Status Health() const = 0;
+  virtual bool healthy() const = 0;
+  virtual bool persistent() const = 0;  // false for InMemory()
+  virtual void SetFsyncPolicy(FsyncPolicy policy) = 0;
+  virtual CommitLogStats stats() const = 0;
+  // Sync, stop the threads, close the files. Idempotent.
+  virtual Status Close() = 0;
+};
+
+}  // namespace slotwise

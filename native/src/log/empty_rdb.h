@@ -1,0 +1,23 @@
+// Recognises an RDB that holds no keys: the base file a fresh redis-server leaves in its AOF directory. RDB bases with
+// keys are read by the replication feature's decoder, not here.
+// Source: specs rdb.md (header, AUX fields, length encoding, EOF, CRC64).
+#pragma once
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+namespace slotwise {
+
+enum class EmptyRdbResult {
+  kEmpty,      // valid, no keys, no functions; *size is where it ends (commands may follow)
+  kHoldsKeys,  // valid so far and then something that is data
+  kDamaged,
+};
+// `bytes` starts with the file's first byte; an RDB without keys always fits in kEmptyRdbSizeMax.
+inline constexpr std::size_t kEmptyRdbSizeMax = 64 * 1024;
+EmptyRdbResult CheckEmptyRdb(std::string_view bytes, std::size_t* size);
+
+// CRC-64/Jones as RDB files use it.
+std::uint64_t Crc64Jones(std::string_view bytes);
+
+}  // namespace slotwise

@@ -1,0 +1,117 @@
+#include "log/segment_reader.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+#include "base/crc32c.h"
+
+namespace slotwise {
+namespace {
+
+constexpr std::size_t kWindowSize = 512 << 10;
+constexpr std::size_t kChecksumBlockSize = 1 << 20;
+
+}  // namespace
+
+SegmentReader::SegmentReader(File& file, std::uint64_t size, const std::vector<IndexBlock>& blocks)
+    : file_(file), size_(size), blocks_(blocks) {}
+
+SegmentReader::Fill SegmentReader::Ensure(std::size_t need) {
+  if (bytes().size() >= need) return Fill::kOk;
+  if (need > size_ - position_) {
+    // What is there must still be checked: a torn element in front of a damaged block is damage.
+    for (; next_block_ < blocks_.size(); ++next_block_) {
+      Fill fill = VerifyFromFile(blocks_[next_block_]);
+      if (fill != Fill::kOk) return fill;
+    }
+    return Fill::kEnd;
+  }
+  // Keep what was not consumed, also the part not verified yet.
+  auto skip = static_cast<std::size_t>(position_ - buffer_begin_);
+  if (skip > 0) {
+    std::memmove(buffer_.data(), buffer_.data() + skip, buffered_ - skip);
+    buffered_ -= skip;
+    buffer_begin_ = position_;
+  }
+  auto wanted = static_cast<std::size_t>(std::min<std::uint64_t>(std::max(need + need / 4, kWindowSize), size_ - position_));
+  if (buffer_.size() < wanted) buffer_.resize(wanted);
+  if (buffered_ < wanted) {
+    std::int64_t n = file_.ReadAt(buffer_end(), buffer_.data() + buffered_, wanted - buffered_);
+    if (n < static_cast<std::int64_t>(wanted - buffered_)) {
+      io_error_ = n < 0 ? static_cast<int>(-n) : EIO;  // shorter than its size: somebody is changing it
+      return Fill::kIoError;
+    }
+    buffered_ = wanted;
+  }
+  return Verify(need);
+}
+
+SegmentReader::Fill SegmentReader::Verify(std::size_t need) {
+  while (verified_ < buffer_end()) {
+    if (next_block_ == blocks_.size()) {
+      verified_ = buffer_end();
+      break;
+    }
+    const IndexBlock& block = blocks_[next_block_];
+    if (block.begin > verified_) {
+      verified_ = std::min(block.begin, buffer_end());
+      continue;
+    }
+    if (block.end <= buffer_end()) {
+      auto at = static_cast<std::size_t>(block.begin - buffer_begin_);
+      if (Crc32c({buffer_.data() + at, static_cast<std::size_t>(block.end - block.begin)}) != block.crc) return Fill::kMismatch;
+    } else if (verified_ - position_ >= need) {
+      break;  // enough for now; the rest of the block comes with the next window
+    } else {
+      Fill fill = VerifyFromFile(block);
+      if (fill != Fill::kOk) return fill;
+    }
+    verified_ = block.end;
+    ++next_block_;
+  }
+  usable_ = std::min(verified_, buffer_end());
+  return Fill::kOk;
+}
+
+SegmentReader::Fill SegmentReader::VerifyFromFile(const IndexBlock& block) {
+  if (block.end > size_) return Fill::kMismatch;
+  std::vector<char> piece(static_cast<std::size_t>(std::min<std::uint64_t>(kChecksumBlockSize, block.end - block.begin)));
+  std::uint32_t crc = 0;
+  for (std::uint64_t at = block.begin; at < block.end;) {
+    auto n = static_cast<std::size_t>(std::min<std::uint64_t>(piece.size(), block.end - at));
+    std::int64_t got = file_.ReadAt(at, piece.data(), n);
+    if (got < static_cast<std::int64_t>(n)) {
+      io_error_ = got < 0 ? static_cast<int>(-got) : EIO;
+      return Fill::kIoError;
+    }
+    crc = Crc32c({piece.data(), n}, crc);
+    at += n;
+  }
+  return crc == block.crc ? Fill::kOk : Fill::kMismatch;
+}
+
+bool SegmentReader::OnlyZerosFrom(std::uint64_t offset) {
+  std::vector<char> piece(64 << 10);
+  while (offset < size_) {
+    auto n = static_cast<std::size_t>(std::min<std::uint64_t>(piece.size(), size_ - offset));
+    if (file_.ReadAt(offset, piece.data(), n) < static_cast<std::int64_t>(n)) return false;
+    if (std::any_of(piece.begin(), piece.begin() + static_cast<std::ptrdiff_t>(n), [](char c) { return c != 0; })) return false;
+    offset += n;
+  }
+  return true;
+}
+
+int ChecksumRange(File& file, std::uint64_t begin, std::uint64_t end, std::uint32_t seconds, std::vector<IndexBlock>* out) {
+  std::vector<char> piece(static_cast<std::size_t>(std::min<std::uint64_t>(kChecksumBlockSize, end - begin)));
+  while (begin < end) {
+    auto n = static_cast<std::size_t>(std::min<std::uint64_t>(piece.size(), end - begin));
+    std::int64_t got = file.ReadAt(begin, piece.data(), n);
+    if (got < static_cast<std::int64_t>(n)) return got < 0 ? static_cast<int>(got) : -EIO;
+    out->push_back({begin, begin + n, Crc32c({piece.data(), n}), seconds});
+    begin += n;
+  }
+  return 0;
+}
+
+}  // namespace slotwise

@@ -1,0 +1,49 @@
+// One client connection: its socket, what has arrived and is not parsed, what has been answered and is not sent.
+// Owned by one I/O thread; other threads reach it through its sink only.
+#pragma once
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <string>
+
+#include "engine/client.h"
+#include "resp/out_buffer.h"
+#include "resp/parser.h"
+
+namespace slotwise {
+
+class IoThread;
+
+class Connection {
+ public:
+  Connection(int fd, std::uint64_t id) : fd(fd) { client.id = id; client.fd = fd; }
+  Connection(const Connection&) = delete;
+  Connection& operator=(const Connection&) = delete;
+
+  int fd;
+  Client client;
+  RespParser parser;
+  OutBuffer out;
+
+  // Unparsed input that outlived its turn: [begin, size) of `input`. Empty for an idle connection.
+  std::unique_ptr<char[]> input;
+  std::size_t input_begin = 0;
+  std::size_t input_size = 0;
+  std::size_t input_capacity = 0;
+
+  // Replies up to `position` may leave when the log's promise has reached `offset`; ascending in both.
+  struct Gate { std::uint64_t position; std::uint64_t offset; };
+  std::deque<Gate> gates;
+  std::uint64_t released = 0;    // bytes of `out` that may leave
+
+  bool in_turn = false;          // has been read or answered in this turn
+  bool in_gated = false;         // stands in the thread's list of gated connections
+  bool wants_write = false;      // EPOLLOUT is armed
+  bool closing = false;          // no more input; goes away when the output is sent
+  bool dead = false;             // to be destroyed at the end of the turn
+  bool paused = false;           // not read from until the thread resumes it
+  std::int64_t soft_limit_since_ms = 0;
+  std::uint64_t commands = 0;
+};
+
+}  // namespace slotwise

@@ -1,0 +1,590 @@
+#include "net/io_thread.h"
+
+#include <netinet/in.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+#include "base/ticks.h"
+#include "engine/client_registry.h"
+#include "net/server.h"
+
+namespace slotwise {
+namespace {
+
+thread_local IoThread* t_current = nullptr;
+
+constexpr std::size_t kUnauthenticatedOutputMax = 1024;
+constexpr int kAcceptsATurn = 64;
+constexpr std::int64_t kAcceptPauseMs = 100;
+
+class ConnectionSink final : public ClientSink {
+ public:
+  ConnectionSink(IoThread& thread, std::uint64_t id) : thread_(thread), id_(id) {}
+  void Push(std::shared_ptr<const std::string> resp2, std::shared_ptr<const std::string> resp3) override {
+    thread_.Post(id_, std::move(resp2), std::move(resp3));
+  }
+  void Kill() override { thread_.Kill(id_); }
+
+ private:
+  IoThread& thread_;
+  std::uint64_t id_;
+};
+
+constexpr const char* kDenied =
+    "-DENIED Redis is running in protected mode because protected mode is enabled and no password is set for the default user. "
+    "In this mode connections are only accepted from the loopback interface. If you want to connect from external computers to "
+    "Redis you may adopt one of the following solutions: 1) Just disable protected mode sending the command 'CONFIG SET "
+    "protected-mode no' from the loopback interface by connecting to Redis from the same host the server is running, however "
+    "MAKE SURE Redis is not publicly accessible from internet if you do so. Use CONFIG REWRITE to make this change permanent. "
+    "2) Alternatively you can just disable the protected mode by editing the Redis configuration file, and setting the protected "
+    "mode option to 'no', and then restarting the server. 3) If you started the server manually just for testing, restart it with "
+    "the '--protected-mode no' option. 4) Setup a an authentication password for the default user. NOTE: You only need to do one "
+    "of the above things in order for the server to start accepting connections from the outside.\r\n";
+
+}  // namespace
+
+IoThread* IoThread::Current() { return t_current; }
+
+IoThread::IoThread(Server& server, Engine& engine, int index) : server_(server), engine_(engine), index_(index) {
+  arena_ = std::make_unique<char[]>(kArenaSize);
+  args_.reserve(4096);
+  batch_.reserve(kBatchMax);
+  prepared_.resize(kBatchMax);
+}
+
+IoThread::~IoThread() {
+  StopAndJoin();
+  if (epoll_fd_ >= 0) close(epoll_fd_);
+  if (wake_fd_ >= 0) close(wake_fd_);
+}
+
+void IoThread::AddListener(const Listener& listener) { listeners_.push_back(listener); }
+
+Status IoThread::Start() {
+  epoll_fd_ = epoll_create1(EPOLL_CLOEXEC);
+  wake_fd_ = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+  if (epoll_fd_ < 0 || wake_fd_ < 0) return Status::Error(errno, std::string("cannot create an I/O thread: ") + std::strerror(errno));
+  epoll_event e{};
+  e.events = EPOLLIN;
+  e.data.ptr = nullptr;
+  epoll_ctl(epoll_fd_, EPOLL_CTL_ADD, wake_fd_, &e);
+  // Listeners are told apart from connections by their lowest address bit.
+  for (Listener& l : listeners_) {
+    e.data.u64 = reinterpret_cast<std::uintptr_t>(&l) | 1;
+    epoll_ctl(epoll_fd_, EPOLL_CTL_ADD, l.fd, &e);
+  }
+  state_ = &engine_.AddThread();
+  thread_ = std::thread([this] {
+    pthread_setname_np(pthread_self(), ("slotwise-io-" + std::to_string(index_)).c_str());
+    Run();
+  });
+  return Status::Ok();
+}
+
+void IoThread::StopAndJoin() {
+  if (!thread_.joinable()) return;
+  stop_.store(true, std::memory_order_relaxed);
+  Wake();
+  thread_.join();
+  engine_.RemoveThread(*state_);
+}
+
+void IoThread::Wake() {
+  if (wake_pending_.exchange(true, std::memory_order_acq_rel)) return;
+  std::uint64_t one = 1;
+  [[maybe_unused]] ssize_t n = write(wake_fd_, &one, sizeof one);
+}
+
+void IoThread::SendMessage(Message message) {
+  {
+    std::lock_guard<std::mutex> guard(mailbox_mutex_);
+    mailbox_.push_back(std::move(message));
+  }
+  if (t_current != this) Wake();
+}
+
+void IoThread::Post(std::uint64_t connection_id, std::shared_ptr<const std::string> resp2, std::shared_ptr<const std::string> resp3) {
+  SendMessage({Message::Kind::kPush, connection_id, std::move(resp2), std::move(resp3), -1, false, {}});
+}
+
+void IoThread::Kill(std::uint64_t connection_id) { SendMessage({Message::Kind::kKill, connection_id, nullptr, nullptr, -1, false, {}}); }
+
+void IoThread::Adopt(int fd, bool unix_socket, const std::string& local) {
+  connection_count_.fetch_add(1, std::memory_order_relaxed);
+  SendMessage({Message::Kind::kAdopt, 0, nullptr, nullptr, fd, unix_socket, local});
+}
+
+Connection* IoThread::FindConnection(std::uint64_t id) {
+  auto it = connections_.find(id);
+  return it == connections_.end() ? nullptr : it->second.get();
+}
+
+void IoThread::Run() {
+  t_current = this;
+  while (!stop_.load(std::memory_order_relaxed)) Turn(TimeoutMs());
+  // What was answered and may leave still leaves, as far as the sockets take it.
+  state_->now_ms = engine_.NowMs();
+  DrainMailbox();
+  FinishTurn();
+  while (!connections_.empty()) Destroy(connections_.begin()->second.get());
+  t_current = nullptr;
+}
+
+int IoThread::TimeoutMs() const {
+  if (accept_paused_until_ms_ != 0) return static_cast<int>(kAcceptPauseMs);
+  if (needs_clock_ || engine_.config().Int(Directive::kTimeout) > 0) return 1000;
+  return -1;
+}
+
+void IoThread::Turn(int timeout_ms) {
+  epoll_event events[256];
+  int n = epoll_wait(epoll_fd_, events, 256, timeout_ms);
+  state_->now_ms = engine_.NowMs();
+  bool woken = false;
+  for (int i = 0; i < n; ++i) {
+    std::uint64_t tag = events[i].data.u64;
+    if (tag == 0) {
+      std::uint64_t count;
+      [[maybe_unused]] ssize_t r = read(wake_fd_, &count, sizeof count);
+      wake_pending_.store(false, std::memory_order_release);
+      woken = true;
+      continue;
+    }
+    if (tag & 1) {
+      Accept(*reinterpret_cast<Listener*>(tag & ~std::uint64_t{1}));
+      continue;
+    }
+    auto* c = static_cast<Connection*>(events[i].data.ptr);
+    if (c->dead) continue;
+    if (events[i].events & EPOLLOUT) Answered(c);
+    if (events[i].events & (EPOLLIN | EPOLLHUP | EPOLLERR)) {
+      if (c->closing) {
+        // Only the end of its replies is awaited; a reset ends that too.
+        if (events[i].events & (EPOLLHUP | EPOLLERR)) Destroy(c);
+      } else {
+        ReadFrom(c);
+      }
+    }
+  }
+  (void)woken;
+  DrainMailbox();
+  FinishTurn();
+  if (state_->now_ms - last_housekeeping_ms_ >= 1000 || accept_paused_until_ms_ != 0) Housekeeping();
+}
+
+void IoThread::Accept(const Listener& listener) {
+  for (int i = 0; i < kAcceptsATurn; ++i) {
+    int fd = accept4(listener.fd, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (fd < 0) {
+      if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+        engine_.logger().Warn(std::string("Error accepting a client connection: ") + std::strerror(errno) + ", pausing for 100 ms");
+        accept_paused_until_ms_ = MonotonicMs() + kAcceptPauseMs;
+        for (Listener& l : listeners_) epoll_ctl(epoll_fd_, EPOLL_CTL_DEL, l.fd, nullptr);
+      } else if (errno == EINTR || errno == ECONNABORTED) {
+        continue;
+      }
+      return;
+    }
+    Engine::Stats& stats = engine_.stats();
+    stats.connections_received.fetch_add(1, std::memory_order_relaxed);
+    auto refuse = [&](const char* text) {
+      [[maybe_unused]] ssize_t n = send(fd, text, std::strlen(text), MSG_NOSIGNAL);
+      stats.rejected_connections.fetch_add(1, std::memory_order_relaxed);
+      close(fd);
+    };
+    if (server_.connection_count() >= static_cast<std::size_t>(engine_.config().Int(Directive::kMaxclients))) {
+      refuse("-ERR max number of clients reached\r\n");
+      continue;
+    }
+    if (!listener.unix_socket && engine_.config().Bool(Directive::kProtectedMode) && engine_.config().Str(Directive::kRequirepass).empty() &&
+        !PeerIsLoopback(fd)) {
+      refuse(kDenied);
+      continue;
+    }
+    IoThread& owner = server_.LeastBusy();
+    if (&owner == this) {
+      connection_count_.fetch_add(1, std::memory_order_relaxed);
+      AddConnection(fd, listener.unix_socket, listener.address);
+    } else {
+      owner.Adopt(fd, listener.unix_socket, listener.address);
+    }
+  }
+}
+
+void IoThread::AddConnection(int fd, bool unix_socket, const std::string& local) {
+  PrepareConnection(fd, unix_socket, static_cast<int>(engine_.config().Int(Directive::kTcpKeepalive)));
+  auto owned = std::make_unique<Connection>(fd, engine_.NextClientId());
+  Connection* c = owned.get();
+  Client& client = c->client;
+  client.unix_socket = unix_socket;
+  client.address = unix_socket ? local + ":0" : PeerAddress(fd);
+  client.local_address = unix_socket ? local + ":0" : LocalAddress(fd);
+  client.authenticated = engine_.config().Str(Directive::kRequirepass).empty();
+  client.created_ms = client.last_interaction_ms = state_->now_ms;
+  client.sink = std::make_shared<ConnectionSink>(*this, client.id);
+  epoll_event e{};
+  e.events = EPOLLIN;
+  e.data.ptr = c;
+  if (epoll_ctl(epoll_fd_, EPOLL_CTL_ADD, fd, &e) != 0) {
+    engine_.logger().Warn(std::string("cannot watch a new connection: ") + std::strerror(errno));
+    close(fd);
+    connection_count_.fetch_sub(1, std::memory_order_relaxed);
+    return;
+  }
+  connections_.emplace(client.id, std::move(owned));
+  engine_.clients().Add(client, *c);
+}
+
+void IoThread::ReadFrom(Connection* c) {
+  std::size_t size;
+  if (c->input == nullptr) {
+    if (arena_used_ + kReadSize > kArenaSize) {
+      RunBatch();
+      arena_used_ = 0;
+    }
+    char* data = arena_.get() + arena_used_;
+    ssize_t n = recv(c->fd, data, kReadSize, 0);
+    if (n <= 0) {
+      if (n < 0 && (errno == EAGAIN || errno == EINTR)) return;
+      return CloseSoon(c, nullptr);
+    }
+    size = static_cast<std::size_t>(n);
+    state_->stats.reads.Add();
+    state_->stats.net_input_bytes.Add(size);
+    c->client.last_interaction_ms = state_->now_ms;
+    std::size_t taken = ParseAll(c, data, size);
+    arena_used_ += size;
+    if (taken < size && !c->closing && !c->dead) {
+      // An incomplete command waits in memory of its own.
+      std::size_t left = size - taken;
+      c->input_capacity = std::max<std::size_t>(kReadSize, left * 2);
+      c->input = std::make_unique_for_overwrite<char[]>(c->input_capacity);
+      std::memcpy(c->input.get(), data + taken, left);
+      c->input_begin = 0;
+      c->input_size = left;
+    }
+    return;
+  }
+  // More of an incomplete command. Nothing refers to the buffer: every batch of the last turn has been executed.
+  if (c->input_begin > 0) {
+    std::memmove(c->input.get(), c->input.get() + c->input_begin, c->input_size - c->input_begin);
+    c->input_size -= c->input_begin;
+    c->input_begin = 0;
+  }
+  if (c->input_capacity - c->input_size < kReadSize) {
+    // Grows with what has arrived, not with what was announced.
+    std::size_t capacity = c->input_capacity * 2;
+    std::size_t exact = c->input_size + c->parser.missing();
+    if (c->parser.missing() > 0 && exact + kReadSize < capacity) capacity = exact + kReadSize;
+    auto bigger = std::make_unique_for_overwrite<char[]>(capacity);
+    std::memcpy(bigger.get(), c->input.get(), c->input_size);
+    c->input = std::move(bigger);
+    c->input_capacity = capacity;
+  }
+  std::size_t room = std::min<std::size_t>(c->input_capacity - c->input_size, 1024 * 1024);
+  ssize_t n = recv(c->fd, c->input.get() + c->input_size, room, 0);
+  if (n <= 0) {
+    if (n < 0 && (errno == EAGAIN || errno == EINTR)) return;
+    return CloseSoon(c, nullptr);
+  }
+  size = static_cast<std::size_t>(n);
+  state_->stats.reads.Add();
+  state_->stats.net_input_bytes.Add(size);
+  c->client.last_interaction_ms = state_->now_ms;
+  c->input_size += size;
+  if (c->input_size > engine_.config().Bytes(Directive::kClientQueryBufferLimit)) {
+    engine_.logger().Warn("Closing client that reached max query buffer length: " + c->client.address);
+    engine_.stats().query_limit_disconnections.fetch_add(1, std::memory_order_relaxed);
+    return Destroy(c);
+  }
+  // Only what was never complete is parsed: everything before input_size - n is one unfinished command.
+  std::size_t taken = ParseAll(c, c->input.get(), c->input_size);
+  c->input_begin = taken;
+  if (taken == c->input_size || c->closing || c->dead) {
+    RunBatch();
+    c->input.reset();
+    c->input_begin = c->input_size = c->input_capacity = 0;
+  }
+}
+
+std::size_t IoThread::ParseAll(Connection* c, const char* data, std::size_t size) {
+  ParserLimits limits;
+  limits.max_bulk = engine_.config().Int(Directive::kProtoMaxBulkLen);
+  std::size_t at = 0;
+  while (at < size && !c->closing && !c->dead) {
+    limits.authenticated = c->client.authenticated;
+    std::size_t taken = 0;
+    RespParser::Result result = c->parser.Next({data + at, size - at}, limits, parsed_, &taken);
+    if (result == RespParser::Result::kIncomplete) break;
+    if (result == RespParser::Result::kError) {
+      RunBatch();  // the replies to what came before go first
+      if (c->dead || c->closing) break;
+      engine_.logger().Debug("Protocol error (" + std::string(c->parser.error()) + ") from client: " + c->client.address);
+      ReplyWriter(c->out, c->client.protocol).Error("ERR " + std::string(c->parser.error()));
+      Answered(c);
+      CloseSoon(c, nullptr);
+      break;
+    }
+    at += taken;
+    if (parsed_.empty()) continue;
+    ++c->commands;
+    batch_.push_back({c, static_cast<std::uint32_t>(args_.size()), static_cast<std::uint32_t>(parsed_.size())});
+    args_.insert(args_.end(), parsed_.begin(), parsed_.end());
+    if (batch_.size() == kBatchMax || !c->client.authenticated) RunBatch();
+  }
+  return at;
+}
+
+void IoThread::RunBatch() {
+  std::size_t n = batch_.size();
+  if (n == 0) return;
+  for (std::size_t i = 0; i < n; ++i) {
+    PreparedCommand& p = prepared_[i];
+    p.client = &batch_[i].connection->client;
+    p.args = {args_.data() + batch_[i].first_arg, batch_[i].argc};
+    engine_.Prepare(p);
+    if (n > 1) engine_.PrefetchTable(p);
+  }
+  if (n > 1) {
+    for (std::size_t i = 0; i < n; ++i) engine_.Prefetch(prepared_[i]);
+    for (std::size_t i = 0; i < n; ++i) engine_.PrefetchEntry(prepared_[i]);
+  }
+  for (std::size_t i = 0; i < n; ++i) {
+    Connection* c = batch_[i].connection;
+    if (c->dead || c->closing) continue;
+    engine_.Execute(*state_, prepared_[i], c->out);
+    if (c->client.close_after_reply) c->closing = true;
+    Answered(c);
+  }
+  for (std::size_t i = 0; i < n; ++i) batch_[i].connection->parser.Recycle();
+  batch_.clear();
+  args_.clear();
+}
+
+void IoThread::Answered(Connection* c) {
+  if (c->in_turn) return;
+  c->in_turn = true;
+  answered_.push_back(c);
+}
+
+void IoThread::FinishTurn() {
+  RunBatch();
+  arena_used_ = 0;
+  CommitLog& log = engine_.log();
+  std::uint64_t promise = UINT64_MAX;
+  if (log.persistent()) {
+    promise = log.Promise();
+    for (Connection* c : answered_) {
+      if (c->client.gate > promise) {
+        promise = log.Flush();
+        break;
+      }
+    }
+  }
+  for (std::size_t i = 0; i < answered_.size(); ++i) {
+    Connection* c = answered_[i];
+    c->in_turn = false;
+    if (!c->dead) SendReplies(c, promise);
+  }
+  answered_.clear();
+  // Replies that wait for the disk: those whose time has come. Looked at again after it is known that the log will wake
+  // this thread, so that no progress is missed.
+  if (!gated_.empty()) {
+    has_gated_.store(true, std::memory_order_seq_cst);
+    promise = log.Promise();
+    std::vector<Connection*> waiting;
+    waiting.swap(gated_);
+    for (Connection* c : waiting) {
+      c->in_gated = false;
+      if (!c->dead) SendReplies(c, promise);
+    }
+    if (gated_.empty()) has_gated_.store(false, std::memory_order_relaxed);
+  }
+  if (!dead_.empty()) {
+    for (Connection* c : dead_) {
+      std::erase(gated_, c);
+      connections_.erase(c->client.id);
+    }
+    dead_.clear();
+  }
+}
+
+void IoThread::SendReplies(Connection* c, std::uint64_t promise) {
+  while (!c->gates.empty() && c->gates.front().offset <= promise) {
+    c->released = c->gates.front().position;
+    c->gates.pop_front();
+  }
+  std::uint64_t appended = c->out.appended();
+  if (c->client.gate <= promise) {
+    c->released = appended;
+    c->gates.clear();
+  } else if (appended > (c->gates.empty() ? c->released : c->gates.back().position)) {
+    if (!c->gates.empty() && c->gates.back().offset == c->client.gate) c->gates.back().position = appended;
+    else c->gates.push_back({appended, c->client.gate});
+  }
+  while (c->out.consumed() < c->released) {
+    iovec vectors[64];
+    int n = c->out.Gather(vectors, 64, c->released);
+    ssize_t sent;
+    if (n == 1) {
+      sent = send(c->fd, vectors[0].iov_base, vectors[0].iov_len, MSG_NOSIGNAL);
+    } else {
+      msghdr m{};
+      m.msg_iov = vectors;
+      m.msg_iovlen = static_cast<std::size_t>(n);
+      sent = sendmsg(c->fd, &m, MSG_NOSIGNAL);
+    }
+    if (sent < 0) {
+      if (errno == EINTR) continue;
+      if (errno != EAGAIN) return Destroy(c);
+      break;
+    }
+    state_->stats.writes.Add();
+    state_->stats.net_output_bytes.Add(static_cast<std::uint64_t>(sent));
+    c->out.Consume(static_cast<std::uint64_t>(sent));
+  }
+  bool blocked = c->out.consumed() < c->released;
+  if (blocked != c->wants_write) ArmWrite(c, blocked);
+  if (!c->gates.empty() && !c->in_gated) {
+    c->in_gated = true;
+    gated_.push_back(c);
+  }
+  if (c->out.empty()) {
+    c->out.ReleaseIfEmpty();
+    c->soft_limit_since_ms = 0;
+    if (c->closing) Destroy(c);
+    return;
+  }
+  CheckOutputLimits(c);
+}
+
+void IoThread::CheckOutputLimits(Connection* c) {
+  std::uint64_t pending = c->out.pending();
+  if (!c->client.authenticated && pending > kUnauthenticatedOutputMax) {
+    engine_.logger().Warn("Closing unauthenticated client that does not read its replies: " + c->client.address);
+    return Destroy(c);
+  }
+  OutputLimit limit = engine_.config().OutputLimitOf(c->client.subscribed() ? OutputClass::kPubsub : OutputClass::kNormal);
+  bool over = limit.hard_bytes > 0 && pending > limit.hard_bytes;
+  if (!over && limit.soft_bytes > 0 && pending > limit.soft_bytes) {
+    if (c->soft_limit_since_ms == 0) {
+      c->soft_limit_since_ms = state_->now_ms;
+      needs_clock_ = true;
+    }
+    over = state_->now_ms - c->soft_limit_since_ms > static_cast<std::int64_t>(limit.soft_seconds) * 1000;
+  } else if (!over) {
+    c->soft_limit_since_ms = 0;
+  }
+  if (!over) return;
+  engine_.stats().output_limit_disconnections.fetch_add(1, std::memory_order_relaxed);
+  engine_.logger().Warn("Client " + c->client.address + " (id " + std::to_string(c->client.id) + ") closed for overcoming of output buffer limits: " +
+                        std::to_string(pending) + " bytes pending.");
+  Destroy(c);
+}
+
+// No more input is taken; the connection goes when its replies have left.
+void IoThread::CloseSoon(Connection* c, const char* why) {
+  if (c->dead) return;
+  if (why != nullptr) engine_.logger().Info(std::string(why) + ": " + c->client.address);
+  // Commands of this turn that came before the end are executed and answered.
+  bool pending_commands = false;
+  for (const Pending& p : batch_) pending_commands |= p.connection == c;
+  if (pending_commands) RunBatch();
+  c->closing = true;
+  if (c->out.empty()) {
+    Destroy(c);
+  } else {
+    ArmWrite(c, c->wants_write);
+    Answered(c);
+  }
+}
+
+void IoThread::ArmWrite(Connection* c, bool on) {
+  c->wants_write = on;
+  epoll_event e{};
+  e.events = (c->closing ? 0u : static_cast<std::uint32_t>(EPOLLIN)) | (on ? static_cast<std::uint32_t>(EPOLLOUT) : 0u);
+  e.data.ptr = c;
+  epoll_ctl(epoll_fd_, EPOLL_CTL_MOD, c->fd, &e);
+}
+
+void IoThread::Destroy(Connection* c) {
+  if (c->dead) return;
+  c->dead = true;
+  engine_.clients().Remove(c->client);
+  engine_.ClientGone(*state_, c->client);
+  epoll_ctl(epoll_fd_, EPOLL_CTL_DEL, c->fd, nullptr);
+  close(c->fd);
+  connection_count_.fetch_sub(1, std::memory_order_relaxed);
+  if (stop_.load(std::memory_order_relaxed) && batch_.empty() && answered_.empty()) {
+    std::erase(gated_, c);
+    connections_.erase(c->client.id);
+  } else {
+    dead_.push_back(c);
+  }
+}
+
+void IoThread::DrainMailbox() {
+  {
+    std::lock_guard<std::mutex> guard(mailbox_mutex_);
+    mailbox_swap_.swap(mailbox_);
+  }
+  if (mailbox_swap_.empty()) return;
+  RunBatch();  // messages of this thread's own clients come after the replies that they belong behind
+  for (Message& m : mailbox_swap_) {
+    if (m.kind == Message::Kind::kAdopt) {
+      AddConnection(m.fd, m.unix_socket, m.local);
+      continue;
+    }
+    Connection* c = FindConnection(m.connection_id);
+    if (c == nullptr || c->dead) continue;
+    if (m.kind == Message::Kind::kKill) {
+      Destroy(c);
+      continue;
+    }
+    c->out.Append(c->client.protocol == 3 ? *m.resp3 : *m.resp2);
+    Answered(c);
+  }
+  mailbox_swap_.clear();
+}
+
+void IoThread::Housekeeping() {
+  std::int64_t now = state_->now_ms;
+  last_housekeeping_ms_ = now;
+  if (accept_paused_until_ms_ != 0 && MonotonicMs() >= accept_paused_until_ms_) {
+    accept_paused_until_ms_ = 0;
+    for (Listener& l : listeners_) {
+      epoll_event e{};
+      e.events = EPOLLIN;
+      e.data.u64 = reinterpret_cast<std::uintptr_t>(&l) | 1;
+      epoll_ctl(epoll_fd_, EPOLL_CTL_ADD, l.fd, &e);
+    }
+  }
+  std::int64_t timeout_ms = engine_.config().Int(Directive::kTimeout) * 1000;
+  if (timeout_ms == 0 && !needs_clock_) return;
+  needs_clock_ = false;
+  for (auto& [id, c] : connections_) {
+    if (c->dead) continue;
+    if (timeout_ms > 0 && !c->client.subscribed() && now - c->client.last_interaction_ms > timeout_ms) {
+      engine_.logger().Debug("Closing idle client " + c->client.address);
+      Destroy(c.get());
+      continue;
+    }
+    if (c->soft_limit_since_ms != 0) {
+      needs_clock_ = true;
+      CheckOutputLimits(c.get());
+    }
+  }
+  for (Connection* c : dead_) {
+    std::erase(gated_, c);
+    connections_.erase(c->client.id);
+  }
+  dead_.clear();
+}
+
+}  // namespace slotwise

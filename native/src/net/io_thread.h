@@ -1,0 +1,121 @@
+// An I/O thread: an epoll loop whose turn is: read from every ready connection, parse and execute in batches across
+// connections, write the log once, send every reply. It sleeps in epoll_wait when there is nothing to do, never spins.
+//
+// Why the whole turn is phased: executing 32 or more commands together lets the cache misses of all their keys overlap
+// (hash and prefetch buckets, prefetch entries, execute), and one write(2) of the log and one send a connection serve
+// them all. Fairness: a connection is read once a turn, at most kReadSize (more only within one big argument).
+#pragma once
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <thread>
+#include <unordered_map>
+#include <vector>
+
+#include "engine/engine.h"
+#include "net/connection.h"
+#include "net/socket.h"
+
+namespace slotwise {
+
+class Server;
+
+class IoThread {
+ public:
+  IoThread(Server& server, Engine& engine, int index);
+  ~IoThread();
+  IoThread(const IoThread&) = delete;
+  IoThread& operator=(const IoThread&) = delete;
+
+  Status Start();
+  void AddListener(const Listener& listener);  // before Start
+  void StopAndJoin();
+
+  // From any thread.
+  void Adopt(int fd, bool unix_socket, const std::string& local);     // takes over an accepted socket
+  void Post(std::uint64_t connection_id, std::shared_ptr<const std::string> resp2, std::shared_ptr<const std::string> resp3);
+  void Kill(std::uint64_t connection_id);
+  void Wake();
+  void WakeIfGated() {
+    if (has_gated_.load(std::memory_order_seq_cst)) Wake();
+  }
+  std::size_t connection_count() const { return connection_count_.load(std::memory_order_relaxed); }
+  static IoThread* Current();
+  Connection* FindConnection(std::uint64_t id);
+  Engine& engine() { return engine_; }
+
+ private:
+  static constexpr std::size_t kReadSize = 16 * 1024;
+  static constexpr std::size_t kArenaSize = 1024 * 1024;
+  static constexpr std::size_t kBatchMax = 64;
+
+  struct Message {
+    enum class Kind : std::uint8_t { kPush, kKill, kAdopt } kind;
+    std::uint64_t connection_id = 0;
+    std::shared_ptr<const std::string> resp2;
+    std::shared_ptr<const std::string> resp3;
+    int fd = -1;
+    bool unix_socket = false;
+    std::string local;
+  };
+  struct Pending {
+    Connection* connection;
+    std::uint32_t first_arg;
+    std::uint32_t argc;
+  };
+
+  void Run();
+  void Turn(int timeout_ms);
+  void Accept(const Listener& listener);
+  void AddConnection(int fd, bool unix_socket, const std::string& local);
+  void ReadFrom(Connection* c);
+  // Parses everything in `data`; returns how many bytes were taken. `stable`: the bytes stay where they are this turn.
+  std::size_t ParseAll(Connection* c, const char* data, std::size_t size);
+  void RunBatch();
+  void FinishTurn();
+  void Answered(Connection* c);  // has output to send this turn
+  void SendReplies(Connection* c, std::uint64_t promise);
+  void CheckOutputLimits(Connection* c);
+  void CloseSoon(Connection* c, const char* why);
+  void Destroy(Connection* c);
+  void DrainMailbox();
+  void SendMessage(Message message);
+  void ArmWrite(Connection* c, bool on);
+  void Housekeeping();
+  int TimeoutMs() const;
+
+  Server& server_;
+  Engine& engine_;
+  const int index_;
+  ThreadState* state_ = nullptr;
+  int epoll_fd_ = -1;
+  int wake_fd_ = -1;
+  std::thread thread_;
+  std::atomic<bool> stop_{false};
+  std::atomic<bool> wake_pending_{false};
+  std::atomic<bool> has_gated_{false};
+  std::vector<Listener> listeners_;
+  std::unordered_map<std::uint64_t, std::unique_ptr<Connection>> connections_;
+  std::atomic<std::size_t> connection_count_{0};
+
+  // The turn.
+  std::unique_ptr<char[]> arena_;
+  std::size_t arena_used_ = 0;
+  std::vector<std::string_view> parsed_;         // of one command
+  std::vector<std::string_view> args_;           // of the batch
+  std::vector<Pending> batch_;
+  std::vector<PreparedCommand> prepared_;
+  std::vector<Connection*> answered_;
+  std::vector<Connection*> gated_;
+  std::vector<Connection*> dead_;
+  std::int64_t last_housekeeping_ms_ = 0;
+  std::int64_t accept_paused_until_ms_ = 0;
+  bool needs_clock_ = false;                      // soft limits or unauthenticated clients are being timed
+
+  std::mutex mailbox_mutex_;
+  std::vector<Message> mailbox_;
+  std::vector<Message> mailbox_swap_;
+};
+
+}  // namespace slotwise

@@ -1,0 +1,163 @@
+#include "resp/parser.h"
+
+#include <cstring>
+
+#include "base/split_args.h"
+
+namespace slotwise {
+namespace {
+
+enum class Line { kOk, kIncomplete, kBad };
+
+// Reads "<digits>\r\n" (or -digits) at `*at`. kBad: not a number, or more than 19 digits.
+Line ReadNumber(std::string_view in, std::size_t* at, std::int64_t* value) {
+  std::size_t i = *at;
+  bool negative = false;
+  if (i < in.size() && in[i] == '-') {
+    negative = true;
+    ++i;
+  }
+  std::size_t first = i;
+  std::uint64_t v = 0;
+  while (i < in.size()) {
+    unsigned digit = static_cast<unsigned char>(in[i]) - '0';
+    if (digit > 9) break;
+    if (i - first >= 18) {
+      // Too many digits to be any legal length. It still takes a line end to be sure that this is a line.
+      const void* end = std::memchr(in.data() + i, '\n', in.size() - i);
+      return end == nullptr ? Line::kIncomplete : Line::kBad;
+    }
+    v = v * 10 + digit;
+    ++i;
+  }
+  if (i == in.size()) return Line::kIncomplete;
+  if (in[i] != '\r') {
+    const void* end = std::memchr(in.data() + i, '\n', in.size() - i);
+    return end == nullptr ? Line::kIncomplete : Line::kBad;
+  }
+  if (i + 1 == in.size()) return Line::kIncomplete;
+  if (in[i + 1] != '\n' || i == first) return Line::kBad;
+  *value = negative ? -static_cast<std::int64_t>(v) : static_cast<std::int64_t>(v);
+  *at = i + 2;
+  return Line::kOk;
+}
+
+}  // namespace
+
+RespParser::Result RespParser::Next(std::string_view input, const ParserLimits& limits, std::vector<std::string_view>& args,
+                                    std::size_t* consumed) {
+  args.clear();
+  missing_ = 0;
+  if (input.empty()) return Result::kIncomplete;
+  if (!partial_ && input[0] != '*') return NextInline(input, limits, args, consumed);
+
+  std::size_t at = 1;
+  std::int64_t left = 0;
+  std::int64_t bulk = -1;
+  bool header_done = false;
+  if (partial_) {
+    at = partial_->position;
+    left = partial_->args_left;
+    bulk = partial_->bulk;
+    header_done = true;
+    args.reserve(partial_->args.size() + 4);
+    for (const Span& s : partial_->args) args.emplace_back(input.data() + s.offset, s.size);
+  }
+  auto incomplete = [&] {
+    if (!header_done) return Result::kIncomplete;  // a few bytes: parsing them again is cheaper than remembering
+    if (!partial_) partial_ = std::make_unique<Partial>();
+    partial_->position = at;
+    partial_->args_left = left;
+    partial_->bulk = bulk;
+    for (std::size_t i = partial_->args.size(); i < args.size(); ++i) {
+      partial_->args.push_back({static_cast<std::size_t>(args[i].data() - input.data()), args[i].size()});
+    }
+    if (bulk >= 0) {
+      std::size_t end = at + static_cast<std::size_t>(bulk) + 2;
+      missing_ = end > input.size() ? end - input.size() : 0;
+    }
+    args.clear();
+    return Result::kIncomplete;
+  };
+
+  if (!header_done) {
+    switch (ReadNumber(input, &at, &left)) {
+      case Line::kIncomplete:
+        if (input.size() > limits.max_inline) return Fail("Protocol error: too big mbulk count string");
+        return Result::kIncomplete;
+      case Line::kBad:
+        return Fail("Protocol error: invalid multibulk length");
+      case Line::kOk:
+        break;
+    }
+    if (left > limits.max_args) return Fail("Protocol error: invalid multibulk length");
+    if (left > 10 && !limits.authenticated) return Fail("Protocol error: unauthenticated multibulk length");
+    if (left <= 0) {
+      *consumed = at;
+      return Result::kCommand;
+    }
+    header_done = true;
+  }
+
+  while (left > 0) {
+    if (bulk < 0) {
+      if (at == input.size()) return incomplete();
+      if (input[at] != '$') {
+        char c = input[at];
+        error_storage_ = "Protocol error: expected '$', got '";
+        error_storage_ += c >= 0x20 && c < 0x7f ? c : '?';
+        error_storage_ += '\'';
+        return Fail(error_storage_.c_str());
+      }
+      std::size_t line = at;
+      ++at;
+      std::int64_t length;
+      switch (ReadNumber(input, &at, &length)) {
+        case Line::kIncomplete:
+          if (input.size() - line > limits.max_inline) return Fail("Protocol error: too big bulk count string");
+          at = line;
+          return incomplete();
+        case Line::kBad:
+          return Fail("Protocol error: invalid bulk length");
+        case Line::kOk:
+          break;
+      }
+      if (length < 0 || length > limits.max_bulk) return Fail("Protocol error: invalid bulk length");
+      if (length > 16384 && !limits.authenticated) return Fail("Protocol error: unauthenticated bulk length");
+      bulk = length;
+    }
+    auto length = static_cast<std::size_t>(bulk);
+    if (input.size() - at < length + 2) return incomplete();
+    if (input[at + length] != '\r' || input[at + length + 1] != '\n') return Fail("Protocol error: expected CRLF after bulk");
+    args.emplace_back(input.data() + at, length);
+    at += length + 2;
+    bulk = -1;
+    --left;
+  }
+  partial_.reset();
+  *consumed = at;
+  return Result::kCommand;
+}
+
+RespParser::Result RespParser::NextInline(std::string_view input, const ParserLimits& limits, std::vector<std::string_view>& args,
+                                          std::size_t* consumed) {
+  // No command line begins with a control byte: a NUL, or the first byte of a TLS hello.
+  auto first = static_cast<unsigned char>(input[0]);
+  if (first < 0x20 && first != '\r' && first != '\n' && first != '\t') return Fail("Protocol error: unexpected control byte");
+  std::size_t scan = input.size() < limits.max_inline + 1 ? input.size() : limits.max_inline + 1;
+  const void* newline = std::memchr(input.data(), '\n', scan);
+  if (newline == nullptr) {
+    if (input.size() > limits.max_inline) return Fail("Protocol error: too big inline request");
+    return Result::kIncomplete;
+  }
+  auto end = static_cast<std::size_t>(static_cast<const char*>(newline) - input.data());
+  std::size_t length = end > 0 && input[end - 1] == '\r' ? end - 1 : end;
+  auto words = std::make_unique<std::vector<std::string>>();
+  if (!SplitArgs(input.substr(0, length), words.get())) return Fail("Protocol error: unbalanced quotes in request");
+  for (const std::string& w : *words) args.emplace_back(w);
+  if (!words->empty()) inline_words_.push_back(std::move(words));
+  *consumed = end + 1;
+  return Result::kCommand;
+}
+
+}  // namespace slotwise

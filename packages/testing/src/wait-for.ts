@@ -1,0 +1,32 @@
+/** Tests wait for conditions, not for time: a fast machine does not idle, a slow one does not fail. */
+
+export interface WaitOptions {
+  /** Give up after this long. @default 10_000 */
+  timeoutMs?: number
+  /** Pause between two looks. @default 10 */
+  intervalMs?: number
+  /** What was waited for, in the error. @default 'the condition' */
+  what?: string
+}
+
+/**
+ * Calls `condition` until it gives something truthy, and returns that.
+ * An exception counts as "not yet"; the last one is the `cause` of the error.
+ * @throws {Error} after `timeoutMs`
+ */
+export async function waitFor<T>(condition: () => T | Promise<T>, options: WaitOptions = {}): Promise<NonNullable<T>> {
+  const { timeoutMs = 10_000, intervalMs = 10, what = 'the condition' } = options
+  const deadlineMs = performance.now() + timeoutMs
+  let cause: unknown
+  for (;;) {
+    try {
+      const found = await condition()
+      if (found) return found
+      cause = undefined
+    } catch (error) {
+      cause = error
+    }
+    if (performance.now() >= deadlineMs) throw new Error(`${what} did not hold within ${timeoutMs} ms`, { cause })
+    await new Promise((resolve) => setTimeout(resolve, intervalMs))
+  }
+}

@@ -1,0 +1,45 @@
+/**
+ * Three projects: `unit` runs the tests beside the sources and needs nothing but the build; `peers` runs what lies in
+ * `test/` folders: real processes, real Redis, real clients; `soak`, the long runs among them (*.soak.ts),
+ * is only run when asked for. Packages are imported as built, as a user gets them.
+ */
+import { defineConfig } from 'vitest/config'
+
+const ignored = ['**/node_modules/**', '**/dist/**', '**/build/**']
+
+export default defineConfig({
+  test: {
+    pool: 'forks',
+    maxWorkers: 2,
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: 'unit',
+          include: ['packages/*/src/**/*.test.ts', 'apps/*/src/**/*.test.ts', 'scripts/**/*.test.mjs'],
+          exclude: ignored,
+          testTimeout: 20_000,
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'peers',
+          include: ['packages/*/test/**/*.test.ts', 'apps/*/test/**/*.test.ts'],
+          exclude: ignored,
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'soak',
+          include: ['packages/*/test/**/*.soak.ts', 'apps/*/test/**/*.soak.ts'],
+          exclude: ignored,
+          testTimeout: 24 * 3_600_000,
+        },
+      },
+    ],
+  },
+})
