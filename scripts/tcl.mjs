@@ -23,7 +23,8 @@ await main(async () => {
   await bootstrap()
   const server = `${process.execPath} ${serverBin} --bind 127.0.0.1 --port {port} --dir {dir} --save '' --enable-debug-command yes`
   const wanted = process.argv.slice(2)
-  await become('bash', [suite, '127.0.0.1', String(await freePort()), ...(wanted.length > 0 ? wanted : units)], {
+  const files = (wanted.length > 0 ? wanted : units).map((unit) => /^(unit|integration)\//.test(unit) ? unit : `unit/${unit}`)
+  await become('bash', [suite, '127.0.0.1', String(await freePort()), ...files], {
     env: { SERVER_CMD: process.env.SERVER_CMD ?? server },
   })
 })

@@ -50,7 +50,7 @@ await main(async () => {
   checkTools()
   rmSync(reportDir, { recursive: true, force: true })
   let missing = []
-  if (['peers', 'unit', 'fuzz'].some((group) => wanted.has(group)))
+  if (['peers', 'unit', 'fuzz', 'bench'].some((group) => wanted.has(group)))
     missing = await step('peers from Debian', (update) => installPeers(update))
 
   const latest = new Map()

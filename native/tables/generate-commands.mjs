@@ -120,7 +120,7 @@ function derive(entry, group, parent, file) {
 
 const isFixed = (key) => key.begin.index !== undefined && key.find.lastkey !== undefined
 
-/** COMMAND's first, last and step: the run of neighbouring fixed keys, all of step 1, or the only fixed spec as it is. */
+/** First, last and step of COMMAND: the run of neighbouring fixed keys of step 1, or the only fixed spec as it is. */
 function legacyRange(keys) {
   if (keys.length === 1 && isFixed(keys[0])) {
     const { begin, find } = keys[0]

@@ -10,6 +10,7 @@
 
 #include "commands/command_info.h"
 #include "commands/key_positions.h"
+#include "engine_fixture.h"
 #include "test.h"
 
 namespace slotwise {
@@ -378,6 +379,34 @@ TEST(CommandInfo, DocsTellArgumentsAndDeprecation) {
             "<key> <value> [NX|XX] [GET] [EX <seconds>|PX <milliseconds>|EXAT <unix-time-seconds>|"
             "PXAT <unix-time-milliseconds>|KEEPTTL]");
   EXPECT_EQ(ArgumentSyntax(*FullTable().Find("mset")->spec), "<key> <value> [<key> <value> ...]");
+}
+
+TEST(CommandCommands, AnswerAboutTheCommandsThatAreServed) {
+  test::EngineFixture f;
+  EXPECT_EQ(f("COMMAND INFO nope get|x"), "*2\r\n$-1\r\n$-1\r\n");
+  EXPECT_TRUE(f("command info GET").starts_with("*1\r\n*10\r\n$3\r\nget\r\n:2\r\n*2\r\n+readonly\r\n+fast\r\n:1\r\n:1\r\n:1\r\n"));
+  EXPECT_EQ(f("COMMAND COUNT"), ":" + std::to_string(f.engine->commands().known_count()) + "\r\n");
+  EXPECT_TRUE(f("COMMAND").starts_with("*" + std::to_string(f.engine->commands().known_count()) + "\r\n*10\r\n"));
+  EXPECT_EQ(f("COMMAND DOCS nope"), "*0\r\n");
+  EXPECT_EQ(f("COMMAND LIST FILTERBY PATTERN getd*"), "*1\r\n$6\r\ngetdel\r\n");
+  EXPECT_EQ(f("COMMAND LIST FILTERBY ACLCAT nope"), "*0\r\n");
+  EXPECT_EQ(f("COMMAND LIST FILTERBY ACLCAT"), "-ERR syntax error\r\n");
+  EXPECT_EQ(f("COMMAND LIST FILTERBY x y"), "-ERR syntax error\r\n");
+  EXPECT_EQ(f("COMMAND GETKEYS mset a 1 b 2"), "*2\r\n$1\r\na\r\n$1\r\nb\r\n");
+  EXPECT_EQ(f("COMMAND GETKEYSANDFLAGS set a 1"), "*1\r\n*2\r\n$1\r\na\r\n*2\r\n+OW\r\n+update\r\n");
+  EXPECT_EQ(f("COMMAND GETKEYS nope x"), "-ERR Invalid command specified\r\n");
+  EXPECT_EQ(f("COMMAND GETKEYS get a b"), "-ERR Invalid number of arguments specified for command\r\n");
+  EXPECT_EQ(f("COMMAND GETKEYS command count"), "-ERR The command has no key arguments\r\n");
+  EXPECT_EQ(f("COMMAND nope"), "-ERR unknown subcommand 'nope'. Try COMMAND HELP.\r\n");
+  EXPECT_EQ(f.Run({"no\r\nsuch", "x"}), "-ERR unknown command 'no  such', with args beginning with: 'x' \r\n");
+}
+
+TEST(CommandCommands, HelpListsWhatIsServed) {
+  test::EngineFixture f;
+  const std::string help = f("COMMAND HELP");
+  EXPECT_TRUE(help.find("+COMMAND <subcommand> [<arg> [value] [opt] ...]. Subcommands are:\r\n") != std::string::npos);
+  EXPECT_TRUE(help.find("+INFO [<command-name> [<command-name> ...]]\r\n+    ") != std::string::npos);
+  EXPECT_TRUE(help.ends_with("+HELP\r\n+    Prints this help.\r\n"));
 }
 
 }  // namespace slotwise

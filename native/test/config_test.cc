@@ -94,9 +94,10 @@ TEST(Config, TypedReadsFollowChanges) {
   EXPECT_EQ(Set(config, {{"maxmemory", "18446744073709551615"}, {"dynamic-hz", "no"}}), "OK");
   EXPECT_EQ(config.Bytes(Directive::kMaxmemory), UINT64_MAX);
   EXPECT_FALSE(config.Bool(Directive::kDynamicHz));
-  EXPECT_TRUE(config.EnumAs<config_value::Appendfsync>(Directive::kAppendfsync) == config_value::Appendfsync::kEverysec);
+  using config_value::Appendfsync;
+  EXPECT_TRUE(config.EnumAs<Appendfsync>(Directive::kAppendfsync) == Appendfsync::kEverysec);
   EXPECT_EQ(Set(config, {{"appendfsync", "always"}, {"notify-keyspace-events", "Ex"}}), "OK");
-  EXPECT_TRUE(config.EnumAs<config_value::Appendfsync>(Directive::kAppendfsync) == config_value::Appendfsync::kAlways);
+  EXPECT_TRUE(config.EnumAs<Appendfsync>(Directive::kAppendfsync) == Appendfsync::kAlways);
   EXPECT_EQ(config.Int(Directive::kNotifyKeyspaceEvents), kEventKeyevent | kEventExpired);
   EXPECT_EQ(Set(config, {{"maxmemory-clients", "20%"}}), "OK");
   EXPECT_EQ(config.Int(Directive::kMaxmemoryClients), -20);

@@ -30,9 +30,13 @@ class CollectingLogger final : public Logger {
 
 class EngineFixture {
  public:
-  using Directives = std::vector<std::pair<std::string, std::string>>;
+  struct Setting {
+    std::string name;
+    std::string value;
+  };
+  using Directives = std::initializer_list<Setting>;
   // With {"dir", path} the engine is persistent.
-  explicit EngineFixture(const Directives& directives = {}) {
+  explicit EngineFixture(Directives directives = {}) {
     auto config = std::make_unique<Config>();
     EngineOptions options;
     for (const auto& [name, value] : directives) {

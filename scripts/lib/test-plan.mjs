@@ -4,10 +4,11 @@
  */
 import { bootstrap } from './bootstrap.mjs'
 import { none } from './counts.mjs'
-import { inRoot } from './repository.mjs'
+import { benchmarkBin, inRoot } from './repository.mjs'
 import { buildFuzz, command, fuzz, fuzzTargets, hasTests, nativeTests, vitest } from './test-runners.mjs'
+import { which } from './toolchain.mjs'
 
-export const groups = ['lint', 'docs', 'nx', 'native', 'fuzz', 'unit', 'peers']
+export const groups = ['lint', 'docs', 'nx', 'native', 'fuzz', 'unit', 'peers', 'bench']
 
 /** One part of the set-up as a step; nothing is built that is up to date. */
 const setUp = (part, cores, after) => ({
@@ -40,7 +41,7 @@ export function testPlan({ fuzzSeconds, passOn, hint }) {
       run: () => command('docs', process.execPath, [inRoot('native', 'tables', 'generate.mjs'), '--ts', '--docs', '--check']),
     },
     {
-      name: 'nx targets', group: 'nx', cores: 1, after: built,
+      name: 'nx targets', group: 'nx', cores: 2, after: built, // alone: it may replace what lint reads
       run: () => command('nx', process.execPath, [nodeTool('nx', 'dist', 'bin', 'nx.js'), 'run-many', '-t', 'build'], { onLine: hint('nx') }),
     },
     ...['asan', 'tsan'].map((variant) => ({
@@ -49,6 +50,13 @@ export function testPlan({ fuzzSeconds, passOn, hint }) {
     })),
     { name: 'unit', group: 'unit', cores: 2, after: built, run: () => vitest('unit', passOn, hint('unit')) },
     { name: 'peers', group: 'peers', cores: 2, after: built, run: () => vitest('peers', passOn, hint('peers')) },
+    {
+      name: 'bench smoke', group: 'bench', cores: 2, after: built,
+      // That the suite runs, not how fast: figures come from `npm run bench` on a quiet machine.
+      run: () => which('redis-server') === null
+        ? { ok: true, ...none, skipped: 1 }
+        : command('bench', process.execPath, [benchmarkBin, '--quick'], { onLine: hint('bench smoke') }),
+    },
     { name: 'fuzz build', group: 'fuzz', cores: 2, after: [], run: () => buildFuzz(hint('fuzz build')) },
     ...targets.map((target) => ({
       name: `fuzz ${target}`, group: 'fuzz', cores: 1, after: ['fuzz build'],

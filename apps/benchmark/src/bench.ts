@@ -118,9 +118,11 @@ export class BenchRun implements Bench {
     return new RunningSides(this, running)
   }
 
-  kvload(args: readonly string[], server?: RunningServer): Promise<KvloadResult> {
+  async kvload(args: readonly string[], server?: RunningServer): Promise<KvloadResult> {
     const target = server === undefined ? [] : ['--port', String(server.port), '--cpu-pid', String(server.pid)]
-    return runKvload(['--seed', String(this.options.seed), ...target, ...args], this.options.loadCores)
+    const result = await runKvload(['--seed', String(this.options.seed), ...target, ...args], this.options.loadCores)
+    this.noteOthers(result.otherCores ?? 0)
+    return result
   }
 
   tempDir(): Promise<string> {
@@ -181,13 +183,15 @@ export class BenchRun implements Bench {
     return found
   }
 
-  runEmbedded(
+  async runEmbedded(
     peer: EmbeddedPeer,
     options: { keys: number; valueBytes: number; codec: Codec },
   ): Promise<Record<string, Sample>> {
     const entry = this.options.embeddedPeers.get(peer.name)
     if (entry === undefined) throw new Error(`no embedded peer '${peer.name}'`)
-    return this.#embedded.run(entry, options)
+    const { samples, otherCores } = await this.#embedded.run(entry, options)
+    this.noteOthers(otherCores)
+    return samples
   }
 
   /** Keeps the most that other processes took during a window; `close` makes a note of it if it is much. */
@@ -246,7 +250,6 @@ class RunningSides implements Servers {
         [...kvloadArgs(load), '--seconds', String(seconds), '--warmup-seconds', String(warmupSeconds)], server,
       )
       if (result.misses > 0 && load.workload === 'get') throw new Error(`${label}: ${result.misses} keys were not found`)
-      this.bench.noteOthers(result.otherCores ?? 0)
       if (load.rate !== undefined && result.opsPerSecond < load.rate * 0.99) {
         fellBehind.set(label, Math.min(fellBehind.get(label) ?? Infinity, Math.round(result.opsPerSecond)))
       }

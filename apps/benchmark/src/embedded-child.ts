@@ -4,8 +4,9 @@
  * Keys are strings made beforehand and chosen uniformly from a seeded sequence; choosing costs every peer the same.
  * Throughput and CPU come from uninterrupted loops (CPU of all threads of the process, so garbage collection and the
  * store's own threads are paid for); percentiles from a second pass that times each call, timer included (50 ns).
- * All figures are per key, also for getMany. Output: one JSON line, samples by operation.
+ * All figures are per key, also for getMany. Output: one JSON line, an EmbeddedResult.
  */
+import { cpus } from 'node:os'
 import { pathToFileURL } from 'node:url'
 import type { Codec, EmbeddedPeer, EmbeddedSession, Sample } from './scenario.js'
 
@@ -18,6 +19,12 @@ export interface ChildTask {
   seed: number
   seconds: number
   warmupSeconds: number
+}
+
+export interface EmbeddedResult {
+  samples: Record<string, Sample>
+  /** The most cores that other processes used during a measurement: noise. */
+  otherCores: number
 }
 
 const BATCH = 32
@@ -42,7 +49,14 @@ function textValue(index: number, valueBytes: number): string {
   return Buffer.from(String(index).padStart(12, '0').padEnd(valueBytes, 'abcdefghij').slice(0, valueBytes)).toString('latin1')
 }
 
+/** Milliseconds that all cores together have been busy. */
+function machineBusyMs(): number {
+  return cpus().reduce((sum, { times }) => sum + times.user + times.nice + times.sys + times.irq, 0)
+}
+
 class Operation {
+  otherCores = 0
+
   /** Results go here, so that no call is optimised away. */
   static sink: unknown
 
@@ -66,11 +80,13 @@ class Operation {
 
   async measure(seconds: number, warmupSeconds: number): Promise<Sample> {
     await this.run(warmupSeconds)
+    const busyBeforeMs = machineBusyMs()
     const cpuBefore = process.cpuUsage()
     const startedMs = performance.now()
     const keys = await this.run(seconds) * this.keysPerCall
     const elapsedMs = performance.now() - startedMs
     const cpu = process.cpuUsage(cpuBefore)
+    this.otherCores = (machineBusyMs() - busyBeforeMs - (cpu.user + cpu.system) / 1000) / elapsedMs
     const opsPerSecond = keys / elapsedMs * 1000
     return { cpuUsPerOp: (cpu.user + cpu.system) / keys, opsPerSecond, ...await this.#percentiles(seconds) }
   }
@@ -122,7 +138,7 @@ function check(session: EmbeddedSession, keys: readonly string[], valueOf: Value
   }
 }
 
-export async function runTask(task: ChildTask): Promise<Record<string, Sample>> {
+export async function runTask(task: ChildTask): Promise<EmbeddedResult> {
   const { peer } = await import(pathToFileURL(task.peerPath).href) as { peer: EmbeddedPeer }
   const session = await peer.open({ load: (module) => import(module), dir: task.dir, codec: task.codec })
   const keys = Array.from({ length: task.keys }, (_, index) => Buffer.from(keyOf(index)).toString('latin1'))
@@ -153,7 +169,7 @@ export async function runTask(task: ChildTask): Promise<Record<string, Sample>> 
     samples[operation.name] = await operation.measure(task.seconds, task.warmupSeconds)
   }
   await session.close()
-  return samples
+  return { samples, otherCores: Math.max(...operations.map((operation) => operation.otherCores)) }
 }
 
 const argument = process.argv[2]

@@ -6,12 +6,15 @@ import { createRequire } from 'node:module'
 import { existsSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import type { ChildTask } from './embedded-child.js'
+import type { ChildTask, EmbeddedResult } from './embedded-child.js'
 import { outputOf } from './kvload.js'
-import type { Codec, EmbeddedPeer, Sample } from './scenario.js'
+import type { Codec, EmbeddedPeer } from './scenario.js'
 import { makeDir, removeDir } from './server-process.js'
 
 const CHILD = fileURLToPath(new URL('./embedded-child.js', import.meta.url))
+
+/** A loop without sockets and schedulers is steady: longer windows would not narrow the spread, only cost minutes. */
+const WINDOW_SECONDS_MAX = 2
 
 export interface PeerEntry {
   peer: EmbeddedPeer
@@ -39,15 +42,15 @@ export class EmbeddedRunner {
     return Promise.resolve(packageVersion(entry.peer.name) ?? `Node ${process.versions.node}`)
   }
 
-  run(entry: PeerEntry, task: { keys: number; valueBytes: number; codec: Codec }): Promise<Record<string, Sample>> {
-    return this.#child(entry, task, this.options.seconds)
+  run(entry: PeerEntry, task: { keys: number; valueBytes: number; codec: Codec }): Promise<EmbeddedResult> {
+    return this.#child(entry, task, Math.min(this.options.seconds, WINDOW_SECONDS_MAX))
   }
 
   async #child(
     entry: PeerEntry,
     task: { keys: number; valueBytes: number; codec: Codec },
     seconds: number,
-  ): Promise<Record<string, Sample>> {
+  ): Promise<EmbeddedResult> {
     const dir = makeDir()
     try {
       const { seed, warmupSeconds } = this.options
@@ -55,7 +58,7 @@ export class EmbeddedRunner {
       const full: ChildTask = { ...task, ...lengths, peerPath: entry.path, dir, seed }
       const output = await outputOf(process.execPath, ['--no-warnings', CHILD, JSON.stringify(full)])
       // A peer may print on its own; the result is the last line.
-      return JSON.parse(output.trim().split('\n').at(-1) ?? '') as Record<string, Sample>
+      return JSON.parse(output.trim().split('\n').at(-1) ?? '') as EmbeddedResult
     } finally {
       removeDir(dir)
     }

@@ -3,6 +3,7 @@
  * go on; one whose peer is not installed is reported as skipped with what to install, never as passed.
  */
 import { mkdirSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { BenchRun, type RunOptions } from './bench.js'
 import { buildKvload } from './kvload.js'
@@ -59,19 +60,24 @@ async function runScenario(
   } catch (error) {
     const message = (error as Error).message.trim()
     result.status = message.includes('ENOENT') ? 'skipped' : 'failed'
-    result.reason = message
+    result.reason = withoutPaths(message, options.root)
     progress(`  ${name} ${result.status}: ${message}`)
   } finally {
     await bench.close()
   }
   Object.assign(report.versions, Object.fromEntries(bench.versions))
-  result.notes = bench.notes
+  result.notes = bench.notes.map((note) => withoutPaths(note, options.root))
   result.figures = bench.comparisons.flatMap(figuresOf)
-  // A null comparison promises nothing.
-  if (options.subject.name !== options.reference.name) {
+  // A null comparison promises nothing, and the quick form measures nothing.
+  if (options.subject.name !== options.reference.name && !options.quick) {
     result.verdicts = verdictsOf(scenario, result.figures, options.subject.name)
   }
   return result
+}
+
+/** Reports are committed and read elsewhere: the folders of this machine say nothing there. */
+function withoutPaths(text: string, root: string): string {
+  return text.replaceAll(root, '.').replaceAll(tmpdir(), '$TMPDIR')
 }
 
 /** Writes report.json, report.md and ratios.svg into a new folder of `out`. @returns the folder. */

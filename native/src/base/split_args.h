@@ -1,5 +1,5 @@
 // Words of one line as Redis splits them: inline commands, configuration lines and `--flag` values share this syntax.
-// "double quotes" know \n \r \t \a \b \xHH and a backslash before anything else; 'single quotes' know only \'. A closing
+// "double quotes" know \n \r \t \a \b \xHH and a backslash before anything else, 'single quotes' only \'. A closing
 // quote must end its word. The line ends at its first NUL byte, as it does in Redis.
 // AppendQuoted is the way back: the form in which CONFIG REWRITE, MONITOR and the slow log print a word.
 #pragma once

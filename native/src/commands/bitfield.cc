@@ -183,8 +183,9 @@ void RunWrites(CommandContext& ctx, const std::vector<Operation>& operations, st
     StringChanged(ctx, key, static_cast<bool>(place), "setbit");
     ctx.MarkDirty(changes - 1);
   } else if (grown) {
-    // Nothing was written (FAIL), yet the string grew. Redis tells nobody; here the log must know of every change.
+    // Nothing was written (FAIL), yet the string grew. Redis tells neither replicas nor WATCH; here every change counts.
     ctx.Changed(key);
+    if (!place) ctx.Notify(kNotifyNew, "new", key.key);
   }
 }
 

@@ -13,6 +13,7 @@
 #include "commands/command.h"
 #include "commands/command_table.h"
 #include "commands/string_access.h"
+#include "keyspace/access.h"
 
 namespace slotwise {
 namespace {
@@ -162,15 +163,17 @@ void BitOp(CommandContext& ctx) {
     result = NewRawString(target, size, &bytes);
     CombineBits(operation, sources.data(), count, bytes, size);
   }
-  Place old = ctx.FindForWrite(target);
   if (result != nullptr) {
+    InitAccess(result, ctx.engine.access(), ctx.now_ms);
+    Place old = ctx.FindForWrite(target);
     if (old) {
       result->set_access(old.entry()->access());
       ctx.Erase(target, old);
     }
     ctx.Db().Attach(target, result);
     StringChanged(ctx, target, static_cast<bool>(old), "set");
-  } else if (old) {
+  } else if (Place old = ctx.Db().Find(target)) {
+    // Deleted whether or not its time has come, as Redis does: the event is "del" and not "expired".
     ctx.Erase(target, old);
     ctx.Changed(target);
     ctx.Notify(kNotifyGeneric, "del", target.key);

@@ -5,6 +5,7 @@
 #include "commands/command.h"
 #include "commands/command_table.h"
 #include "engine/client.h"
+#include "engine/client_registry.h"
 #include "engine/engine.h"
 #include "engine/thread_state.h"
 #include "keyspace/access.h"
@@ -31,6 +32,8 @@ CommandContext::Place CommandContext::PeekIn(int db, const KeyRef& key) {
   if (!place) return place;
   // While the log is replayed nothing expires: the DEL that belongs to it follows in the log.
   if (place.entry()->ExpiredAt(now_ms) && !loading()) [[unlikely]] {
+    // CLIENT PAUSE promises that nothing changes: who only reads sees the key as gone, and leaves it.
+    if (!command.Is(CommandFlag::kWrite) && engine.clients().pause().UntilMs(now_ms) != 0) return {};
     engine.DeleteAsEffect(thread, db, key, place, false);
     return {};
   }

@@ -21,34 +21,34 @@ std::uint32_t Load32(const char* p) {
   return v;
 }
 
-// Eight bytes in lower case, ASCII letters only: no byte's sum reaches the next, since all are 7 bits wide.
-constexpr std::uint64_t Lower8(std::uint64_t v) {
-  constexpr std::uint64_t kOnes = 0x0101010101010101;
-  const std::uint64_t low = v & (0x7f * kOnes);
-  const std::uint64_t from_a = low + (0x80 - 'A') * kOnes;
-  const std::uint64_t above_z = low + (0x7f - 'Z') * kOnes;
-  const std::uint64_t upper = (from_a ^ above_z) & ~v & (0x80 * kOnes);
-  return v | (upper >> 2);
-}
-static_assert(Lower8(0x405b41615a7ac1da) == 0x405b61617a7ac1da);
+constexpr std::uint64_t kCaseBits = 0x2020202020202020;
 
 struct Words {
   std::uint64_t head, tail;
 };
-// All bytes of a name of at most 16, folded; the first and last 8 of a longer one. Never reads outside of the name.
-inline Words Fold(std::string_view name) {
+// All bytes of a name of at most 16; the first and last 8 of a longer one. Never reads outside of the name.
+inline Words Load(std::string_view name) {
   const char* p = name.data();
   const std::size_t n = name.size();
-  if (n >= 8) return {Lower8(Load64(p)), Lower8(Load64(p + n - 8))};
-  if (n >= 4) return {Lower8(Load32(p) | static_cast<std::uint64_t>(Load32(p + n - 4)) << 32), 0};
+  if (n >= 8) return {Load64(p), Load64(p + n - 8)};
+  if (n >= 4) return {Load32(p) | static_cast<std::uint64_t>(Load32(p + n - 4)) << 32, 0};
   if (n == 0) return {0, 0};
   auto byte = [p](std::size_t i) { return static_cast<std::uint64_t>(static_cast<unsigned char>(p[i])); };
-  return {Lower8(byte(0) | byte(n / 2) << 8 | byte(n - 1) << 16), 0};
+  return {byte(0) | byte(n / 2) << 8 | byte(n - 1) << 16, 0};
 }
 
+// The same for names that differ in case only (and for some that differ otherwise).
 inline std::size_t Hash(const Words& words, std::size_t length) {
-  std::uint64_t h = (words.head ^ (words.tail << 1) ^ length) * 0x9e3779b97f4a7c15;
+  std::uint64_t h = ((words.head | kCaseBits) ^ ((words.tail | kCaseBits) << 1) ^ length) * 0x9e3779b97f4a7c15;
   return static_cast<std::size_t>(h >> 48);
+}
+
+// The bits of a word of a lower-case name that do not matter: the case bits of its letters.
+std::uint64_t IgnoredBits(std::uint64_t word) {
+  std::uint64_t bits = 0;
+  for (int shift = 0; shift < 64; shift += 8)
+    if (const std::uint64_t c = word >> shift & 0xff; c >= 'a' && c <= 'z') bits |= std::uint64_t{0x20} << shift;
+  return bits;
 }
 
 constexpr char Lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; }
@@ -94,6 +94,7 @@ CommandTable::CommandTable(std::span<const HandlerEntry> handlers) {
     command.flags = spec.flags;
     command.id = static_cast<std::uint16_t>(i);
     command.arity = spec.arity;
+    command.is_container = spec.subcommand_count > 0;
     if (spec.container >= 0) command.container = &commands_[static_cast<std::size_t>(spec.container)];
     else names_.emplace_back(spec.full_name);
 
@@ -135,19 +136,21 @@ void CommandTable::Index() {
   for (std::size_t i = 0; i < names_.size(); ++i) {
     if (names_[i].empty() || !commands_[i].known) continue;
     ++known_count_;
-    const Words words = Fold(names_[i]);
+    const Words words = Load(names_[i]);
     std::size_t at = Hash(words, names_[i].size()) % kBucketCount;
     while (buckets_[at].command != nullptr) at = (at + 1) % kBucketCount;
-    buckets_[at] = {words.head, words.tail, &commands_[i], static_cast<std::uint32_t>(names_[i].size())};
+    buckets_[at] = {words.head, words.tail, ~IgnoredBits(words.head), ~IgnoredBits(words.tail),
+                    &commands_[i], static_cast<std::uint32_t>(names_[i].size())};
   }
 }
 
 const Command* CommandTable::Find(std::string_view name) const {
-  const Words words = Fold(name);
+  const Words words = Load(name);
   for (std::size_t at = Hash(words, name.size()) % kBucketCount; buckets_[at].command != nullptr;
        at = (at + 1) % kBucketCount) {
     const Bucket& bucket = buckets_[at];
-    if (bucket.head != words.head || bucket.tail != words.tail || bucket.length != name.size()) continue;
+    if (((bucket.head ^ words.head) & bucket.head_mask) != 0 || bucket.length != name.size()) continue;
+    if (((bucket.tail ^ words.tail) & bucket.tail_mask) != 0) continue;
     if (name.size() <= 16 || EqualsLower(name, names_[bucket.command->id])) return bucket.command;
   }
   return nullptr;

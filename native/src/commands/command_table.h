@@ -2,7 +2,7 @@
 // name. A command without a handler is unknown to clients; a container is known as soon as one of its subcommands is.
 //
 // A family of commands is a file that says SLOTWISE_COMMANDS(family, {"get", Get}, ...): nothing else needs to change.
-// Lookup folds case with word operations and compares at most two words, since it is on the path of every command.
+// Lookup compares at most two words, with the case of letters masked out, since it is on the path of every command.
 // A table is filled and renamed (rename-command) before threads use it, and constant from then on.
 #pragma once
 #include <array>
@@ -36,12 +36,12 @@ struct Command {
   LockMode lock = LockMode::kKeys;
   KeyLayout key_layout = KeyLayout::kNone;
   std::int8_t first_key = 0, last_key = 0, key_step = 0;  // of kOne and kRange
+  bool is_container = false;           // has subcommands
   bool known = false;                  // to clients: has a handler, or a subcommand that has one
 
   bool Is(CommandFlag flag) const { return (flags & static_cast<std::uint32_t>(flag)) != 0; }
   bool Is(CommandId command_id) const { return id == static_cast<std::uint16_t>(command_id); }
   std::string_view full_name() const { return spec->full_name; }  // "config|set", whatever it was renamed to
-  bool is_container() const { return spec->subcommand_count > 0; }
   bool AcceptsArgc(std::size_t argc) const {
     return arity >= 0 ? argc == static_cast<std::size_t>(arity) : argc >= static_cast<std::size_t>(-arity);
   }
@@ -104,7 +104,7 @@ class CommandTable {
   Resolution Resolve(const std::string_view* argv, std::size_t argc) const {
     const Command* command = Find(argv[0]);
     if (command == nullptr) [[unlikely]] return {nullptr, Outcome::kUnknownCommand};
-    if (command->is_container() && argc > 1) {
+    if (command->is_container && argc > 1) {
       command = FindSubcommand(*command, argv[1]);
       if (command == nullptr) return {nullptr, Outcome::kUnknownSubcommand};
     }
@@ -141,6 +141,8 @@ class CommandTable {
   struct Bucket {
     std::uint64_t head = 0;
     std::uint64_t tail = 0;
+    std::uint64_t head_mask = 0;  // the bits that matter: all but the case of letters
+    std::uint64_t tail_mask = 0;
     const Command* command = nullptr;  // null: the chain ends here
     std::uint32_t length = 0;
   };

@@ -63,7 +63,7 @@ Sha1Digest KeyspaceDigest(Keyspace& keyspace) {
           Sha1Digest digest{};
           MixDigest(digest, e->key());
           AddEntry(digest, e);
-          for (std::size_t b = 0; b < all.size(); ++b) all[b] ^= digest[b];
+          XorDigest(all, {reinterpret_cast<const char*>(digest.data()), digest.size()});
         });
       }
     }

@@ -7,8 +7,6 @@
 namespace slotwise {
 namespace {
 
-constexpr std::size_t kWatchedKeysMax = 10000;  // a client; reliability notes, DoS budget
-
 void Multi(CommandContext& ctx) {
   if (ctx.client.in_multi) return ctx.Error("ERR MULTI calls can not be nested");
   ctx.client.in_multi = true;
@@ -26,7 +24,8 @@ void Discard(CommandContext& ctx) {
 void Watch(CommandContext& ctx) {
   Client& client = ctx.client;
   if (client.in_multi) return ctx.Error("ERR WATCH inside MULTI is not allowed");
-  if (client.watched.size() + ctx.argc() - 1 > kWatchedKeysMax) return ctx.Error("ERR too many watched keys");
+  auto limit = static_cast<std::size_t>(ctx.engine.config().Int(Directive::kSlotwiseWatchedKeysMax));
+  if (client.watched.size() + ctx.argc() - 1 > limit) return ctx.Error("ERR too many watched keys");
   if (!client.watch) client.watch = std::make_shared<WatchState>();
   for (std::size_t i = 1; i < ctx.argc(); ++i) {
     bool known = false;

@@ -13,6 +13,7 @@
 #include "base/glob.h"
 #include "base/split_args.h"
 #include "config/rewrite.h"
+#include "config/value_text.h"
 
 namespace slotwise {
 namespace {
@@ -134,9 +135,10 @@ Status Config::SetAtStart(std::string_view name, std::span<const std::string> ar
 
 Status Config::Set(std::span<const std::pair<std::string_view, std::string_view>> pairs, const Setter& setter) {
   const std::lock_guard<std::mutex> lock(change_mutex_);
-  const int protection = Enum(Directive::kEnableProtectedConfigs);
-  const bool protected_ok = protection == static_cast<int>(config_value::EnableProtectedConfigs::kYes) ||
-                            (protection == static_cast<int>(config_value::EnableProtectedConfigs::kLocal) && setter.is_local);
+  using Protection = config_value::EnableProtectedConfigs;
+  const auto protection = EnumAs<Protection>(Directive::kEnableProtectedConfigs);
+  const bool protected_ok =
+      protection == Protection::kYes || (protection == Protection::kLocal && setter.is_local);
   std::vector<Change> changes;
   for (const auto& [name, text] : pairs) {
     const std::optional<DirectiveName> found = FindDirective(name);

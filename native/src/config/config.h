@@ -63,16 +63,16 @@ class Config {
   // CONFIG SET name value [name value ...]. The message of an error is the whole reply, from its code on ("ERR ...").
   Status Set(std::span<const std::pair<std::string_view, std::string_view>> pairs, const Setter& setter);
 
-  // For commands that change a directive on their own (REPLICAOF): may set immutable ones, calls listeners. The error is
-  // a bare sentence.
+  // For commands that change a directive on their own (REPLICAOF): may set immutable ones, calls listeners. The error
+  // is a bare sentence.
   Status Override(Directive d, std::span<const std::string> args);
 
   // CONFIG GET: names as asked for, patterns as the table spells them, nothing twice.
   std::vector<std::pair<std::string, std::string>> Get(std::span<const std::string_view> patterns) const;
 
   // `apply` returns Status and runs after a change of any of `directives`, once a change, on the thread that set it and
-  // under the lock of Set: it may read the config but not set it. An error vetoes the change and its message is shown to
-  // the client; the listener is then called again with the old values back, and must cope. Not thread-safe: register
+  // under the lock of Set: it may read the config but not set it. An error vetoes the change and its message is shown
+  // to the client; the listener is then called again with the old values back, and must cope. Not thread-safe: register
   // before the first Set.
   template <typename F>
   void OnChange(std::initializer_list<Directive> directives, F apply) {
@@ -85,8 +85,8 @@ class Config {
   }
 
   // CONFIG REWRITE: brings the file at `path` up to date, atomically; it need not exist. With `force_all` every
-  // directive is written, defaults too. `user_lines` (whole lines) replace the file's `user` lines; nullptr leaves them.
-  // The error's code is an errno.
+  // directive is written, defaults too. `user_lines` (whole lines) replace the file's `user` lines; nullptr leaves
+  // them. The error's code is an errno.
   Status Rewrite(const std::string& path, bool force_all = false,
                  const std::vector<std::string>* user_lines = nullptr) const;
 

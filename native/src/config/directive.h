@@ -8,8 +8,8 @@
 
 namespace slotwise {
 
-// `enum class Directive` (kMaxmemory, kAppendfsync, ...) and kDirectiveCount, then one enum class for each directive that
-// has named values, in namespace config_value.
+// `enum class Directive` (kMaxmemory, kAppendfsync, ...) and kDirectiveCount, then one enum class for each directive
+// that has named values, in namespace config_value.
 namespace config_value {
 #include "config/directive_enums.inc"
 }  // namespace config_value
@@ -54,7 +54,7 @@ inline constexpr std::uint16_t kDirectiveEmptyIsUnset = 1 << 6;      // an empty
 inline constexpr std::uint16_t kDirectiveBinary = 1 << 7;            // may hold NUL bytes
 inline constexpr std::uint16_t kDirectiveAlwaysApply = 1 << 8;       // listeners run even if the value stays the same
 inline constexpr std::uint16_t kDirectiveUnsigned = 1 << 9;          // bounds compare as uint64
-inline constexpr std::uint16_t kDirectiveWithoutEffect = 1 << 10;    // known, stored and returned, but nothing reads it yet
+inline constexpr std::uint16_t kDirectiveWithoutEffect = 1 << 10;    // stored and returned, but nothing reads it yet
 
 struct EnumValue {
   const char* name;

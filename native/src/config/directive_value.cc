@@ -7,11 +7,11 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
-#include <strings.h>
 
 #include <algorithm>
 
 #include "base/split_args.h"
+#include "config/value_text.h"
 
 namespace slotwise {
 namespace {
@@ -20,63 +20,10 @@ using Error = std::optional<std::string>;
 
 constexpr const char* kWrongCount = "wrong number of arguments";
 
-// Redis keeps most values as C strings: they end at their first NUL byte.
-std::string_view UpToNul(std::string_view text) { return text.substr(0, text.find('\0')); }
-
-bool SameWord(std::string_view a, const char* b) {
-  a = UpToNul(a);
-  return a.size() == std::strlen(b) && strncasecmp(a.data(), b, a.size()) == 0;
-}
-
 std::string FormatNumber(const char* format, std::int64_t number) {
   char buffer[96];
   std::snprintf(buffer, sizeof(buffer), format, number);
   return buffer;
-}
-
-// Decimal, without sign +, spaces or leading zeros: the only spelling Redis's own numbers have.
-bool ParseStrictInt(std::string_view text, std::int64_t* number) {
-  const bool negative = !text.empty() && text[0] == '-';
-  const std::string_view digits = text.substr(negative ? 1 : 0);
-  if (digits.empty() || digits.size() > 19 || (digits[0] == '0' && (negative || digits.size() > 1))) return false;
-  std::uint64_t magnitude = 0;
-  for (const char c : digits) {
-    if (c < '0' || c > '9') return false;
-    magnitude = magnitude * 10 + static_cast<std::uint64_t>(c - '0');
-  }
-  const std::uint64_t limit = static_cast<std::uint64_t>(INT64_MAX) + (negative ? 1 : 0);
-  if (magnitude > limit) return false;
-  *number = static_cast<std::int64_t>(negative ? ~magnitude + 1 : magnitude);
-  return true;
-}
-
-// Digits and a unit. No digits mean 0 and too many wrap around, as in Redis.
-bool ParseMemory(std::string_view text, std::uint64_t* bytes) {
-  const std::string copy(UpToNul(text));
-  const char* unit = copy.c_str();
-  while (*unit >= '0' && *unit <= '9') ++unit;
-  static constexpr struct {
-    const char* name;
-    std::uint64_t factor;
-  } kUnits[] = {{"", 1},          {"b", 1},      {"k", 1000},         {"kb", 1 << 10},
-                {"m", 1000000},   {"mb", 1 << 20}, {"g", 1000000000}, {"gb", 1 << 30}};
-  for (const auto& row : kUnits) {
-    if (strcasecmp(unit, row.name) != 0) continue;
-    const std::string digits(copy.c_str(), unit);
-    if (digits.size() >= 128) return false;
-    *bytes = std::strtoull(digits.c_str(), nullptr, 10) * row.factor;
-    return true;
-  }
-  return false;
-}
-
-// strtoll over the whole text: spaces and a sign in front are fine, and an empty text is 0.
-bool ParseLooseInt(const std::string& text, int base, std::int64_t* number, bool* overflow = nullptr) {
-  char* end = nullptr;
-  errno = 0;
-  *number = std::strtoll(text.c_str(), &end, base);
-  if (overflow != nullptr) *overflow = errno == ERANGE;
-  return *end == '\0';
 }
 
 Error CheckBounds(const DirectiveSpec& spec, std::int64_t number) {
@@ -120,7 +67,8 @@ Error ParseNumber(const DirectiveSpec& spec, const std::string& text, std::int64
       break;
     case DirectiveType::kOctal: {
       bool overflow = false;
-      if (!ParseLooseInt(text, 8, number, &overflow) || overflow) return "argument couldn't be parsed as an octal number";
+      const bool parsed = ParseLooseInt(text, 8, number, &overflow);
+      if (!parsed || overflow) return "argument couldn't be parsed as an octal number";
       break;
     }
     default:
@@ -199,7 +147,8 @@ Error CheckString(const DirectiveSpec& spec, std::string_view text) {
       if (text.size() >= 256) return "Hostnames must be less than 256 characters";
       for (const char c : text) {
         const bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-        if (!letter && c != '-' && c != '.') return "Hostnames may only contain alphanumeric characters, hyphens or dots";
+        if (letter || c == '-' || c == '.') continue;
+        return "Hostnames may only contain alphanumeric characters, hyphens or dots";
       }
       return std::nullopt;
     case DirectiveCheck::kTitleTemplate:
@@ -424,14 +373,6 @@ std::string FormatEnum(const DirectiveSpec& spec, std::int64_t number) {
   return names.empty() || left != 0 ? "unknown" : names;
 }
 
-// The largest unit that divides it, so that the file stays readable.
-std::string FormatMemory(std::int64_t bytes) {
-  if (bytes != 0 && bytes % (1 << 30) == 0) return std::to_string(bytes >> 30) + "gb";
-  if (bytes != 0 && bytes % (1 << 20) == 0) return std::to_string(bytes >> 20) + "mb";
-  if (bytes != 0 && bytes % (1 << 10) == 0) return std::to_string(bytes >> 10) + "kb";
-  return std::to_string(bytes);
-}
-
 std::string Quoted(std::string_view text) {
   std::string out;
   AppendQuoted(text, &out);
@@ -439,17 +380,6 @@ std::string Quoted(std::string_view text) {
 }
 
 }  // namespace
-
-std::vector<std::string> SplitAtSpaces(std::string_view text) {
-  std::vector<std::string> words;
-  while (!text.empty() || !words.empty()) {
-    const std::size_t end = text.find(' ');
-    words.emplace_back(text.substr(0, end));
-    if (end == std::string_view::npos) break;
-    text.remove_prefix(end + 1);
-  }
-  return words;
-}
 
 void ParseOutputLimits(std::string_view canonical, OutputLimit (&limits)[kOutputClassCount]) {
   const std::vector<std::string> words = SplitAtSpaces(canonical);
@@ -470,8 +400,8 @@ std::vector<SavePoint> ParseSavePoints(std::string_view canonical) {
   return points;
 }
 
-std::optional<std::string> ParseDirective(const DirectiveSpec& spec, std::span<const std::string> args, bool append_save,
-                                          DirectiveValue* value) {
+std::optional<std::string> ParseDirective(const DirectiveSpec& spec, std::span<const std::string> args,
+                                          bool append_save, DirectiveValue* value) {
   DirectiveValue next = *value;
   Error error = ParseInto(spec, args, append_save, &next);
   if (!error) *value = std::move(next);

@@ -1,7 +1,7 @@
 // DirectiveValue: one directive's value, and the three texts it has: what is typed (arguments), what CONFIG GET prints,
 // and what CONFIG REWRITE writes. Pure functions of a spec and a value; storing, locking and files live in config.h and
-// rewrite.h. Parsing is as forgiving and as strict as Redis 7.0.15, word for word: a configuration that Redis refuses is
-// refused with the same sentence, and one it takes means the same here.
+// rewrite.h. Parsing is as forgiving and as strict as Redis 7.0.15: a configuration that Redis refuses is refused with
+// the same sentence, and one it takes means the same here.
 #pragma once
 #include <cstdint>
 #include <optional>
@@ -39,8 +39,8 @@ inline constexpr std::int64_t kEventStream = 1 << 10;    // t
 inline constexpr std::int64_t kEventKeyMiss = 1 << 11;   // m
 inline constexpr std::int64_t kEventModule = 1 << 13;    // d
 inline constexpr std::int64_t kEventNew = 1 << 14;       // n
-inline constexpr std::int64_t kEventAll = kEventGeneric | kEventString | kEventList | kEventSet | kEventHash | kEventZset |
-                                          kEventExpired | kEventEvicted | kEventStream | kEventModule;
+inline constexpr std::int64_t kEventAll = kEventGeneric | kEventString | kEventList | kEventSet | kEventHash |
+                                          kEventZset | kEventExpired | kEventEvicted | kEventStream | kEventModule;
 
 // client-output-buffer-limit, one for each class: index 0 normal, 1 replica, 2 pubsub.
 struct OutputLimit {
@@ -59,8 +59,8 @@ struct SavePoint {
 // Reads `args` (without the directive's name) into `*value`, which holds the present value: limits of classes not named
 // stay, and with `append_save` save points are added to it. An error text of Redis's, or nullopt; on error `*value` is
 // unchanged. kDir: takes any single argument, since only the caller may look at the disk.
-std::optional<std::string> ParseDirective(const DirectiveSpec& spec, std::span<const std::string> args, bool append_save,
-                                          DirectiveValue* value);
+std::optional<std::string> ParseDirective(const DirectiveSpec& spec, std::span<const std::string> args,
+                                          bool append_save, DirectiveValue* value);
 
 // As CONFIG GET prints it.
 std::string FormatDirective(const DirectiveSpec& spec, const DirectiveValue& value);
@@ -77,8 +77,5 @@ std::vector<ConfigLine> RewriteDirective(const DirectiveSpec& spec, const Direct
 // Parts of the lists above, from their canonical text.
 void ParseOutputLimits(std::string_view canonical, OutputLimit (&limits)[kOutputClassCount]);
 std::vector<SavePoint> ParseSavePoints(std::string_view canonical);
-
-// Splits at every single space, as Redis splits the value of CONFIG SET: two spaces enclose an empty word.
-std::vector<std::string> SplitAtSpaces(std::string_view text);
 
 }  // namespace slotwise

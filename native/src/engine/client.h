@@ -14,6 +14,8 @@
 namespace slotwise {
 
 struct Command;
+class ClientRecord;
+class OutBuffer;
 
 // A command waiting for EXEC; arguments are copies.
 struct QueuedCommand {
@@ -31,6 +33,8 @@ class ClientSink {
   // `resp2`/`resp3`: the same message in both protocols; the owner of the client picks one when it appends it.
   virtual void Push(std::shared_ptr<const std::string> resp2, std::shared_ptr<const std::string> resp3) = 0;
   virtual void Kill() = 0;
+  // Appends at once what was pushed and still waits for the owner, who calls this while it executes the client's command.
+  virtual void WritePushes(OutBuffer& /*out*/, int /*protocol*/) {}
 };
 
 struct Client {
@@ -80,6 +84,8 @@ struct Client {
 
   // For messages from other threads; outlives the connection, which empties it when it closes.
   std::shared_ptr<ClientSink> sink;
+  // What others may see of this client (engine/client_registry.h); null unless it is a connection.
+  std::shared_ptr<ClientRecord> record;
 
   // The log offset that everything answered so far depends on; replies wait for Promise() to reach it.
   std::uint64_t gate = 0;

@@ -6,7 +6,9 @@
 #include <chrono>
 
 #include "base/ticks.h"
+#include "engine/client_registry.h"
 #include "engine/engine.h"
+#include "engine/totals.h"
 
 namespace slotwise {
 namespace {
@@ -62,8 +64,10 @@ std::int64_t Cron::Step(std::int64_t now_ms) {
   std::int64_t begin_us = MonotonicUs();
   std::int64_t period_ms = 1000 / std::max<std::int64_t>(1, engine_.config().Int(Directive::kHz));
   thread_.now_ms = now_ms;
+  SampleRates(engine_);
   bool busy = false;
-  if (engine_.active_expire_enabled().load(std::memory_order_relaxed) && !engine_.loading()) {
+  bool paused = engine_.clients().pause().UntilMs(now_ms) != 0;  // nothing may change
+  if (engine_.active_expire_enabled().load(std::memory_order_relaxed) && !engine_.loading() && !paused) {
     std::uint64_t appended_before = engine_.log().tail();
     expire_.Run(now_ms, ExpireBudgetUs());
     std::int64_t end_us = MonotonicUs();
@@ -73,7 +77,7 @@ std::int64_t Cron::Step(std::int64_t now_ms) {
     busy = expire_.expiring() > 0;
   }
   // A command evicts for a bounded time only; what is left over when writes stop is done here.
-  if (engine_.config().Bytes(Directive::kMaxmemory) > 0 && !engine_.loading()) {
+  if (engine_.config().Bytes(Directive::kMaxmemory) > 0 && !engine_.loading() && !paused) {
     std::uint64_t appended_before = engine_.log().tail();
     engine_.EvictIfNeeded(thread_);
     if (engine_.log().tail() != appended_before) engine_.log().FlushSoon();

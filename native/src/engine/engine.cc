@@ -45,7 +45,7 @@ Engine::Engine(std::unique_ptr<Config> config, Logger& logger, EngineHost* host)
     : config_(std::move(config)), logger_(logger), host_(host), commands_(std::make_unique<CommandTable>()) {
   keyspace_ = std::make_unique<Keyspace>(static_cast<int>(config_->Int(Directive::kDatabases)));
   log_ = CommitLog::InMemory();
-  pubsub_ = std::make_unique<PubSub>(*this);
+  pubsub_ = std::make_unique<PubSub>();
   clients_ = std::make_unique<ClientRegistry>();
   start_time_ms_ = WallClockMs();
   run_id_ = RandomHex(20);
@@ -159,6 +159,7 @@ std::uint64_t Engine::NextSeed() {
 
 std::int64_t Engine::NowMs() {
   std::int64_t now = WallClockMs();
+  if (clock_ms_.load(std::memory_order_relaxed) != now) clock_ms_.store(now, std::memory_order_relaxed);
   bool lfu = access_.lfu.load(std::memory_order_relaxed);
   keyspace_->SetNewAccess(lfu ? LfuMinutes(now) << 8 | kLfuInitial : LruClock(now));
   return now;

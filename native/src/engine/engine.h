@@ -17,6 +17,7 @@
 #include "commands/command_table.h"
 #include "config/config.h"
 #include "engine/client.h"
+#include "engine/rates.h"
 #include "engine/thread_state.h"
 #include "keyspace/access.h"
 #include "keyspace/keyspace.h"
@@ -101,6 +102,7 @@ class Engine {
   PubSub& pubsub() { return *pubsub_; }
   ClientRegistry& clients() { return *clients_; }
   Server* server() { return server_.get(); }
+  Cron* cron() { return cron_.get(); }  // null before Start()
   EngineHost* host() { return host_; }
 
   // How entries remember their last use: from maxmemory-policy.
@@ -122,6 +124,8 @@ class Engine {
 
   // Wall clock in ms. Tests and DEBUG may shift it.
   std::int64_t NowMs();
+  // The last NowMs() of any thread: good enough for access times, free.
+  std::int64_t clock_ms() const { return clock_ms_.load(std::memory_order_relaxed); }
   std::int64_t start_time_ms() const { return start_time_ms_; }
   std::string& run_id() { return run_id_; }
   std::atomic<bool>& active_expire_enabled() { return active_expire_enabled_; }
@@ -138,6 +142,7 @@ class Engine {
     std::atomic<std::uint64_t> error_reply_total{0};
   };
   Stats& stats() { return stats_; }
+  Rates& rates() { return rates_; }
   std::atomic<std::int64_t>& dirty() { return dirty_; }
   // Seeds for whoever needs randomness.
   std::uint64_t NextSeed();
@@ -183,9 +188,11 @@ class Engine {
   std::atomic<bool> memory_limited_{false};  // maxmemory is set
   std::atomic<std::int64_t> dirty_{0};       // changes since the last save; approximate with several threads
   double ns_per_tick_ = 1;
+  std::atomic<std::int64_t> clock_ms_{0};
   std::int64_t start_time_ms_ = 0;
   std::string run_id_;
   Stats stats_;
+  Rates rates_;
   std::mutex errors_mutex_;
   std::vector<std::pair<std::string, std::uint64_t>> error_counts_;
   bool stopped_ = false;

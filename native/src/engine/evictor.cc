@@ -5,6 +5,7 @@
 #include <mutex>
 
 #include "base/ticks.h"
+#include "engine/client_registry.h"
 #include "engine/engine.h"
 
 namespace slotwise {
@@ -213,6 +214,7 @@ void Evictor::Evict(Stripe& stripe, int db, const KeyRef& key, Database::Place p
 bool Engine::EvictIfNeeded(ThreadState& thread) {
   std::uint64_t limit = config_->Bytes(Directive::kMaxmemory);
   if (limit == 0 || UsedMemory() <= limit) return true;
+  if (clients_->pause().UntilMs(thread.now_ms) != 0) return true;  // CLIENT PAUSE: nothing may change
   return Evictor(*this, thread).FreeUntil(limit);
 }
 

@@ -11,13 +11,24 @@
 namespace slotwise {
 namespace {
 
-constexpr std::size_t kMultiQueueBytesMax = 64 * 1024 * 1024;  // reliability notes, DoS budget
-
 // Commands that act at once although the client is in MULTI.
 bool ActsInsideMulti(const Command& c) {
   return c.Is(CommandId::kExec) || c.Is(CommandId::kDiscard) || c.Is(CommandId::kMulti) || c.Is(CommandId::kWatch) ||
          c.Is(CommandId::kQuit) || c.Is(CommandId::kReset);
 }
+
+// After each command, also a refused one: CLIENT REPLY SKIP covers the command that follows it.
+struct ReplyModeStep {
+  Client& client;
+  OutBuffer& discarded;
+  bool discarding;
+  ~ReplyModeStep() {
+    if (discarding) [[unlikely]] discarded.Reset();
+    if (client.reply_mode == ReplyMode::kOn) [[likely]] return;
+    if (client.reply_mode == ReplyMode::kSkip) client.reply_mode = ReplyMode::kOn;
+    if (client.reply_mode == ReplyMode::kSkipNext) client.reply_mode = ReplyMode::kSkip;
+  }
+};
 
 // What a set of arguments needs locked: all stripes, or those of its keys.
 struct LockNeed {
@@ -86,17 +97,15 @@ void Engine::Call(ThreadState& thread, Client& client, std::span<const std::stri
 void Engine::Refuse(ThreadState& thread, PreparedCommand& p, ReplyWriter& reply, std::string_view error) {
   Client& client = *p.client;
   if (p.command != nullptr) thread.command_stats[p.command->id].rejected.Add();
-  if (client.in_multi) {
-    client.multi_failed = true;
-    if (p.command != nullptr && p.command->Is(CommandId::kExec)) {
-      DiscardTransaction(client);
-      std::size_t space = error.find(' ');
-      // As Redis: the code is dropped when it is the plain one.
-      std::string_view reason = error.starts_with("ERR ") ? error.substr(space + 1) : error;
-      reply.Error("EXECABORT Transaction discarded because of: " + std::string(reason));
-      CountError("EXECABORT");
-      return;
-    }
+  if (client.in_multi) client.multi_failed = true;
+  if (p.command != nullptr && p.command->Is(CommandId::kExec)) {  // outside of MULTI too, as Redis does
+    DiscardTransaction(client);
+    std::size_t space = error.find(' ');
+    // As Redis: the code is dropped when it is the plain one.
+    std::string_view reason = error.starts_with("ERR ") ? error.substr(space + 1) : error;
+    reply.Error("EXECABORT Transaction discarded because of: " + std::string(reason));
+    CountError("EXECABORT");
+    return;
   }
   reply.Error(error);
   CountError(reply.last_error_code());
@@ -104,7 +113,9 @@ void Engine::Refuse(ThreadState& thread, PreparedCommand& p, ReplyWriter& reply,
 
 void Engine::Execute(ThreadState& thread, PreparedCommand& p, OutBuffer& out) {
   Client& client = *p.client;
+  thread.client_out = &out;
   ReplyWriter reply(client.reply_mode == ReplyMode::kOn ? out : thread.discarded, client.protocol);
+  ReplyModeStep step{client, thread.discarded, client.reply_mode != ReplyMode::kOn};
   thread.stats.commands.Add();
   if (p.command == nullptr) [[unlikely]] {
     CommandTable::Resolution resolved = commands_->Resolve(p.args);
@@ -132,7 +143,7 @@ void Engine::Execute(ThreadState& thread, PreparedCommand& p, OutBuffer& out) {
       bool writes = command.Is(CommandFlag::kWrite) || (client.in_multi && command.Is(CommandId::kExec) && client.queue_writes);
       if (writes || command.Is(CommandId::kPing)) {
         Status health = log_->Health();
-        if (!health.ok()) return Refuse(thread, p, reply, "MISCONF Errors writing to the AOF file: " + health.message());
+        if (!health.ok()) return Refuse(thread, p, reply, "MISCONF " + health.message());
       }
     }
   }
@@ -157,11 +168,6 @@ void Engine::Execute(ThreadState& thread, PreparedCommand& p, OutBuffer& out) {
     stats.failed.Add();
     CountError(reply.last_error_code());
   }
-  if (client.reply_mode != ReplyMode::kOn) [[unlikely]] {
-    thread.discarded.Reset();
-    if (client.reply_mode == ReplyMode::kSkip) client.reply_mode = ReplyMode::kOn;
-    if (client.reply_mode == ReplyMode::kSkipNext) client.reply_mode = ReplyMode::kSkip;
-  }
 }
 
 void Engine::QueueCommand(ThreadState& thread, PreparedCommand& p, ReplyWriter& reply) {
@@ -177,10 +183,10 @@ void Engine::QueueCommand(ThreadState& thread, PreparedCommand& p, ReplyWriter& 
     client.queue_writes |= p.command->Is(CommandFlag::kWrite) || p.command->Is(CommandFlag::kMayReplicate);
     client.queue_denies_oom |= p.command->Is(CommandFlag::kDenyOom);
     client.queue.push_back(std::move(queued));
-    if (client.queue_bytes > kMultiQueueBytesMax && client.kind == ClientKind::kNormal) {
+    if (client.queue_bytes > config_->Bytes(Directive::kSlotwiseMultiQueueLimit) && client.kind == ClientKind::kNormal) {
       client.close_after_reply = true;
       client.queue.clear();
-      return Refuse(thread, p, reply, "ERR transaction is too big: more than 64mb of queued commands");
+      return Refuse(thread, p, reply, "ERR transaction is too big: its queued commands exceed slotwise-multi-queue-limit");
     }
   }
   reply.Simple("QUEUED");

@@ -56,6 +56,7 @@ struct ThreadState {
   explicit ThreadState(std::size_t command_count, std::uint64_t seed) : random(seed), command_stats(command_count) {}
   Random random;
   LogUnit unit;                     // effects of the command under way
+  OutBuffer* client_out = nullptr;  // the replies of the client whose command runs: pushes go there even if its replies are discarded
   OutBuffer discarded;              // where replies go that nobody wants (CLIENT REPLY OFF)
   std::string scratch;              // for whoever needs bytes for the length of a command
   std::vector<CommandStats> command_stats;  // by Command::id

@@ -10,6 +10,7 @@
 #include <mutex>
 #include <vector>
 
+#include "base/ablation.h"
 #include "base/futex_lock.h"
 
 namespace slotwise {
@@ -103,7 +104,7 @@ struct SlabPool {
       chunk = reinterpret_cast<char*>(aligned);
       chunk_left = kChunkSize;
       // Huge pages: random access to gigabytes is bound by TLB misses otherwise. There is no fork that would copy them.
-      madvise(chunk, kChunkSize, MADV_HUGEPAGE);
+      if (!Ablated().hugepages) madvise(chunk, kChunkSize, MADV_HUGEPAGE);
       mapped.fetch_add(kChunkSize, std::memory_order_relaxed);
     }
     Slab* s = reinterpret_cast<Slab*>(chunk);

@@ -31,7 +31,7 @@ int KeepCopy(FileSystem& files, File& from, const std::string& path, std::uint64
   std::unique_ptr<File> copy;
   int error = files.Open(path, OpenMode::kCreateTruncate, &copy);
   if (error < 0) return error;
-  std::string piece(256 << 10, '\0');
+  std::string piece(std::min<std::uint64_t>(256 << 10, end - begin), '\0');
   while (begin < end) {
     std::int64_t n = from.ReadAt(begin, piece.data(), static_cast<std::size_t>(std::min<std::uint64_t>(piece.size(), end - begin)));
     if (n <= 0) return n < 0 ? static_cast<int>(n) : 0;
@@ -42,13 +42,26 @@ int KeepCopy(FileSystem& files, File& from, const std::string& path, std::uint64
   return copy->SyncData();
 }
 
+// Makes the page cache write [begin, end) again, by putting the same bytes there.
+int Rewrite(File& file, std::uint64_t begin, std::uint64_t end) {
+  std::string piece(std::min<std::uint64_t>(1 << 20, end - begin), '\0');
+  while (begin < end) {
+    std::int64_t n = file.ReadAt(begin, piece.data(), static_cast<std::size_t>(std::min<std::uint64_t>(piece.size(), end - begin)));
+    if (n <= 0) return n < 0 ? static_cast<int>(n) : -EIO;
+    n = file.WriteAt(begin, {piece.data(), static_cast<std::size_t>(n)});
+    if (n <= 0) return n < 0 ? static_cast<int>(n) : -ENOSPC;
+    begin += static_cast<std::uint64_t>(n);
+  }
+  return 0;
+}
+
 // Cuts the file as judged and brings its index up to date: afterwards all of it is durable, covered and closed.
 Status Repair(FileSystem& files, Logger& logger, const AofPaths& paths, const AofDirectory::Entry& entry,
               const ReplayVerdict& verdict) {
   const std::string& name = entry.info.name;
   const std::string path = paths.InDir(name);
   std::unique_ptr<File> file;
-  int error = files.Open(path, OpenMode::kAppendExisting, &file);
+  int error = files.Open(path, OpenMode::kReadWrite, &file);
   if (error < 0) return RepairError(name, "opening", error);
   if (verdict.good_end < entry.size) {
     if (verdict.keep_copy) {
@@ -63,6 +76,10 @@ Status Repair(FileSystem& files, Logger& logger, const AofPaths& paths, const Ao
                   (verdict.keep_copy ? "; a copy is in " + name + ".dropped-" + std::to_string(verdict.good_end) : ""));
     }
     if ((error = file->Truncate(verdict.good_end)) < 0) return RepairError(name, "truncating", error);
+  }
+  if (verdict.unsure_from < verdict.good_end &&
+      (error = Rewrite(*file, verdict.unsure_from, verdict.good_end)) < 0) {
+    return RepairError(name, "writing", error);
   }
   // The index is about to call all of it durable.
   if ((error = file->SyncData()) < 0) return RepairError(name, "syncing", error);

@@ -168,26 +168,24 @@ std::uint64_t AofLog::Flush() {
   if (policy() == FsyncPolicy::kAlways) {
     if (buffer_.tail() > durable()) Ask(LogDriver::kNow);
   } else {
-    // A thread that finds the writer busy leaves its bytes to it: the fence pairs it with the look at the tail below.
+    // A thread that finds the writer busy leaves its bytes to it. The changes of turn_ are in one order: if ours is before
+    // the one that the writer makes after unlocking, it sees our bytes then; if after, we see the lock free.
     // Two rounds: somebody who keeps appending must not keep this thread from its own replies.
+    turn_.fetch_add(1, std::memory_order_acq_rel);
     for (int round = 0; round < 2; ++round) {
-      std::atomic_thread_fence(std::memory_order_seq_cst);
       int refused = refuse_.load(std::memory_order_relaxed);
       if (buffer_.tail() <= written() || (refused != 0 && refused != ENOBUFS)) break;
       if (!writer_.TryLock()) break;
       if (trouble_ == Trouble::kNone) WritePending(clock_.NowMs());
       writer_.Unlock();
+      turn_.fetch_add(1, std::memory_order_acq_rel);
       NotifyPromise();
-      if (round == 1) {
-        std::atomic_thread_fence(std::memory_order_seq_cst);
-        if (buffer_.tail() > written()) FlushSoon();
-      }
+      if (round == 1 && buffer_.tail() > written()) FlushSoon();
     }
   }
   std::uint64_t promise = Promise();
   if (promise < buffer_.tail()) {
-    waiting_.store(true, std::memory_order_relaxed);
-    std::atomic_thread_fence(std::memory_order_seq_cst);
+    waiting_.exchange(true, std::memory_order_acq_rel);
     promise = Promise();
   }
   return promise;
@@ -225,9 +223,10 @@ void AofLog::SetWaker(Waker waker, void* arg) {
   waker_arg_ = arg;
 }
 
+// Called after a watermark moved. Both sides change waiting_ atomically: whoever comes second sees what the first did
+// before, so either the waiter reads the new promise or it is woken.
 void AofLog::NotifyPromise() {
-  std::atomic_thread_fence(std::memory_order_seq_cst);
-  if (!waiting_.load(std::memory_order_relaxed) || !waiting_.exchange(false)) return;
+  if (!waiting_.exchange(false, std::memory_order_acq_rel)) return;
   Guard guard(waker_lock_);
   if (waker_ != nullptr) waker_(waker_arg_);
 }

@@ -140,6 +140,7 @@ class AofLog final : public CommitLog {
   std::atomic<int> refuse_{0};                // errno of Health(), 0: healthy
   std::atomic<bool> waiting_{false};          // somebody depends on Promise() advancing
   std::atomic<bool> soon_{false};
+  std::atomic<std::uint32_t> turn_{0};        // see Flush()
 
   FutexLock writer_;
   std::unique_ptr<AofSegment> segment_;

@@ -51,12 +51,27 @@ class Cursor {
       default: *special = true; *out = first & 0x3f; return true;
     }
   }
-  bool SkipString() {
+  bool String(std::string* out) {
     std::uint64_t n;
     bool special;
     if (!Length(&n, &special)) return false;
-    if (!special) return Skip(n);
-    return n <= 2 && Skip(std::uint64_t{1} << n);  // 8, 16 or 32 bit integer
+    if (!special) {
+      std::size_t from = pos_;
+      if (!Skip(n)) return false;
+      *out = std::string(bytes_.substr(from, static_cast<std::size_t>(n)));
+      return true;
+    }
+    if (n > 2) return false;  // compressed: never seen in AUX fields
+    std::uint32_t value = 0;  // 8, 16 or 32 bits, little endian
+    const int size = 1 << n;
+    for (int i = 0; i < size; ++i) {
+      unsigned char b;
+      if (!Byte(&b)) return false;
+      value |= static_cast<std::uint32_t>(b) << (8 * i);
+    }
+    const int shift = 32 - 8 * size;
+    *out = std::to_string(static_cast<std::int32_t>(value << shift) >> shift);
+    return true;
   }
 
  private:
@@ -66,7 +81,7 @@ class Cursor {
 
 }  // namespace
 
-std::uint64_t Crc64Jones(std::string_view bytes) {
+std::uint64_t Crc64Jones(std::string_view bytes, std::uint64_t crc) {
   static constexpr auto kTable = [] {
     std::array<std::uint64_t, 256> table{};
     for (std::uint64_t b = 0; b < 256; ++b) {
@@ -76,12 +91,11 @@ std::uint64_t Crc64Jones(std::string_view bytes) {
     }
     return table;
   }();
-  std::uint64_t crc = 0;
   for (char c : bytes) crc = (crc >> 8) ^ kTable[(crc ^ static_cast<unsigned char>(c)) & 0xff];
   return crc;
 }
 
-EmptyRdbResult CheckEmptyRdb(std::string_view bytes, std::size_t* size) {
+EmptyRdbResult CheckEmptyRdb(std::string_view bytes, std::size_t* size, std::vector<RdbAuxField>* aux) {
   if (bytes.size() < 9 || bytes.substr(0, 5) != "REDIS") return EmptyRdbResult::kDamaged;
   int version = 0;
   for (char c : bytes.substr(5, 4)) {
@@ -97,7 +111,10 @@ EmptyRdbResult CheckEmptyRdb(std::string_view bytes, std::size_t* size) {
     bool special;
     if (!cursor.Byte(&opcode)) return EmptyRdbResult::kDamaged;
     if (opcode == kAux) {
-      if (!cursor.SkipString() || !cursor.SkipString()) return EmptyRdbResult::kDamaged;
+      RdbAuxField field;
+      if (!cursor.String(&field.key) || !cursor.String(&field.value)) return EmptyRdbResult::kDamaged;
+      field.end = cursor.pos();
+      if (aux != nullptr) aux->push_back(std::move(field));
     } else if (opcode == kSelectDb) {
       if (!cursor.Length(&n, &special) || special) return EmptyRdbResult::kDamaged;
     } else if (opcode == kResizeDb) {

@@ -4,7 +4,9 @@
 #pragma once
 #include <cstddef>
 #include <cstdint>
+#include <string>
 #include <string_view>
+#include <vector>
 
 namespace slotwise {
 
@@ -15,9 +17,15 @@ enum class EmptyRdbResult {
 };
 // `bytes` starts with the file's first byte; an RDB without keys always fits in kEmptyRdbSizeMax.
 inline constexpr std::size_t kEmptyRdbSizeMax = 64 * 1024;
-EmptyRdbResult CheckEmptyRdb(std::string_view bytes, std::size_t* size);
+struct RdbAuxField {
+  std::size_t end = 0;  // offset behind it
+  std::string key;
+  std::string value;
+};
+// `aux`, if not null, receives the AUX fields, for a person to read.
+EmptyRdbResult CheckEmptyRdb(std::string_view bytes, std::size_t* size, std::vector<RdbAuxField>* aux = nullptr);
 
-// CRC-64/Jones as RDB files use it.
-std::uint64_t Crc64Jones(std::string_view bytes);
+// CRC-64/Jones as RDB files use it; `crc` continues an earlier result.
+std::uint64_t Crc64Jones(std::string_view bytes, std::uint64_t crc = 0);
 
 }  // namespace slotwise

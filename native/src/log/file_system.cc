@@ -55,6 +55,14 @@ class PosixFile final : public File {
     return total;
   }
 
+  std::int64_t WriteAt(std::uint64_t offset, std::string_view bytes) override {
+    for (;;) {
+      ssize_t n = pwrite(fd_, bytes.data(), bytes.size(), static_cast<off_t>(offset));
+      if (n >= 0) return n;
+      if (errno != EINTR) return -errno;
+    }
+  }
+
   std::int64_t ReadAt(std::uint64_t offset, char* buffer, std::size_t size) override {
     std::size_t done = 0;
     while (done < size) {
@@ -88,6 +96,7 @@ class PosixFileSystem final : public FileSystem {
  public:
   int Open(const std::string& path, OpenMode mode, std::unique_ptr<File>* out) override {
     int flags = O_RDONLY;
+    if (mode == OpenMode::kReadWrite) flags = O_RDWR;
     if (mode == OpenMode::kAppendExisting) flags = O_RDWR | O_APPEND;
     if (mode == OpenMode::kCreateTruncate) flags = O_RDWR | O_APPEND | O_CREAT | O_TRUNC;
     int fd = open(path.c_str(), flags | O_CLOEXEC, 0600);

@@ -20,6 +20,8 @@ class File {
   virtual std::int64_t Append(std::string_view bytes) = 0;
   // The same for several pieces in one call (writev); may stop anywhere, also inside a piece.
   virtual std::int64_t AppendParts(const std::string_view* parts, std::size_t count) = 0;
+  // Overwrites in place. Only for files opened with kReadWrite: Linux appends to the others whatever the offset.
+  virtual std::int64_t WriteAt(std::uint64_t offset, std::string_view bytes) = 0;
   // Reads until `size` bytes or the end of the file; less than `size` therefore means the end.
   virtual std::int64_t ReadAt(std::uint64_t offset, char* buffer, std::size_t size) = 0;
   virtual int SyncData() = 0;  // fdatasync
@@ -29,7 +31,7 @@ class File {
   virtual bool StillAt(const std::string& /*path*/) { return true; }
 };
 
-enum class OpenMode { kRead, kAppendExisting, kCreateTruncate };
+enum class OpenMode { kRead, kReadWrite, kAppendExisting, kCreateTruncate };
 
 class FileSystem {
  public:

@@ -1,5 +1,6 @@
 #include "log/segment_index.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
@@ -123,7 +124,8 @@ Status ReadSegmentIndex(FileSystem& files, const std::string& path, SegmentIndex
   if (error < 0) return Status::Error(-error, "Can't open the AOF index file " + path + ": " + std::strerror(-error));
   out->present = true;
   Reader reader(out);
-  std::string buffer(kRecordsPerRead * kIndexRecordSize, '\0');
+  std::int64_t total = file->Size();
+  std::string buffer(std::min<std::size_t>(kRecordsPerRead, total < 0 ? 0 : static_cast<std::size_t>(total) / kIndexRecordSize + 1) * kIndexRecordSize, '\0');
   for (std::uint64_t offset = 0;;) {
     std::int64_t n = file->ReadAt(offset, buffer.data(), buffer.size());
     if (n < 0) {

@@ -60,7 +60,10 @@ SegmentReader::Fill SegmentReader::Verify(std::size_t need) {
     }
     if (block.end <= buffer_end()) {
       auto at = static_cast<std::size_t>(block.begin - buffer_begin_);
-      if (Crc32c({buffer_.data() + at, static_cast<std::size_t>(block.end - block.begin)}) != block.crc) return Fill::kMismatch;
+      if (Crc32c({buffer_.data() + at, static_cast<std::size_t>(block.end - block.begin)}) != block.crc) {
+        if (verified_ - position_ >= need) break;  // what is asked for lies before it
+        return Fill::kMismatch;
+      }
     } else if (verified_ - position_ >= need) {
       break;  // enough for now; the rest of the block comes with the next window
     } else {
@@ -76,17 +79,11 @@ SegmentReader::Fill SegmentReader::Verify(std::size_t need) {
 
 SegmentReader::Fill SegmentReader::VerifyFromFile(const IndexBlock& block) {
   if (block.end > size_) return Fill::kMismatch;
-  std::vector<char> piece(static_cast<std::size_t>(std::min<std::uint64_t>(kChecksumBlockSize, block.end - block.begin)));
   std::uint32_t crc = 0;
-  for (std::uint64_t at = block.begin; at < block.end;) {
-    auto n = static_cast<std::size_t>(std::min<std::uint64_t>(piece.size(), block.end - at));
-    std::int64_t got = file_.ReadAt(at, piece.data(), n);
-    if (got < static_cast<std::int64_t>(n)) {
-      io_error_ = got < 0 ? static_cast<int>(-got) : EIO;
-      return Fill::kIoError;
-    }
-    crc = Crc32c({piece.data(), n}, crc);
-    at += n;
+  int error = ChecksumOf(file_, block.begin, block.end, &crc);
+  if (error < 0) {
+    io_error_ = -error;
+    return Fill::kIoError;
   }
   return crc == block.crc ? Fill::kOk : Fill::kMismatch;
 }
@@ -102,14 +99,26 @@ bool SegmentReader::OnlyZerosFrom(std::uint64_t offset) {
   return true;
 }
 
-int ChecksumRange(File& file, std::uint64_t begin, std::uint64_t end, std::uint32_t seconds, std::vector<IndexBlock>* out) {
+int ChecksumOf(File& file, std::uint64_t begin, std::uint64_t end, std::uint32_t* crc) {
   std::vector<char> piece(static_cast<std::size_t>(std::min<std::uint64_t>(kChecksumBlockSize, end - begin)));
+  *crc = 0;
   while (begin < end) {
     auto n = static_cast<std::size_t>(std::min<std::uint64_t>(piece.size(), end - begin));
     std::int64_t got = file.ReadAt(begin, piece.data(), n);
     if (got < static_cast<std::int64_t>(n)) return got < 0 ? static_cast<int>(got) : -EIO;
-    out->push_back({begin, begin + n, Crc32c({piece.data(), n}), seconds});
+    *crc = Crc32c({piece.data(), n}, *crc);
     begin += n;
+  }
+  return 0;
+}
+
+int ChecksumRange(File& file, std::uint64_t begin, std::uint64_t end, std::uint32_t seconds, std::vector<IndexBlock>* out) {
+  while (begin < end) {
+    IndexBlock block{begin, std::min<std::uint64_t>(end, begin + kChecksumBlockSize), 0, seconds};
+    int error = ChecksumOf(file, block.begin, block.end, &block.crc);
+    if (error < 0) return error;
+    out->push_back(block);
+    begin = block.end;
   }
   return 0;
 }

@@ -51,6 +51,8 @@ class SegmentReader {
   int io_error_ = 0;
 };
 
+// CRC of [begin, end) of `file`. 0 or -errno; -EIO if the file is shorter.
+int ChecksumOf(File& file, std::uint64_t begin, std::uint64_t end, std::uint32_t* crc);
 // CRCs of [begin, end) of `file` in blocks of at most 1 MiB, appended to `out`. 0 or -errno.
 int ChecksumRange(File& file, std::uint64_t begin, std::uint64_t end, std::uint32_t seconds, std::vector<IndexBlock>* out);
 

@@ -47,11 +47,13 @@ class Replay {
     if (!status.ok()) return status;
     SegmentReader reader(*file_, limit, blocks_);
     reader_ = &reader;
-    status = SkipRdb(limit);
-    if (status.ok()) status = ReplayCommands();
+    bool done = false;
+    status = SkipRdb(limit, &done);
+    if (status.ok() && !done) status = ReplayCommands();
     sink_.Drain();
     if (!status.ok()) return status;
     verdict_.good_end = good_;
+    verdict_.unsure_from = verdict_.index.has_session && !verdict_.index.closed && !power_lost_ ? durable_ : size;
     if (limit < size && !plan_.end && !verdict_.torn) Cut(good_, "a power cut", true);
     if (verdict_.torn) status = JudgeCut(size);
     const SegmentIndex& index = verdict_.index;
@@ -99,12 +101,12 @@ class Replay {
     return Status::Ok();
   }
 
-  Status SkipRdb(std::uint64_t limit) {
+  Status SkipRdb(std::uint64_t limit, bool* done) {
     std::uint64_t want = std::min<std::uint64_t>(limit, kEmptyRdbSizeMax);
-    Status status = Fill(static_cast<std::size_t>(std::min<std::uint64_t>(want, 5)), nullptr);
-    if (!status.ok() || reader_->bytes().substr(0, 5) != "REDIS") return status;
-    status = Fill(static_cast<std::size_t>(want), nullptr);
-    if (!status.ok()) return status;
+    Status status = Fill(static_cast<std::size_t>(std::min<std::uint64_t>(want, 5)), done);
+    if (!status.ok() || *done || reader_->bytes().substr(0, 5) != "REDIS") return status;
+    status = Fill(static_cast<std::size_t>(want), done);
+    if (!status.ok() || *done) return status;
     std::size_t rdb_size = 0;
     switch (CheckEmptyRdb(reader_->bytes().substr(0, static_cast<std::size_t>(want)), &rdb_size)) {
       case EmptyRdbResult::kEmpty:
@@ -119,7 +121,7 @@ class Replay {
     return Status::Error(EIO, "Error reading the RDB base file " + name_ + ", AOF loading aborted");
   }
 
-  // Success with *done set: stop reading, the verdict is made. `done` may be null where the file must go on.
+  // Success with *done set: stop reading, the verdict is made.
   Status Fill(std::size_t need, bool* done) {
     if (need == 0) return Status::Ok();
     if (undrained_ && reader_->bytes().size() < need) {
@@ -129,7 +131,6 @@ class Replay {
     switch (reader_->Ensure(need)) {
       case SegmentReader::Fill::kOk: return Status::Ok();
       case SegmentReader::Fill::kEnd:
-        if (done == nullptr) return Status::Ok();
         *done = true;
         return Torn();
       case SegmentReader::Fill::kIoError:
@@ -138,7 +139,7 @@ class Replay {
       case SegmentReader::Fill::kMismatch: break;
     }
     const IndexBlock& block = reader_->bad_block();
-    if (power_lost_ && plan_.is_last && block.end > durable_ && done != nullptr) {
+    if (power_lost_ && plan_.is_last && block.end > durable_) {
       *done = true;
       Cut(good_, "a power cut (bytes " + std::to_string(block.begin) + " to " + std::to_string(block.end) +
                      " were not yet on disk)", true);

@@ -30,6 +30,9 @@ struct ReplayVerdict {
   bool torn = false;             // good_end was chosen here, not by plan.end
   bool keep_copy = false;        // what is cut may be whole commands: keep a copy
   std::string why;               // of the cut, for a person
+  // From here on the bytes are in the page cache, but perhaps an fsync of them failed before the process was killed; the
+  // next fsync would then succeed without writing them. They must be written again.
+  std::uint64_t unsure_from = 0;
   SegmentIndex index;            // as read
   bool rewrite_index = false;    // it does not cover exactly [0, good_end), or is damaged, missing or not closed
 };

@@ -5,6 +5,7 @@
 #include <deque>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "engine/client.h"
 #include "resp/out_buffer.h"
@@ -41,7 +42,8 @@ class Connection {
   bool wants_write = false;      // EPOLLOUT is armed
   bool closing = false;          // no more input; goes away when the output is sent
   bool dead = false;             // to be destroyed at the end of the turn
-  bool paused = false;           // not read from until the thread resumes it
+  bool paused = false;           // CLIENT PAUSE: not read from until the thread resumes it
+  std::deque<std::vector<std::string>> held;  // commands that came before that, waiting for the end of the pause
   std::int64_t soft_limit_since_ms = 0;
   std::uint64_t commands = 0;
 };

@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "base/ablation.h"
 #include "base/ticks.h"
 #include "engine/client_registry.h"
 #include "net/server.h"
@@ -22,6 +23,7 @@ thread_local IoThread* t_current = nullptr;
 constexpr std::size_t kUnauthenticatedOutputMax = 1024;
 constexpr int kAcceptsATurn = 64;
 constexpr std::int64_t kAcceptPauseMs = 100;
+constexpr int kPausePollMs = 10;  // how soon the end of a CLIENT PAUSE is noticed
 
 class ConnectionSink final : public ClientSink {
  public:
@@ -30,6 +32,7 @@ class ConnectionSink final : public ClientSink {
     thread_.Post(id_, std::move(resp2), std::move(resp3));
   }
   void Kill() override { thread_.Kill(id_); }
+  void WritePushes(OutBuffer& out, int protocol) override { thread_.WritePushes(id_, out, protocol); }
 
  private:
   IoThread& thread_;
@@ -113,6 +116,20 @@ void IoThread::Post(std::uint64_t connection_id, std::shared_ptr<const std::stri
   SendMessage({Message::Kind::kPush, connection_id, std::move(resp2), std::move(resp3), -1, false, {}});
 }
 
+// Messages of one connection out of turn: the mailbox may be half drained, so both halves are searched, in order.
+void IoThread::WritePushes(std::uint64_t connection_id, OutBuffer& out, int protocol) {
+  auto take = [&](std::vector<Message>& box) {
+    for (Message& m : box) {
+      if (m.kind != Message::Kind::kPush || m.connection_id != connection_id) continue;
+      out.Append(protocol == 3 ? *m.resp3 : *m.resp2);
+      m.connection_id = 0;  // nobody's
+    }
+  };
+  take(mailbox_swap_);
+  std::lock_guard<std::mutex> guard(mailbox_mutex_);
+  take(mailbox_);
+}
+
 void IoThread::Kill(std::uint64_t connection_id) { SendMessage({Message::Kind::kKill, connection_id, nullptr, nullptr, -1, false, {}}); }
 
 void IoThread::Adopt(int fd, bool unix_socket, const std::string& local) {
@@ -137,6 +154,7 @@ void IoThread::Run() {
 }
 
 int IoThread::TimeoutMs() const {
+  if (!paused_.empty()) return kPausePollMs;
   if (accept_paused_until_ms_ != 0) return static_cast<int>(kAcceptPauseMs);
   if (needs_clock_ || engine_.config().Int(Directive::kTimeout) > 0) return 1000;
   return -1;
@@ -146,6 +164,7 @@ void IoThread::Turn(int timeout_ms) {
   epoll_event events[256];
   int n = epoll_wait(epoll_fd_, events, 256, timeout_ms);
   state_->now_ms = engine_.NowMs();
+  if (!paused_.empty()) ResumePaused();
   bool woken = false;
   for (int i = 0; i < n; ++i) {
     std::uint64_t tag = events[i].data.u64;
@@ -164,7 +183,7 @@ void IoThread::Turn(int timeout_ms) {
     if (c->dead) continue;
     if (events[i].events & EPOLLOUT) Answered(c);
     if (events[i].events & (EPOLLIN | EPOLLHUP | EPOLLERR)) {
-      if (c->closing) {
+      if (c->closing || c->paused) {
         // Only the end of its replies is awaited; a reset ends that too.
         if (events[i].events & (EPOLLHUP | EPOLLERR)) Destroy(c);
       } else {
@@ -173,6 +192,7 @@ void IoThread::Turn(int timeout_ms) {
     }
   }
   (void)woken;
+  RunBatch();  // what it publishes to this thread's own clients leaves in the same turn
   DrainMailbox();
   FinishTurn();
   if (state_->now_ms - last_housekeeping_ms_ >= 1000 || accept_paused_until_ms_ != 0) Housekeeping();
@@ -238,7 +258,7 @@ void IoThread::AddConnection(int fd, bool unix_socket, const std::string& local)
     return;
   }
   connections_.emplace(client.id, std::move(owned));
-  engine_.clients().Add(client, *c);
+  engine_.clients().Add(client);
 }
 
 void IoThread::ReadFrom(Connection* c) {
@@ -316,6 +336,8 @@ void IoThread::ReadFrom(Connection* c) {
 std::size_t IoThread::ParseAll(Connection* c, const char* data, std::size_t size) {
   ParserLimits limits;
   limits.max_bulk = engine_.config().Int(Directive::kProtoMaxBulkLen);
+  limits.max_args = engine_.config().Int(Directive::kProtoMaxMultibulkLen);
+  limits.max_inline = static_cast<std::size_t>(engine_.config().Int(Directive::kProtoInlineMaxSize));
   std::size_t at = 0;
   while (at < size && !c->closing && !c->dead) {
     limits.authenticated = c->client.authenticated;
@@ -336,7 +358,7 @@ std::size_t IoThread::ParseAll(Connection* c, const char* data, std::size_t size
     ++c->commands;
     batch_.push_back({c, static_cast<std::uint32_t>(args_.size()), static_cast<std::uint32_t>(parsed_.size())});
     args_.insert(args_.end(), parsed_.begin(), parsed_.end());
-    if (batch_.size() == kBatchMax || !c->client.authenticated) RunBatch();
+    if (batch_.size() == kBatchMax || !c->client.authenticated || Ablated().batching) RunBatch();
   }
   return at;
 }
@@ -344,20 +366,27 @@ std::size_t IoThread::ParseAll(Connection* c, const char* data, std::size_t size
 void IoThread::RunBatch() {
   std::size_t n = batch_.size();
   if (n == 0) return;
+  bool prefetch = n > 1 && !Ablated().prefetch;
   for (std::size_t i = 0; i < n; ++i) {
     PreparedCommand& p = prepared_[i];
     p.client = &batch_[i].connection->client;
     p.args = {args_.data() + batch_[i].first_arg, batch_[i].argc};
     engine_.Prepare(p);
-    if (n > 1) engine_.PrefetchTable(p);
+    if (prefetch) engine_.PrefetchTable(p);
   }
-  if (n > 1) {
+  if (prefetch) {
     for (std::size_t i = 0; i < n; ++i) engine_.Prefetch(prepared_[i]);
     for (std::size_t i = 0; i < n; ++i) engine_.PrefetchEntry(prepared_[i]);
   }
+  const ClientPause& pause = engine_.clients().pause();
   for (std::size_t i = 0; i < n; ++i) {
     Connection* c = batch_[i].connection;
     if (c->dead || c->closing) continue;
+    const Command* command = prepared_[i].command;
+    if (c->paused || (command != nullptr && pause.Blocks(c->client, *command, state_->now_ms))) [[unlikely]] {
+      Hold(c, prepared_[i].args);
+      continue;
+    }
     engine_.Execute(*state_, prepared_[i], c->out);
     if (c->client.close_after_reply) c->closing = true;
     Answered(c);
@@ -365,6 +394,45 @@ void IoThread::RunBatch() {
   for (std::size_t i = 0; i < n; ++i) batch_[i].connection->parser.Recycle();
   batch_.clear();
   args_.clear();
+}
+
+// CLIENT PAUSE: the command and all that follow it on this connection wait; nothing more is read meanwhile.
+void IoThread::Hold(Connection* c, std::span<const std::string_view> args) {
+  c->held.emplace_back(args.begin(), args.end());
+  if (c->paused) return;
+  c->paused = true;
+  paused_.push_back(c);
+  engine_.clients().pause().waiting().fetch_add(1, std::memory_order_relaxed);
+  ArmWrite(c, c->wants_write);
+}
+
+void IoThread::ResumePaused() {
+  ClientPause& pause = engine_.clients().pause();
+  if (pause.UntilMs(state_->now_ms) != 0) return;
+  std::vector<Connection*> resumed;
+  resumed.swap(paused_);
+  for (Connection* c : resumed) {
+    c->paused = false;
+    pause.waiting().fetch_sub(1, std::memory_order_relaxed);
+    std::deque<std::vector<std::string>> held;
+    held.swap(c->held);
+    for (const std::vector<std::string>& command : held) {
+      std::vector<std::string_view> args(command.begin(), command.end());
+      PreparedCommand p;
+      p.client = &c->client;
+      p.args = args;
+      engine_.Prepare(p);
+      if (c->closing || c->dead) break;
+      if (c->paused || (p.command != nullptr && pause.Blocks(c->client, *p.command, state_->now_ms))) {
+        Hold(c, args);  // paused again
+        continue;
+      }
+      engine_.Execute(*state_, p, c->out);
+      if (c->client.close_after_reply) c->closing = true;
+      Answered(c);
+    }
+    if (!c->dead && !c->paused) ArmWrite(c, c->wants_write);
+  }
 }
 
 void IoThread::Answered(Connection* c) {
@@ -391,6 +459,7 @@ void IoThread::FinishTurn() {
     Connection* c = answered_[i];
     c->in_turn = false;
     if (!c->dead) SendReplies(c, promise);
+    if (!c->dead) RefreshRecord(c);
   }
   answered_.clear();
   // Replies that wait for the disk: those whose time has come. Looked at again after it is known that the log will wake
@@ -464,6 +533,22 @@ void IoThread::SendReplies(Connection* c, std::uint64_t promise) {
   CheckOutputLimits(c);
 }
 
+// What CLIENT LIST shows of the connection until its next turn.
+void IoThread::RefreshRecord(Connection* c) {
+  ConnectionNumbers numbers;
+  if (c->input != nullptr) {
+    numbers.input = static_cast<std::uint32_t>(c->input_size - c->input_begin);
+    numbers.input_free = static_cast<std::uint32_t>(c->input_capacity - c->input_size);
+  }
+  if (!c->out.empty()) {
+    numbers.output = c->out.pending();
+    numbers.output_memory = c->out.memory();
+    numbers.output_chunk_count = static_cast<std::uint32_t>(numbers.output_memory / OutBuffer::kChunkSize);
+  }
+  numbers.wants_write = c->wants_write;
+  c->client.record->Refresh(c->client, numbers);
+}
+
 void IoThread::CheckOutputLimits(Connection* c) {
   std::uint64_t pending = c->out.pending();
   if (!c->client.authenticated && pending > kUnauthenticatedOutputMax) {
@@ -508,7 +593,7 @@ void IoThread::CloseSoon(Connection* c, const char* why) {
 void IoThread::ArmWrite(Connection* c, bool on) {
   c->wants_write = on;
   epoll_event e{};
-  e.events = (c->closing ? 0u : static_cast<std::uint32_t>(EPOLLIN)) | (on ? static_cast<std::uint32_t>(EPOLLOUT) : 0u);
+  e.events = (c->closing || c->paused ? 0u : static_cast<std::uint32_t>(EPOLLIN)) | (on ? static_cast<std::uint32_t>(EPOLLOUT) : 0u);
   e.data.ptr = c;
   epoll_ctl(epoll_fd_, EPOLL_CTL_MOD, c->fd, &e);
 }
@@ -517,6 +602,10 @@ void IoThread::Destroy(Connection* c) {
   if (c->dead) return;
   c->dead = true;
   engine_.clients().Remove(c->client);
+  if (c->paused) {
+    std::erase(paused_, c);
+    engine_.clients().pause().waiting().fetch_sub(1, std::memory_order_relaxed);
+  }
   engine_.ClientGone(*state_, c->client);
   epoll_ctl(epoll_fd_, EPOLL_CTL_DEL, c->fd, nullptr);
   close(c->fd);
@@ -570,7 +659,7 @@ void IoThread::Housekeeping() {
   needs_clock_ = false;
   for (auto& [id, c] : connections_) {
     if (c->dead) continue;
-    if (timeout_ms > 0 && !c->client.subscribed() && now - c->client.last_interaction_ms > timeout_ms) {
+    if (timeout_ms > 0 && !c->client.subscribed() && !c->paused && now - c->client.last_interaction_ms > timeout_ms) {
       engine_.logger().Debug("Closing idle client " + c->client.address);
       Destroy(c.get());
       continue;

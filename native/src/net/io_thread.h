@@ -36,6 +36,8 @@ class IoThread {
   void Adopt(int fd, bool unix_socket, const std::string& local);     // takes over an accepted socket
   void Post(std::uint64_t connection_id, std::shared_ptr<const std::string> resp2, std::shared_ptr<const std::string> resp3);
   void Kill(std::uint64_t connection_id);
+  // On the thread itself, while it executes a command of the connection.
+  void WritePushes(std::uint64_t connection_id, OutBuffer& out, int protocol);
   void Wake();
   void WakeIfGated() {
     if (has_gated_.load(std::memory_order_seq_cst)) Wake();
@@ -74,9 +76,12 @@ class IoThread {
   std::size_t ParseAll(Connection* c, const char* data, std::size_t size);
   void RunBatch();
   void FinishTurn();
+  void Hold(Connection* c, std::span<const std::string_view> args);
+  void ResumePaused();
   void Answered(Connection* c);  // has output to send this turn
   void SendReplies(Connection* c, std::uint64_t promise);
   void CheckOutputLimits(Connection* c);
+  void RefreshRecord(Connection* c);
   void CloseSoon(Connection* c, const char* why);
   void Destroy(Connection* c);
   void DrainMailbox();
@@ -109,6 +114,7 @@ class IoThread {
   std::vector<Connection*> answered_;
   std::vector<Connection*> gated_;
   std::vector<Connection*> dead_;
+  std::vector<Connection*> paused_;
   std::int64_t last_housekeeping_ms_ = 0;
   std::int64_t accept_paused_until_ms_ = 0;
   bool needs_clock_ = false;                      // soft limits or unauthenticated clients are being timed

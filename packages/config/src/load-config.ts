@@ -61,7 +61,7 @@ class Loader {
     const { file: given, readStdin, lines } = parseCommandLine(this.#options.args ?? [])
     const file = given === null ? null : resolve(this.#cwd, given)
     let lineCount = 0 // as Redis counts: standard input and flags are appended to the file
-    if (file !== null) lineCount += this.#readFile(file, given ?? file, 0)
+    if (file !== null) lineCount += this.#readFile(file, file, 0)
     if (readStdin) {
       const text = valueOr(this.#files.readStdin(), (error) => `Can't read the configuration from stdin: ${error}`)
       lineCount += this.#readText(text, lineCount, 'standard input', (line) => ({ source: 'stdin', line }), 0)

@@ -1,0 +1,44 @@
+/**
+ * The log: pino; for people on a terminal, one JSON object a line anywhere else. Written synchronously: there are few
+ * lines, and the last one before the end of the process matters most.
+ */
+import { appendFileSync } from 'node:fs'
+import { pino, type DestinationStream, type Logger } from 'pino'
+import pretty from 'pino-pretty'
+
+export type { Logger } from 'pino'
+
+/** Redis's levels in pino's words. */
+const levels: Record<string, string> = { debug: 'trace', verbose: 'debug', notice: 'info', warning: 'warn' }
+
+/**
+ * @param where.level  `loglevel` of the configuration
+ * @param where.file  absolute; '' for standard output
+ */
+export function openLog(where: { level: string; file: string }): Logger {
+  const options = {
+    level: levels[where.level] ?? 'info',
+    base: { pid: process.pid },
+    timestamp: pino.stdTimeFunctions.isoTime,
+    formatters: { level: (label: string) => ({ level: label }) },
+  }
+  return pino(options, where.file !== '' ? fileStream(where.file) : process.stdout.isTTY ? terminal() : pino.destination({ dest: 1, sync: true }))
+}
+
+/** Opened for each line, as Redis does: a file that was rotated away or removed is simply made again. */
+function fileStream(file: string): DestinationStream {
+  return {
+    write(line) {
+      try {
+        appendFileSync(file, line)
+      } catch {
+        // A full disk must not stop the server, and there is nowhere to say it.
+      }
+    },
+  }
+}
+
+const terminal = (): DestinationStream => pretty({
+  destination: 1, sync: true, colorize: process.env.NO_COLOR === undefined,
+  translateTime: 'SYS:dd mmm yyyy HH:MM:ss.l', ignore: 'hostname',
+})

@@ -1,0 +1,158 @@
+// Connection: who a client is, which protocol it speaks, which database it uses.
+// Source: Redis 7.0 command documentation. Elsewhere: CLIENT (client_commands.cc).
+#include "commands/connection.h"
+
+#include <climits>
+
+#include "base/version.h"
+#include "commands/pubsub_commands.h"
+#include "engine/client_registry.h"
+#include "engine/engine.h"
+
+namespace slotwise {
+namespace {
+
+constexpr const char* kWrongPassword = "WRONGPASS invalid username-password pair or user is disabled.";
+constexpr const char* kHelloNeedsAuth =
+    "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO AUTH <user> <pass> option can be "
+    "used to authenticate the client and select the RESP protocol version at the same time";
+
+// Takes as long for a wrong password as for the right one, wherever they differ.
+bool SamePassword(std::string_view given, std::string_view wanted) {
+  unsigned difference = given.size() == wanted.size() ? 0 : 1;
+  for (std::size_t i = 0; i < given.size(); ++i) {
+    difference |= static_cast<unsigned char>(given[i] ^ (wanted.empty() ? 0 : wanted[i % wanted.size()]));
+  }
+  return difference == 0;
+}
+
+// There is one user, `default`; without a password anything is right.
+bool Authenticate(CommandContext& ctx, std::string_view user, std::string_view password) {
+  std::string wanted = ctx.engine.config().Str(Directive::kRequirepass);
+  if (user == "default" && (wanted.empty() || SamePassword(password, wanted))) {
+    ctx.client.authenticated = true;
+    return true;
+  }
+  ctx.engine.stats().acl_denied_auth.fetch_add(1, std::memory_order_relaxed);
+  ctx.Error(kWrongPassword);
+  return false;
+}
+
+void Ping(CommandContext& ctx) {
+  if (ctx.argc() > 2) return ctx.WrongArity();
+  if (ctx.client.protocol == 2 && ctx.client.subscribed()) {
+    // In the shape of a message, so that a RESP2 client which only expects messages can tell.
+    ctx.reply.Array(2);
+    ctx.reply.Bulk("pong");
+    ctx.reply.Bulk(ctx.argc() == 2 ? ctx.arg(1) : "");
+  } else if (ctx.argc() == 2) {
+    ctx.reply.Bulk(ctx.arg(1));
+  } else {
+    ctx.reply.Simple("PONG");
+  }
+}
+
+void Echo(CommandContext& ctx) { ctx.reply.Bulk(ctx.arg(1)); }
+
+void Select(CommandContext& ctx) {
+  std::int64_t db;
+  if (!ctx.IntegerArg(1, &db)) return;
+  if (db < INT_MIN || db > INT_MAX) return ctx.Error("ERR value is out of range, value must between -2147483648 and 2147483647");
+  if (db < 0 || db >= ctx.engine.keyspace().database_count()) return ctx.Error(errors::kDbOutOfRange);
+  ctx.client.db = static_cast<int>(db);
+  ctx.reply.Ok();
+}
+
+void Auth(CommandContext& ctx) {
+  if (ctx.argc() > 3) return ctx.SyntaxError();
+  if (ctx.argc() == 3) {
+    if (Authenticate(ctx, ctx.arg(1), ctx.arg(2))) ctx.reply.Ok();
+    return;
+  }
+  if (ctx.engine.config().Str(Directive::kRequirepass).empty()) {
+    return ctx.Error(
+        "ERR AUTH <password> called without any password configured for the default user. Are you sure your configuration is correct?");
+  }
+  if (Authenticate(ctx, "default", ctx.arg(1))) ctx.reply.Ok();
+}
+
+void Hello(CommandContext& ctx) {
+  std::int64_t protocol = ctx.client.protocol;
+  if (ctx.argc() >= 2) {
+    if (!ctx.IntegerArg(1, &protocol, "ERR Protocol version is not an integer or out of range")) return;
+    if (protocol < 2 || protocol > 3) return ctx.Error("NOPROTO unsupported protocol version");
+  }
+  for (std::size_t i = 2; i < ctx.argc(); ++i) {
+    std::size_t more = ctx.argc() - i - 1;
+    if (ctx.ArgIs(i, "auth") && more >= 2) {
+      if (!Authenticate(ctx, ctx.arg(i + 1), ctx.arg(i + 2))) return;
+      i += 2;
+    } else if (ctx.ArgIs(i, "setname") && more >= 1) {
+      if (!SetClientName(ctx, ctx.arg(i + 1))) return;
+      i += 1;
+    } else {
+      return ctx.Error("ERR Syntax error in HELLO option '" + std::string(ctx.arg(i)) + "'");
+    }
+  }
+  if (!ctx.client.authenticated) return ctx.Error(kHelloNeedsAuth);
+  if (protocol != ctx.client.protocol) WriteWaitingPushes(ctx);  // pushed to a client of the old protocol
+  ctx.client.protocol = static_cast<int>(protocol);
+  ctx.reply.set_protocol(ctx.client.protocol);
+  ReplyWriter& reply = ctx.reply;
+  reply.Map(7);
+  reply.Bulk("server");
+  reply.Bulk("redis");
+  reply.Bulk("version");
+  reply.Bulk(kRedisVersion);
+  reply.Bulk("proto");
+  reply.Integer(protocol);
+  reply.Bulk("id");
+  reply.Integer(static_cast<std::int64_t>(ctx.client.id));
+  reply.Bulk("mode");
+  reply.Bulk("standalone");
+  reply.Bulk("role");
+  reply.Bulk("master");
+  reply.Bulk("modules");
+  reply.Array(0);
+}
+
+void Reset(CommandContext& ctx) {
+  Client& client = ctx.client;
+  OutBuffer& out = *ctx.thread.client_out;
+  ctx.engine.DiscardTransaction(client);
+  LeavePubSub(ctx);
+  client.db = 0;
+  client.protocol = 2;
+  client.reply_mode = ReplyMode::kOn;
+  client.authenticated = ctx.engine.config().Str(Directive::kRequirepass).empty();
+  client.name.clear();
+  if (client.record) client.record->SetName({});
+  ReplyWriter(out, 2).Simple("RESET");  // also after CLIENT REPLY OFF
+}
+
+void Quit(CommandContext& ctx) {
+  ctx.client.close_after_reply = true;
+  ctx.reply.Ok();
+}
+
+void NeedsCluster(CommandContext& ctx) { ctx.Error("ERR This instance has cluster support disabled"); }
+
+}  // namespace
+
+bool SetClientName(CommandContext& ctx, std::string_view name) {
+  for (char c : name) {
+    if (c < '!' || c > '~') {
+      ctx.Error("ERR Client names cannot contain spaces, newlines or special characters.");
+      return false;
+    }
+  }
+  ctx.client.name = name;
+  if (ctx.client.record) ctx.client.record->SetName(name);
+  return true;
+}
+
+SLOTWISE_COMMANDS(connection, {"ping", Ping}, {"echo", Echo}, {"select", Select}, {"auth", Auth}, {"hello", Hello},
+                  {"reset", Reset}, {"quit", Quit}, {"asking", NeedsCluster}, {"readonly", NeedsCluster},
+                  {"readwrite", NeedsCluster});
+
+}  // namespace slotwise

@@ -1,0 +1,365 @@
+// INFO: the state of the server in Redis's sections and fields, which monitoring tools parse. Fields of what does not
+// exist here yet (replicas, modules, snapshots) say what Redis says while it has none.
+// Differs: memory is the slab allocator's, so the allocator fields describe slabs; "startup" and "overhead" are what
+// clients and nothing else take, since tables and entries are not told apart.
+// Source: Redis 7.0 INFO documentation. Elsewhere: counting (engine/totals.h, engine/rates.h).
+#include <sys/resource.h>
+#include <sys/sysinfo.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include <bitset>
+#include <cstdio>
+
+#include "base/version.h"
+#include "commands/info_text.h"
+#include "engine/client_registry.h"
+#include "engine/cron.h"
+#include "engine/engine.h"
+#include "engine/pubsub.h"
+#include "engine/totals.h"
+#include "keyspace/access.h"
+#include "keyspace/allocator.h"
+#include "net/server.h"
+
+namespace slotwise {
+namespace {
+
+void ServerSection(CommandContext& ctx, InfoText& out) {
+  Engine& engine = ctx.engine;
+  const Config& config = engine.config();
+  utsname system{};
+  uname(&system);
+  char executable[4096];
+  ssize_t length = readlink("/proc/self/exe", executable, sizeof executable);
+  std::int64_t uptime = (ctx.now_ms - engine.start_time_ms()) / 1000;
+  Server* server = engine.server();
+  out.Line("redis_version", kRedisVersion);
+  out.Line("slotwise_version", kSlotwiseVersion);
+  out.Line("redis_git_sha1", "00000000");
+  out.Line("redis_git_dirty", 0);
+  out.Line("redis_build_id", "0");
+  out.Line("redis_mode", "standalone");
+  out.Line("os", std::string(system.sysname) + " " + system.release + " " + system.machine);
+  out.Line("arch_bits", sizeof(void*) * 8);
+  out.Line("monotonic_clock", "POSIX clock_gettime");
+  out.Line("multiplexing_api", "epoll");
+  out.Line("atomicvar_api", "c11-builtin");
+#if defined(__clang__)
+  out.Line("gcc_version", "0.0.0");
+#else
+  out.Line("gcc_version", std::to_string(__GNUC__) + "." + std::to_string(__GNUC_MINOR__) + "." + std::to_string(__GNUC_PATCHLEVEL__));
+#endif
+  out.Line("process_id", getpid());
+  out.Line("process_supervised", "no");
+  out.Line("run_id", engine.run_id());
+  out.Line("tcp_port", server != nullptr ? server->port() : config.Int(Directive::kPort));
+  out.Line("server_time_usec", ctx.now_ms * 1000);
+  out.Line("uptime_in_seconds", uptime);
+  out.Line("uptime_in_days", uptime / 86400);
+  out.Line("hz", config.Int(Directive::kHz));
+  out.Line("configured_hz", config.Int(Directive::kHz));
+  out.Line("lru_clock", LruClock(ctx.now_ms));
+  out.Line("executable", std::string_view(executable, length < 0 ? 0 : static_cast<std::size_t>(length)));
+  out.Line("config_file", config.ConfigFile());
+  out.Line("io_threads_active", server != nullptr && server->thread_count() > 1 ? 1 : 0);
+}
+
+void ClientsSection(CommandContext& ctx, InfoText& out) {
+  out.Line("connected_clients", ctx.engine.clients().count());
+  out.Line("cluster_connections", 0);
+  out.Line("maxclients", ctx.engine.config().Int(Directive::kMaxclients));
+  out.Line("client_recent_max_input_buffer", 0);
+  out.Line("client_recent_max_output_buffer", 0);
+  out.Line("blocked_clients", ctx.engine.clients().pause().waiting().load(std::memory_order_relaxed));
+  out.Line("tracking_clients", 0);
+  out.Line("clients_in_timeout_table", 0);
+}
+
+std::uint64_t ResidentMemory() {
+  std::FILE* file = std::fopen("/proc/self/statm", "r");
+  if (file == nullptr) return 0;
+  unsigned long long size = 0, resident = 0;
+  int read = std::fscanf(file, "%llu %llu", &size, &resident);
+  std::fclose(file);
+  return read == 2 ? resident * static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE)) : 0;
+}
+
+void Ratio(InfoText& out, const std::string& name, std::uint64_t a, std::uint64_t b, const char* bytes_suffix = "_bytes") {
+  std::string base = name.substr(0, name.size() - std::string_view("_ratio").size());
+  out.Fixed(name, b == 0 ? 0 : static_cast<double>(a) / static_cast<double>(b));
+  out.Line(base + bytes_suffix, static_cast<std::int64_t>(a) - static_cast<std::int64_t>(b));
+}
+
+void MemorySection(CommandContext& ctx, InfoText& out) {
+  Engine& engine = ctx.engine;
+  const Config& config = engine.config();
+  SamplePeak();
+  std::uint64_t used = UsedMemory();
+  std::uint64_t peak = std::max(PeakUsedMemory(), used);
+  std::uint64_t resident = ResidentMemory();
+  std::uint64_t slabs = SlabMemory();
+  std::uint64_t clients = 0;
+  for (const auto& record : engine.clients().All()) clients += record->memory();
+  std::uint64_t overhead = std::min(clients, used);
+  struct sysinfo machine {};
+  sysinfo(&machine);
+  std::uint64_t total = static_cast<std::uint64_t>(machine.totalram) * machine.mem_unit;
+  Cron* cron = engine.cron();
+  out.Memory("used_memory", used);
+  out.Memory("used_memory_rss", resident);
+  out.Memory("used_memory_peak", peak);
+  out.Fixed("used_memory_peak_perc", peak == 0 ? 0 : 100.0 * static_cast<double>(used) / static_cast<double>(peak), "%");
+  out.Line("used_memory_overhead", overhead);
+  out.Line("used_memory_startup", 0);
+  out.Line("used_memory_dataset", used - overhead);
+  out.Fixed("used_memory_dataset_perc", used == 0 ? 0 : 100.0 * static_cast<double>(used - overhead) / static_cast<double>(used), "%");
+  out.Line("allocator_allocated", used);
+  out.Line("allocator_active", slabs);
+  out.Line("allocator_resident", slabs);
+  out.Memory("total_system_memory", total);
+  out.Line("used_memory_lua", 0);
+  out.Line("used_memory_vm_eval", 0);
+  out.Line("used_memory_lua_human", "0B");
+  out.Line("used_memory_scripts_eval", 0);
+  out.Line("number_of_cached_scripts", 0);
+  out.Line("number_of_functions", 0);
+  out.Line("number_of_libraries", 0);
+  out.Line("used_memory_vm_functions", 0);
+  out.Memory("used_memory_vm_total", 0);
+  out.Line("used_memory_functions", 0);
+  out.Memory("used_memory_scripts", 0);
+  out.Memory("maxmemory", config.Bytes(Directive::kMaxmemory));
+  out.Line("maxmemory_policy", config.Str(Directive::kMaxmemoryPolicy));
+  Ratio(out, "allocator_frag_ratio", slabs, used);
+  Ratio(out, "allocator_rss_ratio", slabs, slabs);
+  Ratio(out, "rss_overhead_ratio", resident, slabs);
+  Ratio(out, "mem_fragmentation_ratio", resident, used);
+  out.Line("mem_not_counted_for_evict", 0);
+  out.Line("mem_replication_backlog", 0);
+  out.Line("mem_total_replication_buffers", 0);
+  out.Line("mem_clients_slaves", 0);
+  out.Line("mem_clients_normal", clients);
+  out.Line("mem_cluster_links", 0);
+  out.Line("mem_aof_buffer", engine.log().persistent() ? engine.log().stats().pending_bytes : 0);
+  out.Line("mem_allocator", "slotwise-slab");
+  out.Line("active_defrag_running", 0);
+  out.Line("lazyfree_pending_objects", cron != nullptr ? cron->lazyfree_pending() : 0);
+  out.Line("lazyfreed_objects", cron != nullptr ? cron->lazyfreed() : 0);
+}
+
+void PersistenceSection(CommandContext& ctx, InfoText& out) {
+  Engine& engine = ctx.engine;
+  CommitLog& log = engine.log();
+  out.Line("loading", engine.loading() ? 1 : 0);
+  out.Line("async_loading", 0);
+  out.Line("current_cow_peak", 0);
+  out.Line("current_cow_size", 0);
+  out.Line("current_cow_size_age", 0);
+  out.Fixed("current_fork_perc", 0);
+  out.Line("current_save_keys_processed", 0);
+  out.Line("current_save_keys_total", 0);
+  out.Line("rdb_changes_since_last_save", engine.dirty().load(std::memory_order_relaxed));
+  out.Line("rdb_bgsave_in_progress", 0);
+  out.Line("rdb_last_save_time", engine.start_time_ms() / 1000);
+  out.Line("rdb_last_bgsave_status", "ok");
+  out.Line("rdb_last_bgsave_time_sec", -1);
+  out.Line("rdb_current_bgsave_time_sec", -1);
+  out.Line("rdb_saves", 0);
+  out.Line("rdb_last_cow_size", 0);
+  out.Line("rdb_last_load_keys_expired", 0);
+  out.Line("rdb_last_load_keys_loaded", 0);
+  out.Line("aof_enabled", log.persistent() ? 1 : 0);
+  out.Line("aof_rewrite_in_progress", 0);
+  out.Line("aof_rewrite_scheduled", 0);
+  out.Line("aof_last_rewrite_time_sec", -1);
+  out.Line("aof_current_rewrite_time_sec", -1);
+  out.Line("aof_last_bgrewrite_status", "ok");
+  out.Line("aof_rewrites", 0);
+  out.Line("aof_rewrites_consecutive_failures", 0);
+  out.Line("aof_last_write_status", log.healthy() ? "ok" : "err");
+  out.Line("aof_last_cow_size", 0);
+  out.Line("module_fork_in_progress", 0);
+  out.Line("module_fork_last_cow_size", 0);
+  if (!log.persistent()) return;
+  CommitLogStats stats = log.stats();
+  out.Line("aof_current_size", stats.current_size);
+  out.Line("aof_base_size", stats.base_size);
+  out.Line("aof_pending_rewrite", 0);
+  out.Line("aof_buffer_length", stats.pending_bytes);
+  out.Line("aof_pending_bio_fsync", stats.fsync_in_progress ? 1 : 0);
+  out.Line("aof_delayed_fsync", stats.delayed_fsyncs);
+}
+
+void StatsSection(CommandContext& ctx, InfoText& out) {
+  Engine& engine = ctx.engine;
+  Engine::Stats& stats = engine.stats();
+  EngineTotals totals = SumThreads(engine);
+  SampleRates(engine);
+  Rates::PerSecond rates = engine.rates().Current();
+  PubSub& pubsub = engine.pubsub();
+  out.Line("total_connections_received", stats.connections_received.load(std::memory_order_relaxed));
+  out.Line("total_commands_processed", totals.commands);
+  out.Line("instantaneous_ops_per_sec", static_cast<std::uint64_t>(rates.commands));
+  out.Line("total_net_input_bytes", totals.input_bytes);
+  out.Line("total_net_output_bytes", totals.output_bytes);
+  out.Line("total_net_repl_input_bytes", 0);
+  out.Line("total_net_repl_output_bytes", 0);
+  out.Fixed("instantaneous_input_kbps", rates.input_bytes / 1024);
+  out.Fixed("instantaneous_output_kbps", rates.output_bytes / 1024);
+  out.Fixed("instantaneous_input_repl_kbps", 0);
+  out.Fixed("instantaneous_output_repl_kbps", 0);
+  out.Line("rejected_connections", stats.rejected_connections.load(std::memory_order_relaxed));
+  out.Line("sync_full", 0);
+  out.Line("sync_partial_ok", 0);
+  out.Line("sync_partial_err", 0);
+  out.Line("expired_keys", totals.expired_keys);
+  out.Fixed("expired_stale_perc", static_cast<double>(stats.expired_stale_perc.load(std::memory_order_relaxed)));
+  out.Line("expired_time_cap_reached_count", 0);
+  out.Line("expire_cycle_cpu_milliseconds", 0);
+  out.Line("evicted_keys", totals.evicted_keys);
+  out.Line("evicted_clients", stats.evicted_clients.load(std::memory_order_relaxed));
+  out.Line("total_eviction_exceeded_time", 0);
+  out.Line("current_eviction_exceeded_time", 0);
+  out.Line("keyspace_hits", totals.keyspace_hits);
+  out.Line("keyspace_misses", totals.keyspace_misses);
+  out.Line("pubsub_channels", pubsub.NameCount(SubscriptionKind::kChannel));
+  out.Line("pubsub_patterns", pubsub.NameCount(SubscriptionKind::kPattern));
+  out.Line("pubsubshard_channels", pubsub.NameCount(SubscriptionKind::kShardChannel));
+  out.Line("latest_fork_usec", 0);
+  out.Line("total_forks", 0);
+  out.Line("migrate_cached_sockets", 0);
+  out.Line("slave_expires_tracked_keys", 0);
+  out.Line("active_defrag_hits", 0);
+  out.Line("active_defrag_misses", 0);
+  out.Line("active_defrag_key_hits", 0);
+  out.Line("active_defrag_key_misses", 0);
+  out.Line("total_active_defrag_time", 0);
+  out.Line("current_active_defrag_time", 0);
+  out.Line("tracking_total_keys", 0);
+  out.Line("tracking_total_items", 0);
+  out.Line("tracking_total_prefixes", 0);
+  out.Line("unexpected_error_replies", stats.unexpected_error_replies.load(std::memory_order_relaxed));
+  out.Line("total_error_replies", stats.error_reply_total.load(std::memory_order_relaxed));
+  out.Line("dump_payload_sanitizations", 0);
+  out.Line("total_reads_processed", totals.reads);
+  out.Line("total_writes_processed", totals.writes);
+  // Every thread here is an I/O thread, and all of them execute.
+  out.Line("io_threaded_reads_processed", 0);
+  out.Line("io_threaded_writes_processed", 0);
+  out.Line("reply_buffer_shrinks", 0);
+  out.Line("reply_buffer_expands", 0);
+}
+
+void ReplicationSection(CommandContext& ctx, InfoText& out) {
+  out.Line("role", "master");
+  out.Line("connected_slaves", 0);
+  out.Line("master_failover_state", "no-failover");
+  out.Line("master_replid", ctx.engine.run_id());
+  out.Line("master_replid2", std::string(40, '0'));
+  out.Line("master_repl_offset", 0);
+  out.Line("second_repl_offset", -1);
+  out.Line("repl_backlog_active", 0);
+  out.Line("repl_backlog_size", ctx.engine.config().Int(Directive::kReplBacklogSize));
+  out.Line("repl_backlog_first_byte_offset", 0);
+  out.Line("repl_backlog_histlen", 0);
+}
+
+void CpuSection(CommandContext&, InfoText& out) {
+  auto lines = [&](int who, const char* system, const char* user) {
+    rusage usage{};
+    getrusage(who, &usage);
+    out.Seconds(system, usage.ru_stime.tv_sec * 1000000LL + usage.ru_stime.tv_usec);
+    out.Seconds(user, usage.ru_utime.tv_sec * 1000000LL + usage.ru_utime.tv_usec);
+  };
+  lines(RUSAGE_SELF, "used_cpu_sys", "used_cpu_user");
+  lines(RUSAGE_CHILDREN, "used_cpu_sys_children", "used_cpu_user_children");
+  // The thread that answers, which stands for Redis's only one.
+  lines(RUSAGE_THREAD, "used_cpu_sys_main_thread", "used_cpu_user_main_thread");
+}
+
+void CommandStatsSection(CommandContext& ctx, InfoText& out) {
+  std::vector<CommandTotals> totals = SumCommands(ctx.engine);
+  for (std::size_t i = 0; i < totals.size(); ++i) {
+    const CommandTotals& t = totals[i];
+    if (!t.any()) continue;
+    std::uint64_t usec = t.nanoseconds / 1000;
+    char line[256];
+    std::snprintf(line, sizeof line, "calls=%llu,usec=%llu,usec_per_call=%.2f,rejected_calls=%llu,failed_calls=%llu",
+                  static_cast<unsigned long long>(t.calls), static_cast<unsigned long long>(usec),
+                  t.calls == 0 ? 0 : static_cast<double>(t.nanoseconds) / 1000 / static_cast<double>(t.calls),
+                  static_cast<unsigned long long>(t.rejected), static_cast<unsigned long long>(t.failed));
+    out.Line("cmdstat_" + std::string(ctx.engine.commands().At(i).full_name()), std::string_view(line));
+  }
+}
+
+void ErrorStatsSection(CommandContext& ctx, InfoText& out) {
+  for (const auto& [code, count] : ctx.engine.ErrorStats()) out.Line("errorstat_" + code, "count=" + std::to_string(count));
+}
+
+void ClusterSection(CommandContext&, InfoText& out) { out.Line("cluster_enabled", 0); }
+
+// FLUSHALL and SWAPDB put other databases in place under all stripes: one stripe is enough to keep them here.
+void KeyspaceSection(CommandContext& ctx, InfoText& out) {
+  StripeGuard guard(ctx, 0);
+  Keyspace& keyspace = ctx.engine.keyspace();
+  for (int i = 0; i < keyspace.database_count(); ++i) {
+    std::uint64_t keys = keyspace.Db(i).KeyCount();
+    std::uint64_t expiring = keyspace.Db(i).ExpiringCount();
+    if (keys == 0 && expiring == 0) continue;
+    out.Line("db" + std::to_string(i), "keys=" + std::to_string(keys) + ",expires=" + std::to_string(expiring) + ",avg_ttl=0");
+  }
+}
+
+void Nothing(CommandContext&, InfoText&) {}
+
+struct Section {
+  const char* name;
+  const char* title;
+  bool by_default;
+  void (*write)(CommandContext& ctx, InfoText& out);
+};
+// In the order in which they are printed. Latency histograms are not kept yet.
+constexpr Section kSections[] = {
+    {"server", "Server", true, ServerSection},
+    {"clients", "Clients", true, ClientsSection},
+    {"memory", "Memory", true, MemorySection},
+    {"persistence", "Persistence", true, PersistenceSection},
+    {"stats", "Stats", true, StatsSection},
+    {"replication", "Replication", true, ReplicationSection},
+    {"cpu", "CPU", true, CpuSection},
+    {"modules", "Modules", true, Nothing},
+    {"commandstats", "Commandstats", false, CommandStatsSection},
+    {"errorstats", "Errorstats", true, ErrorStatsSection},
+    {"latencystats", "Latencystats", false, Nothing},
+    {"cluster", "Cluster", true, ClusterSection},
+    {"keyspace", "Keyspace", true, KeyspaceSection},
+};
+
+void Info(CommandContext& ctx) {
+  constexpr std::size_t kCount = std::size(kSections);
+  std::bitset<kCount> wanted;
+  auto want_default = [&] {
+    for (std::size_t i = 0; i < kCount; ++i) wanted[i] = wanted[i] || kSections[i].by_default;
+  };
+  if (ctx.argc() == 1) want_default();
+  for (std::size_t a = 1; a < ctx.argc(); ++a) {
+    if (ctx.ArgIs(a, "default")) want_default();
+    if (ctx.ArgIs(a, "all") || ctx.ArgIs(a, "everything")) wanted.set();
+    for (std::size_t i = 0; i < kCount; ++i) wanted[i] = wanted[i] || ctx.ArgIs(a, kSections[i].name);
+  }
+  InfoText out;
+  for (std::size_t i = 0; i < kCount; ++i) {
+    if (!wanted[i]) continue;
+    out.Section(kSections[i].title);
+    kSections[i].write(ctx, out);
+  }
+  ctx.reply.Verbatim(out.text());
+}
+
+}  // namespace
+
+// kSelf: takes the one stripe it needs by itself.
+SLOTWISE_COMMANDS(info, {"info", Info, LockMode::kSelf});
+
+}  // namespace slotwise

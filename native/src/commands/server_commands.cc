@@ -1,0 +1,98 @@
+// Commands about the server as a whole: time, role, shutdown, and those whose subject does not exist here yet (replicas,
+// modules, ACL users, the slow log), which answer as Redis does where there is none.
+// Source: Redis 7.0 command documentation. Elsewhere: INFO (info.cc), CONFIG (config_commands.cc).
+#include <ctime>
+
+#include "base/version.h"
+#include "commands/container_help.h"
+#include "engine/engine.h"
+
+namespace slotwise {
+namespace {
+
+void Time(CommandContext& ctx) {
+  timespec now;
+  clock_gettime(CLOCK_REALTIME, &now);
+  ctx.reply.Array(2);
+  ctx.reply.BulkInteger(now.tv_sec);
+  ctx.reply.BulkInteger(now.tv_nsec / 1000);
+}
+
+// Nothing is saved as RDB yet: Redis then names the start of the process.
+void LastSave(CommandContext& ctx) { ctx.reply.Integer(ctx.engine.start_time_ms() / 1000); }
+
+void Role(CommandContext& ctx) {
+  ctx.reply.Array(3);
+  ctx.reply.Bulk("master");
+  ctx.reply.Integer(0);
+  ctx.reply.Array(0);
+}
+
+void Lolwut(CommandContext& ctx) {
+  if (ctx.argc() >= 3 && ctx.ArgIs(1, "version")) {
+    std::int64_t version;
+    if (!ctx.IntegerArg(2, &version)) return;
+  }
+  ctx.reply.Verbatim(std::string("Redis ver. ") + kRedisVersion + "\n");
+}
+
+void ReplicaOf(CommandContext& ctx) {
+  if (ctx.ArgIs(1, "no") && ctx.ArgIs(2, "one")) return ctx.reply.Ok();
+  std::int64_t port;
+  if (!ctx.IntegerArgInRange(2, 0, 65535, &port, "ERR Invalid master port")) return;
+  ctx.Error("ERR replication is not supported by this version");
+}
+
+void Shutdown(CommandContext& ctx) {
+  bool save = false, no_save = false, now = false, force = false, abort = false;
+  for (std::size_t i = 1; i < ctx.argc(); ++i) {
+    if (ctx.ArgIs(i, "nosave")) no_save = true;
+    else if (ctx.ArgIs(i, "save")) save = true;
+    else if (ctx.ArgIs(i, "now")) now = true;
+    else if (ctx.ArgIs(i, "force")) force = true;
+    else if (ctx.ArgIs(i, "abort")) abort = true;
+    else return ctx.SyntaxError();
+  }
+  if ((save && no_save) || (abort && (save || no_save || now || force))) return ctx.SyntaxError();
+  // There are no replicas to wait for, so a shutdown is never under way when the next command comes.
+  if (abort) return ctx.Error("ERR No shutdown in progress.");
+  Engine& engine = ctx.engine;
+  if (engine.host() == nullptr) return ctx.Error("ERR SHUTDOWN is not possible here: the process belongs to the application");
+  engine.logger().Info("User requested shutdown...");
+  if (Status status = engine.log().Sync(); !status.ok() && !force) {
+    engine.logger().Error("cannot shut down, the log could not be written: " + status.message());
+    return ctx.Error("ERR Errors trying to SHUTDOWN. Check logs.");
+  }
+  // No reply: the end of the connection is the answer.
+  ctx.client.close_after_reply = true;
+  engine.host()->OnShutdown(0);
+}
+
+void EmptyArray(CommandContext& ctx) { ctx.reply.Array(0); }
+void Zero(CommandContext& ctx) { ctx.reply.Integer(0); }
+void Ok(CommandContext& ctx) { ctx.reply.Ok(); }
+
+// The slow log is empty until something records into it.
+void SlowlogGet(CommandContext& ctx) {
+  if (ctx.argc() > 3) {
+    return ctx.Error("ERR unknown subcommand or wrong number of arguments for '" + std::string(ctx.arg(1)) + "'. Try SLOWLOG HELP.");
+  }
+  if (ctx.argc() == 3) {
+    std::int64_t count;
+    if (!ctx.IntegerArgInRange(2, -1, INT64_MAX, &count, "ERR count should be greater than or equal to -1")) return;
+  }
+  ctx.reply.Array(0);
+}
+
+void AclWhoAmI(CommandContext& ctx) { ctx.reply.Bulk("default"); }
+
+}  // namespace
+
+SLOTWISE_COMMANDS(server, {"time", Time}, {"lastsave", LastSave}, {"role", Role}, {"lolwut", Lolwut},
+                  {"replicaof", ReplicaOf}, {"slaveof", ReplicaOf}, {"shutdown", Shutdown}, {"module|list", EmptyArray},
+                  {"module|help", ReplyContainerHelp}, {"acl|whoami", AclWhoAmI}, {"acl|help", ReplyContainerHelp},
+                  {"slowlog|get", SlowlogGet}, {"slowlog|len", Zero}, {"slowlog|reset", Ok},
+                  {"slowlog|help", ReplyContainerHelp}, {"latency|latest", EmptyArray}, {"latency|history", EmptyArray},
+                  {"latency|reset", Zero}, {"latency|help", ReplyContainerHelp});
+
+}  // namespace slotwise

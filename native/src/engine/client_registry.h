@@ -1,0 +1,114 @@
+// All network clients of the engine, as others may see them: CLIENT LIST, CLIENT KILL, INFO.
+//
+// A Client belongs to one thread and changes without locks. What other threads may know of it is its ClientRecord: the
+// owner copies the fields that change into atomics once a turn (Refresh), everybody else reads those. So a list shows each
+// client as it was at the end of its last turn, which is also when its replies left.
+#pragma once
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "engine/client.h"
+#include "engine/client_pause.h"
+
+namespace slotwise {
+
+// What only the connection knows. Bytes unless the name says otherwise.
+struct ConnectionNumbers {
+  std::uint32_t input = 0;             // qbuf: received and not executed
+  std::uint32_t input_free = 0;        // qbuf-free
+  std::uint32_t argument_memory = 0;   // argv-mem: arguments of an incomplete command
+  std::uint64_t output = 0;            // replies not sent
+  std::uint32_t output_chunk_count = 0;
+  std::uint64_t output_memory = 0;
+  bool wants_write = false;            // waits until the socket takes more
+};
+
+class ClientRecord {
+ public:
+  // Bits of flags(), in the order in which CLIENT LIST prints their letters.
+  enum Flag : std::uint32_t {
+    kPubsub = 1u << 0,           // P
+    kMulti = 1u << 1,            // x
+    kDirtyWatch = 1u << 2,       // d
+    kCloseAfterReply = 1u << 3,  // c
+    kUnixSocket = 1u << 4,       // U
+    kNoEvict = 1u << 5,          // e
+    kWantsWrite = 1u << 6,       // events=rw
+  };
+
+  explicit ClientRecord(const Client& client);
+
+  // The owner's thread.
+  void Refresh(const Client& client, const ConnectionNumbers& numbers);
+  void SetName(std::string_view name);
+
+  // Any thread.
+  std::uint64_t id() const { return id_; }
+  const std::string& address() const { return address_; }
+  const std::string& local_address() const { return local_address_; }
+  std::uint32_t flags() const { return flags_.load(std::memory_order_relaxed); }
+  bool pubsub() const { return (flags() & kPubsub) != 0; }
+  ClientSink* sink() const { return sink_.get(); }
+  // One line of CLIENT LIST, newline included.
+  void AppendLine(std::int64_t now_ms, std::string* out) const;
+  std::uint64_t memory() const;
+
+ private:
+  const std::uint64_t id_;
+  const int fd_;
+  const std::int64_t created_ms_;
+  const std::string address_;
+  const std::string local_address_;
+  const std::shared_ptr<ClientSink> sink_;
+
+  std::atomic<const Command*> last_command_{nullptr};
+  std::atomic<std::int64_t> last_interaction_ms_{0};
+  std::atomic<std::uint32_t> flags_{0};
+  std::atomic<std::int32_t> db_{0};
+  std::atomic<std::int32_t> protocol_{2};
+  std::atomic<std::int32_t> queued_{-1};  // commands in MULTI; -1 outside
+  std::atomic<std::uint32_t> queued_memory_{0};
+  std::atomic<std::uint32_t> channels_{0};
+  std::atomic<std::uint32_t> patterns_{0};
+  std::atomic<std::uint32_t> shard_channels_{0};
+  std::atomic<std::uint32_t> input_{0};
+  std::atomic<std::uint32_t> input_free_{0};
+  std::atomic<std::uint32_t> argument_memory_{0};
+  std::atomic<std::uint32_t> output_chunks_{0};
+  std::atomic<std::uint64_t> output_{0};
+  std::atomic<std::uint64_t> output_memory_{0};
+  mutable std::mutex name_mutex_;
+  std::string name_;
+};
+
+class ClientRegistry {
+ public:
+  // Gives the client its record. Its id, addresses, fd, creation time and sink are set by then.
+  void Add(Client& client);
+  void Remove(const Client& client) { Remove(client.id); }
+
+  std::size_t count() const { return count_.load(std::memory_order_relaxed); }
+  std::shared_ptr<ClientRecord> Find(std::uint64_t id) const;
+  // In order of id, which is the order of connecting. A copy: clients may leave meanwhile.
+  std::vector<std::shared_ptr<ClientRecord>> All() const;
+  // Closes the connection soon, and takes it off the list at once. False if it is gone already.
+  bool Kill(std::uint64_t id);
+
+  ClientPause& pause() { return pause_; }
+
+ private:
+  bool Remove(std::uint64_t id);
+  mutable std::mutex mutex_;
+  std::map<std::uint64_t, std::shared_ptr<ClientRecord>> records_;
+  std::atomic<std::size_t> count_{0};
+  ClientPause pause_;
+};
+
+}  // namespace slotwise

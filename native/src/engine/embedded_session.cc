@@ -1,0 +1,177 @@
+#include "engine/embedded_session.h"
+
+#include <charconv>
+
+#include "values/string_value.h"
+
+namespace slotwise {
+namespace {
+
+constexpr std::size_t kBatch = 32;
+
+// Copies and says whether every byte is below 128.
+bool CopyAscii(char* to, const char* from, std::size_t n) {
+  std::uint64_t bits = 0;
+  std::size_t i = 0;
+  for (; i + 8 <= n; i += 8) {
+    std::uint64_t v;
+    std::memcpy(&v, from + i, 8);
+    bits |= v;
+    std::memcpy(to + i, &v, 8);
+  }
+  for (; i < n; ++i) {
+    bits |= static_cast<unsigned char>(from[i]);
+    to[i] = from[i];
+  }
+  return (bits & 0x8080808080808080ull) == 0;
+}
+
+}  // namespace
+
+EmbeddedSession::EmbeddedSession(Engine& engine) : engine_(engine), thread_(engine.AddThread()) {
+  client_.id = engine.NextClientId();
+  client_.kind = ClientKind::kEmbedded;
+  client_.authenticated = true;
+  client_.protocol = 3;
+  client_.address = "embedded:0";
+  client_.created_ms = client_.last_interaction_ms = engine.NowMs();
+}
+
+EmbeddedSession::~EmbeddedSession() {
+  engine_.ClientGone(thread_, client_);
+  engine_.RemoveThread(thread_);
+}
+
+// Runs use(entry or null) under the stripe's lock; an expired entry is deleted first.
+template <typename Use>
+void EmbeddedSession::WithValue(const KeyRef& key, Use&& use) {
+  Stripe& stripe = engine_.keyspace().StripeForSlot(key.slot);
+  stripe.lock.Lock();
+  Database::Place place = engine_.keyspace().Db(client_.db).Find(key);
+  Entry* e = place.entry();
+  if (e != nullptr && e->has_expire() && e->ExpiredAt(engine_.NowMs())) [[unlikely]] {
+    thread_.unit.Clear();
+    engine_.DeleteAsEffect(thread_, client_.db, key, place, false);
+    engine_.AppendEffects(thread_, stripe);
+    e = nullptr;
+  }
+  if (e == nullptr) {
+    thread_.stats.keyspace_misses.Add();
+  } else {
+    thread_.stats.keyspace_hits.Add();
+    TouchAccess(e, engine_.access(), engine_.clock_ms(), thread_.random);
+  }
+  use(e);
+  stripe.lock.Unlock();
+}
+
+std::int64_t EmbeddedSession::Get(std::string_view name, std::span<char> buffer, bool* ascii) {
+  KeyRef key(name);
+  std::int64_t result = kMissing;
+  WithValue(key, [&](const Entry* e) {
+    if (e == nullptr) return;
+    if (e->type() != Type::kString) {
+      result = kWrongType;
+      return;
+    }
+    IntScratch scratch;
+    std::string_view bytes = StringBytes(e, scratch);
+    if (bytes.size() > buffer.size()) {
+      result = Needs(bytes.size());
+      return;
+    }
+    *ascii = CopyAscii(buffer.data(), bytes.data(), bytes.size());
+    result = static_cast<std::int64_t>(bytes.size());
+  });
+  return result;
+}
+
+std::int64_t EmbeddedSession::GetMany(std::span<const std::string_view> names, std::span<char> buffer) {
+  std::size_t used = names.size() * 4;
+  std::size_t needed = used;
+  keys_.resize(kBatch);
+  for (std::size_t begin = 0; begin < names.size(); begin += kBatch) {
+    std::size_t n = names.size() - begin < kBatch ? names.size() - begin : kBatch;
+    Database& db = engine_.keyspace().Db(client_.db);
+    for (std::size_t i = 0; i < n; ++i) {
+      keys_[i] = KeyRef(names[begin + i]);
+      __builtin_prefetch(&db.Table(keys_[i].slot));
+    }
+    for (std::size_t i = 0; i < n; ++i) db.Table(keys_[i].slot).PrefetchBucket(keys_[i].hash);
+    for (std::size_t i = 0; i < n; ++i) db.Table(keys_[i].slot).PrefetchEntry(keys_[i].hash);
+    for (std::size_t i = 0; i < n; ++i) {
+      std::int32_t length = static_cast<std::int32_t>(kMissing);
+      WithValue(keys_[i], [&](const Entry* e) {
+        if (e == nullptr) return;
+        if (e->type() != Type::kString) {
+          length = static_cast<std::int32_t>(kWrongType);
+          return;
+        }
+        IntScratch scratch;
+        std::string_view bytes = StringBytes(e, scratch);
+        needed += bytes.size();
+        if (needed > buffer.size()) return;
+        bool ascii = CopyAscii(buffer.data() + used, bytes.data(), bytes.size());
+        used += bytes.size();
+        length = static_cast<std::int32_t>(bytes.size()) | (ascii ? kAsciiBit : 0);
+      });
+      if ((begin + i + 1) * 4 <= buffer.size()) std::memcpy(buffer.data() + (begin + i) * 4, &length, 4);
+    }
+  }
+  return needed > buffer.size() ? Needs(needed) : static_cast<std::int64_t>(used);
+}
+
+const std::string* EmbeddedSession::Set(std::string_view key, std::string_view value, std::int64_t ttl_ms) {
+  char digits[24];
+  std::string_view args[5] = {"SET", key, value};
+  std::size_t argc = 3;
+  if (ttl_ms != kNoExpire) {
+    auto end = std::to_chars(digits, digits + sizeof digits, ttl_ms).ptr;
+    args[3] = "PX";
+    args[4] = {digits, static_cast<std::size_t>(end - digits)};
+    argc = 5;
+  }
+  Call({args, argc});
+  iovec v;
+  bool failed = out_.Gather(&v, 1, UINT64_MAX) == 1 && static_cast<const char*>(v.iov_base)[0] == '-';
+  if (failed) {
+    error_.clear();
+    out_.CopyTo(&error_);
+    error_ = error_.substr(1, error_.size() - 3);
+  }
+  out_.Consume(out_.pending());
+  return failed ? &error_ : nullptr;
+}
+
+void EmbeddedSession::Call(std::span<const std::string_view> args) {
+  engine_.Call(thread_, client_, args, out_);
+  AfterWrites();
+}
+
+void EmbeddedSession::CallMany(std::span<const std::uint32_t> argcs, std::span<const std::string_view> args) {
+  thread_.now_ms = engine_.NowMs();
+  prepared_.resize(kBatch);
+  std::size_t first = 0;
+  for (std::size_t begin = 0; begin < argcs.size(); begin += kBatch) {
+    std::size_t n = argcs.size() - begin < kBatch ? argcs.size() - begin : kBatch;
+    for (std::size_t i = 0; i < n; ++i) {
+      PreparedCommand& p = prepared_[i];
+      p.client = &client_;
+      p.args = args.subspan(first, argcs[begin + i]);
+      first += argcs[begin + i];
+      engine_.Prepare(p);
+      engine_.PrefetchTable(p);
+    }
+    for (std::size_t i = 0; i < n; ++i) engine_.Prefetch(prepared_[i]);
+    for (std::size_t i = 0; i < n; ++i) engine_.PrefetchEntry(prepared_[i]);
+    for (std::size_t i = 0; i < n; ++i) engine_.Execute(thread_, prepared_[i], out_);
+  }
+  AfterWrites();
+}
+
+// There is no end of turn here: the log thread writes what was appended, soon.
+void EmbeddedSession::AfterWrites() {
+  if (engine_.records_effects() && client_.gate > engine_.log().written()) engine_.log().FlushSoon();
+}
+
+}  // namespace slotwise

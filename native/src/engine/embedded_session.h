@@ -1,0 +1,61 @@
+// A caller inside the process: one for each JavaScript thread that uses the engine. Reads by key go straight to the
+// keyspace, everything else through the command table, as for a network client. Calls return when memory has changed;
+// what is durable is another question (CommitLog::Sync). Not thread-safe: one thread at a time.
+#pragma once
+#include <cstdint>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "engine/engine.h"
+
+namespace slotwise {
+
+class EmbeddedSession {
+ public:
+  // Results of the reads below instead of a length.
+  static constexpr std::int64_t kMissing = -1;
+  static constexpr std::int64_t kWrongType = -2;
+  // -(kNeeds + n): the buffer is too small, n bytes are needed.
+  static constexpr std::int64_t kNeeds = 16;
+  // Of a length: every byte is below 128.
+  static constexpr std::int32_t kAsciiBit = 1 << 30;
+  static constexpr std::int64_t Needs(std::size_t n) { return -(kNeeds + static_cast<std::int64_t>(n)); }
+
+  explicit EmbeddedSession(Engine& engine);
+  ~EmbeddedSession();
+  EmbeddedSession(const EmbeddedSession&) = delete;
+  EmbeddedSession& operator=(const EmbeddedSession&) = delete;
+
+  // Copies the string at `key` into `buffer`; returns its length or one of the above. `*ascii`: no byte above 127.
+  std::int64_t Get(std::string_view key, std::span<char> buffer, bool* ascii);
+  // Copies many strings back to back behind a header of one i32 a key (length | kAsciiBit, or kMissing / kWrongType).
+  // Returns the bytes used, or Needs(n). Lookups are prefetched 32 at a time.
+  std::int64_t GetMany(std::span<const std::string_view> keys, std::span<char> buffer);
+  // Stores a string; kNoExpire or a time to live in ms. Returns null, or the error reply without its '-'.
+  const std::string* Set(std::string_view key, std::string_view value, std::int64_t ttl_ms);
+  // Runs any command; the reply in the client's protocol (3) is appended to reply().
+  void Call(std::span<const std::string_view> args);
+  // Runs many commands in prefetched batches; replies are appended to reply() in order.
+  // `argcs[i]` arguments each, back to back in `args`.
+  void CallMany(std::span<const std::uint32_t> argcs, std::span<const std::string_view> args);
+
+  OutBuffer& reply() { return out_; }
+  Client& client() { return client_; }
+  Engine& engine() { return engine_; }
+
+ private:
+  void AfterWrites();
+  template <typename Use>
+  void WithValue(const KeyRef& key, Use&& use);
+
+  Engine& engine_;
+  ThreadState& thread_;
+  Client client_;
+  OutBuffer out_;
+  std::string error_;
+  std::vector<PreparedCommand> prepared_;
+  std::vector<KeyRef> keys_;
+};
+
+}  // namespace slotwise

@@ -1,0 +1,77 @@
+#include "keyspace/allocator.h"
+
+#include <cstring>
+#include <thread>
+#include <vector>
+
+#include "base/random.h"
+#include "test.h"
+
+namespace slotwise {
+namespace {
+
+TEST(Allocator, EveryClassHoldsWhatWasAskedFor) {
+  for (std::size_t size = 0; size <= 20000; size += size < 300 ? 1 : 37) {
+    EXPECT_GE(AllocatedSize(size), size);
+    char* p = static_cast<char*>(Allocate(size));
+    EXPECT_EQ(reinterpret_cast<std::uintptr_t>(p) % 8, 0u);
+    if (size > 0 && size % 64 == 0) EXPECT_EQ(reinterpret_cast<std::uintptr_t>(p) % 64, 0u);
+    std::memset(p, 0xab, size);
+    Release(p, size);
+  }
+}
+
+TEST(Allocator, SmallSizesWasteLessThanEightBytes) {
+  for (std::size_t size = 1; size <= 256; ++size) EXPECT_LT(AllocatedSize(size) - size, 8u);
+  for (std::size_t size = 257; size <= 16384; ++size) EXPECT_LE(AllocatedSize(size), size + size / 4);
+}
+
+TEST(Allocator, NoTwoLiveObjectsOverlap) {
+  Random random(7);
+  struct Live { unsigned char* p; std::size_t size; unsigned char mark; };
+  std::vector<Live> live;
+  for (int i = 0; i < 60000; ++i) {
+    if (live.size() < 500 || random.Below(2) == 0) {
+      std::size_t size = 1 + random.Below(random.Below(10) == 0 ? 20000 : 200);
+      auto* p = static_cast<unsigned char*>(Allocate(size));
+      auto mark = static_cast<unsigned char>(random.Next());
+      std::memset(p, mark, size);
+      live.push_back({p, size, mark});
+    } else {
+      std::size_t k = random.Below(live.size());
+      Live l = live[k];
+      ASSERT_TRUE(l.p[0] == l.mark && l.p[l.size - 1] == l.mark && l.p[l.size / 2] == l.mark);
+      Release(l.p, l.size);
+      live[k] = live.back();
+      live.pop_back();
+    }
+  }
+  for (const Live& l : live) Release(l.p, l.size);
+}
+
+TEST(Allocator, AccountsExactlyAcrossThreads) {
+  std::uint64_t before = UsedMemory();
+  std::vector<void*> objects(20000);
+  std::thread maker([&] { for (void*& p : objects) p = Allocate(88); });
+  maker.join();
+  EXPECT_EQ(UsedMemory() - before, 20000u * 88);
+  std::thread breaker([&] { for (void* p : objects) Release(p, 88); });
+  breaker.join();
+  EXPECT_EQ(UsedMemory(), before);
+}
+
+#if !defined(SLOTWISE_ASAN) && !defined(SLOTWISE_TSAN)
+TEST(Allocator, EmptySlabsServeOtherSizes) {
+  std::vector<void*> objects(100000);
+  for (void*& p : objects) p = Allocate(96);
+  for (void* p : objects) Release(p, 96);
+  FlushThreadCache();
+  std::uint64_t mapped = SlabMemory();
+  for (void*& p : objects) p = Allocate(80);
+  EXPECT_EQ(SlabMemory(), mapped);
+  for (void* p : objects) Release(p, 80);
+}
+#endif
+
+}  // namespace
+}  // namespace slotwise

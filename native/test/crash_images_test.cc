@@ -1,0 +1,175 @@
+// Cuts the power (and kills the process) before every call that the log makes, looks at many of the disks that may be
+// left, recovers each, crashes again during the recovery, recovers again, and judges both by the promise.
+#include "crash_workload.h"
+
+#include <cstdio>
+
+namespace slotwise::test {
+namespace {
+
+struct Tally {
+  std::uint64_t images = 0;
+  std::uint64_t double_crashes = 0;
+  std::uint64_t cut = 0;
+  std::uint64_t failures = 0;
+};
+
+// Every subset if there are few questions, coins of varying bias otherwise.
+class Chooser {
+ public:
+  Chooser(Random& random, std::uint64_t number, bool exhaustive) : random_(random), bits_(number), exhaustive_(exhaustive) {
+    static constexpr unsigned kBias[] = {0, 100, 50, 50, 90, 10, 97, 50};
+    bias_ = kBias[number % 8];
+  }
+  unsigned operator()(unsigned n) {
+    if (exhaustive_) {
+      unsigned bit = static_cast<unsigned>(bits_ & 1);
+      bits_ >>= 1;
+      return bit;
+    }
+    return random_() % 100 < bias_ ? n - 1 : 0;
+  }
+
+ private:
+  Random& random_;
+  std::uint64_t bits_;
+  bool exhaustive_;
+  unsigned bias_;
+};
+
+class Crasher {
+ public:
+  Crasher(Workload& workload, RecordingFiles& files, std::uint64_t seed, Tally& tally)
+      : workload_(workload), files_(files), seed_(seed), random_(seed * 31 + 7), tally_(tally) {}
+
+  void CrashHere() {
+    std::size_t pieces = files_.PendingPieces();
+    bool exhaustive = pieces <= 4;
+    std::uint64_t count = exhaustive ? std::uint64_t{1} << pieces : 16;
+    std::size_t floor = workload_.Floor(CrashKind::kPowerCut);
+    for (std::uint64_t i = 0; i < count; ++i) {
+      Examine(files_.AfterPowerCut(Chooser(random_, i, exhaustive), "boot-2"), floor, floor, "power cut");
+    }
+    Examine(files_.Killed(), workload_.Floor(CrashKind::kKill), floor, "kill");
+  }
+
+ private:
+  void Report(const std::string& what, const char* kind) {
+    ++tally_.failures;
+    if (tally_.failures <= 5) {
+      Fail(__FILE__, __LINE__, std::string(kind) + ", seed " + std::to_string(seed_) + ", call " +
+                                   std::to_string(files_.calls()) + ": " + what);
+    }
+  }
+
+  // Recovery as the server does it: load, then open for appending.
+  Status Recover(RecordingFiles& image, std::vector<std::string>* effects) {
+    NullLogger logger;
+    Loaded loaded = Load(image, logger, workload_.options());
+    *effects = std::move(loaded.sink.effects);
+    if (!loaded.status.ok()) return loaded.status;
+    if (loaded.report.truncated_bytes > 0) ++tally_.cut;
+    ManualClock clock;
+    std::unique_ptr<AofLog> log;
+    return AofLog::Open(image, logger, workload_.options(), clock, AofLogLimits(), &log);
+  }
+
+  void Examine(RecordingFiles image, std::size_t floor, std::size_t power_floor, const char* kind) {
+    ++tally_.images;
+    RecordingFiles again = image.Killed();
+    std::vector<std::string> effects;
+    Status status = Recover(image, &effects);
+    if (!status.ok()) return Report(status.message(), kind);
+    std::size_t units = 0;
+    std::string wrong = workload_.Judge(effects, floor, &units);
+    if (!wrong.empty()) return Report(wrong, kind);
+    // What was recovered has been served, so from now on it is what must come back.
+    if (random_() % 2 == 0) CrashDuringRecovery(again, image.calls() - again.calls(), floor, power_floor);
+    if (random_() % 4 == 0) CrashDuringRecovery(image, 0, units, units);
+  }
+
+  void CrashDuringRecovery(RecordingFiles image, std::uint64_t calls, std::size_t floor, std::size_t power_floor) {
+    ++tally_.images;
+    ++tally_.double_crashes;
+    bool power = random_() % 2 == 0;
+    if (power) floor = power_floor;
+    if (calls > 0) {
+      std::uint64_t stop_before = image.calls() + random_() % calls;
+      std::unique_ptr<RecordingFiles> caught;
+      image.before_call = [&] {
+        if (caught == nullptr && image.calls() == stop_before) caught = std::make_unique<RecordingFiles>(Crash(image, power));
+      };
+      std::vector<std::string> ignored;
+      Status status = Recover(image, &ignored);
+      if (!status.ok()) return Report("second recovery: " + status.message(), "double crash");
+      if (caught != nullptr) return Final(*caught, floor);
+    }
+    RecordingFiles crashed = Crash(image, power);
+    Final(crashed, floor);
+  }
+
+  RecordingFiles Crash(const RecordingFiles& image, bool power) {
+    if (!power) return image.Killed();
+    return image.AfterPowerCut(Chooser(random_, random_() % 8, false), "boot-3");
+  }
+
+  void Final(RecordingFiles& image, std::size_t floor) {
+    std::vector<std::string> effects;
+    Status status = Recover(image, &effects);
+    if (!status.ok()) return Report(status.message(), "double crash");
+    std::string wrong = workload_.Judge(effects, floor);
+    if (!wrong.empty()) Report(wrong, "double crash");
+  }
+
+  Workload& workload_;
+  RecordingFiles& files_;
+  std::uint64_t seed_;
+  Random random_;
+  Tally& tally_;
+};
+
+void RunPolicy(FsyncPolicy policy, DiskModel model, std::uint64_t seeds, Tally* tally) {
+  for (std::uint64_t seed = 1; seed <= seeds; ++seed) {
+    RecordingFiles files(model);
+    Workload workload(files, policy, seed);
+    Crasher crasher(workload, files, seed, *tally);
+    files.before_call = [&] { crasher.CrashHere(); };
+    Status status = workload.Start();
+    ASSERT_TRUE(status.ok());
+    // Some runs lose an fsync on the way, which makes them go on in a new segment.
+    if (seed % 2 == 0) files.FailAt(files.calls() + 5 + seed % 23, FaultKind::kEio, false);
+    for (int step = 0; step < 14; ++step) workload.Step();
+    files.ClearFault();
+    crasher.CrashHere();
+    if (seed % 3 == 0) {
+      workload.clock().now += 1500;
+      workload.log()->Tick(workload.clock().now);
+      status = workload.log()->Close();
+      EXPECT_TRUE(status.ok());
+      workload.NoteAcks();
+      crasher.CrashHere();
+    }
+    files.before_call = nullptr;
+  }
+}
+
+void Run(FsyncPolicy policy, const char* name) {
+  Tally tally;
+  RunPolicy(policy, DiskModel::kPosixMinimal, 14, &tally);
+  RunPolicy(policy, DiskModel::kExt4Like, 8, &tally);
+  std::printf("crash images, %s: %llu (%llu after a second crash, %llu with a tail cut), %llu wrong\n", name,
+              static_cast<unsigned long long>(tally.images), static_cast<unsigned long long>(tally.double_crashes),
+              static_cast<unsigned long long>(tally.cut), static_cast<unsigned long long>(tally.failures));
+  EXPECT_EQ(tally.failures, 0u);
+  EXPECT_GE(tally.images, 7000u);
+  EXPECT_GE(tally.double_crashes, 1000u);
+  EXPECT_GE(tally.cut, 100u);
+}
+
+}  // namespace
+
+TEST(CrashImages, AlwaysKeepsWhatWasAcknowledged) { Run(FsyncPolicy::kAlways, "always"); }
+TEST(CrashImages, EverySecKeepsAllButTwoSeconds) { Run(FsyncPolicy::kEverySec, "everysec"); }
+TEST(CrashImages, NoKeepsAPrefix) { Run(FsyncPolicy::kNo, "no"); }
+
+}  // namespace slotwise::test

@@ -1,0 +1,78 @@
+/**
+ * Addon: the .node file as TypeScript sees it, and the one place that loads it. Calls carry integers only; bytes cross in
+ * two pages that JavaScript owns (request-page.ts, engine.ts). Results below zero are the codes at the end.
+ * The file is found through "imports" in package.json (#addon), so that a package for each platform can take its place.
+ * Elsewhere: layouts of the pages (native/src/binding/session_binding.cc), errors (errors.ts).
+ */
+import { createRequire } from 'node:module'
+
+export interface AddonOptions {
+  /** Any of these names finds the engine in this process; none: nobody else can attach. */
+  names: readonly string[]
+  /** Name and arguments, as in redis.conf. */
+  directives: readonly (readonly string[])[]
+  renames: readonly (readonly [from: string, to: string])[]
+  configFile: string
+  persistent: boolean
+  attachOnly: boolean
+}
+
+/** What an event is about; counts as in native/src/binding/engine_holder.h. */
+export const EventKind = { log: 0, shutdown: 1, message: 2, messagesLost: 3 } as const
+
+export type EventCallback = (kind: number, number: number, payload: string | Buffer) => void
+
+/** Functions of one open session. All are synchronous unless they return a promise. */
+export interface AddonSession {
+  setPages(request: Uint8Array, result: Uint8Array): void
+  get(keyLength: number, at: number): number
+  getText(keyLength: number, at: number): string | number
+  set(keyLength: number, valueLength: number, ttlMs: number): number
+  getMany(count: number, requestBytes: number, at: number): number
+  command(argumentCount: number, requestBytes: number, at: number): number
+  commands(commandCount: number, argumentCount: number, requestBytes: number, at: number): number
+  takeReply(at: number): number
+  lastError(): string
+  select(db: number): number
+  stats(): EngineStats
+  sync(): Promise<unknown>
+  listen(anyPort: boolean, directives: readonly (readonly string[])[]): Promise<number>
+  close(): Promise<unknown>
+}
+
+/** Bytes and offsets are exact below 2^53. */
+export interface EngineStats {
+  /** In all databases; keys whose time has come count until they are found. */
+  keys: number
+  /** Bytes that the keyspace has allocated, as in INFO memory. */
+  usedMemory: number
+  /** Log offsets: everything appended, given to the file system, synced. */
+  tail: number
+  written: number
+  durable: number
+  /** Clients on the sockets of listen(). */
+  connections: number
+}
+
+export interface Addon {
+  readonly version: string
+  open(options: AddonOptions, onEvent: EventCallback): Promise<AddonSession>
+  checkAof(program: string, args: readonly string[], print: (text: string) => void, readLine: () => string): number
+}
+
+/** Of a length: every byte is below 128. */
+export const ASCII_BIT = 1 << 30
+export const LENGTH_MASK = ASCII_BIT - 1
+
+export const MISSING = -1
+export const WRONG_TYPE = -2
+export const CLOSED = -3
+/** -(NEEDS + n): the result takes n bytes and did not fit. */
+export const NEEDS = 16
+
+/**
+ * @throws {Error} if the file is not there or was built for another platform; once for each thread that asks
+ */
+export function loadAddon(): Addon {
+  return createRequire(import.meta.url)('#addon') as Addon
+}

@@ -1,0 +1,413 @@
+/**
+ * Engine: one session of a native engine in this JavaScript thread. Keys and values cross in two pages, calls in numbers;
+ * a lookup is one call. Other threads and Redis clients may use the same engine at the same time, each key's commands
+ * one after the other; this object belongs to the thread that opened it.
+ * Contract of the result page: what `get` and `getMany` leave there, and what a BulkReader is shown, is valid until the
+ * next call of any method of this engine. `getBytes` hands out memory that is never written again.
+ * Elsewhere: codecs and the comfortable methods (packages/store), configuration (packages/config).
+ */
+import {
+  type AddonSession, ASCII_BIT, CLOSED, type EngineStats, EventKind, LENGTH_MASK, loadAddon, MISSING, NEEDS, WRONG_TYPE,
+} from './addon.js'
+import { addonError, ReplyError, replyError, StoreClosedError, StoreError, WrongTypeError } from './errors.js'
+import { newPage, type Page, pageSize } from './page.js'
+import { asText, type BulkReader, type Reply, ReplyReader } from './reply.js'
+import { BYTES_MAX, type Bytes, RequestPage } from './request-page.js'
+
+export type LogLevel = 'debug' | 'info' | 'warn' | 'error'
+
+/** In the order of native/src/base/logger.h. */
+const LOG_LEVELS: readonly LogLevel[] = ['debug', 'info', 'warn', 'error']
+
+export interface EngineOptions {
+  /** Any of them finds the engine in this process. @default none: a private engine */
+  names?: readonly string[]
+  /** Name and arguments of directives, as in redis.conf. Ignored when attaching. */
+  directives?: readonly (readonly string[])[]
+  /** rename-command. */
+  renames?: readonly (readonly [from: string, to: string])[]
+  /** What CONFIG REWRITE writes to; absolute. */
+  configFile?: string | null
+  /** Keep an append-only file in the directory that the directives name. @default false */
+  persistent?: boolean
+  /** Reject with NotOpenError rather than open what is not open yet. @default false */
+  attachOnly?: boolean
+  /** Log lines of the engine, also those of other threads. Called on this thread. */
+  onLog?: (level: LogLevel, message: string) => void
+  /** A client sent SHUTDOWN; the log has been synced. */
+  onShutdown?: (exitCode: number) => void
+  /** A message of a channel this session is subscribed to: the parts of the push, 'message', channel, text. */
+  onMessage?: (parts: Uint8Array[]) => void
+  /** Messages were dropped since this thread did not take them: over 64 MB were waiting. */
+  onMessagesLost?: () => void
+}
+
+/** One command of a batch and how its bulk strings are read. */
+export interface EngineCommand {
+  readonly args: readonly (Bytes | number)[]
+  readonly bulk?: BulkReader<unknown>
+}
+
+const REQUEST_BYTES = 64 * 1024
+/** Also what one small value of getBytes may keep alive. */
+const RESULT_BYTES = 16 * 1024
+const RESULT_KEPT_MAX = 1024 * 1024
+const NO_TTL = -1
+/** Strings that are cut from one larger string keep it alive: this much, at most. */
+const SHARED_TEXT_MAX = 4096
+
+const noEvent = (): void => undefined
+
+export class Engine {
+  /** Where `get` and `getMany` leave bytes. */
+  result: Page
+  /** Where the value of the last `get` begins in `result`. */
+  at = 0
+  readonly request: RequestPage
+  #session: AddonSession | null
+  #words: Int32Array
+  #closing: Promise<void> | null = null
+
+  private constructor(session: AddonSession) {
+    this.#session = session
+    this.result = newPage(RESULT_BYTES)
+    this.#words = new Int32Array(this.result.buffer)
+    this.request = new RequestPage(REQUEST_BYTES, () => this.#setPages())
+    this.#setPages()
+  }
+
+  /**
+   * Opens an engine, or attaches to one that this process has open under one of the names; the last to close it stops it.
+   * Loading a large data directory takes its time, on a thread of the pool.
+   * @throws {LockedError | OpenError | NotOpenError}
+   */
+  static async open(options: EngineOptions = {}): Promise<Engine> {
+    const { onLog = noEvent, onShutdown = noEvent, onMessage = noEvent, onMessagesLost = noEvent } = options
+    const onEvent = (kind: number, number: number, payload: string | Buffer): void => {
+      switch (kind) {
+        case EventKind.log: return onLog(LOG_LEVELS[number] ?? 'error', String(payload))
+        case EventKind.shutdown: return onShutdown(number)
+        case EventKind.message: return onMessage(messageParts(payload as Page))
+        case EventKind.messagesLost: return onMessagesLost()
+        default: return undefined
+      }
+    }
+    try {
+      const session = await loadAddon().open({
+        names: options.names ?? [],
+        directives: options.directives ?? [],
+        renames: options.renames ?? [],
+        configFile: options.configFile ?? '',
+        persistent: options.persistent ?? false,
+        attachOnly: options.attachOnly ?? false,
+      }, onEvent)
+      return new Engine(session)
+    } catch (error) {
+      throw addonError(error)
+    }
+  }
+
+  get closed(): boolean { return this.#session === null }
+
+  /**
+   * Use another database for all further calls.
+   * @throws {RangeError} if there is no such database
+   */
+  select(db: number): void {
+    if (!Number.isInteger(db) || db < 0 || this.#open().select(db) !== 0) {
+      throw new RangeError(`expected the number of a database, found ${db}`)
+    }
+  }
+
+  /**
+   * Looks a string up and leaves it at `at` of `result`.
+   * @returns its length, with ASCII_BIT if every byte is below 128; -1 if there is no such key
+   * @throws {WrongTypeError}
+   */
+  get(key: Bytes): number {
+    const session = this.#session
+    if (session === null) throw new StoreClosedError()
+    const length = session.get(this.request.put(key, 0), this.at)
+    return length >= MISSING ? length : this.#getAgain(key, length)
+  }
+
+  /** The string at `key` as UTF-8 text; null if there is none. @throws {WrongTypeError} */
+  getText(key: Bytes): string | null {
+    const session = this.#session
+    if (session === null) throw new StoreClosedError()
+    const found = session.getText(this.request.put(key, 0), this.at)
+    return typeof found === 'string' ? found : this.#text(key, found)
+  }
+
+  /** The string at `key` as bytes of the caller's own; null if there is none. @throws {WrongTypeError} */
+  getBytes(key: Bytes): Uint8Array | null {
+    const found = this.get(key)
+    if (found === MISSING) return null
+    const length = found & LENGTH_MASK
+    const { result, at } = this
+    if (result.length > RESULT_BYTES) return Uint8Array.prototype.slice.call(result, at, at + length)
+    // The page is used up piece by piece instead of copying once more: each piece now belongs to whoever got it.
+    this.at = (at + length + 7) & ~7
+    const bytes = new Uint8Array(result.buffer, at, length)
+    if (this.at + 1024 > RESULT_BYTES) this.#newResult(RESULT_BYTES)
+    return bytes
+  }
+
+  /**
+   * Looks many strings up in one crossing; `read` is called for each that is there, in order.
+   * @returns one value a key, null where there is no key
+   * @throws {WrongTypeError} if any key holds another type
+   */
+  getMany<T>(keys: readonly Bytes[], read: (page: Page, start: number, end: number, ascii: boolean) => T): (T | null)[] {
+    const count = keys.length
+    const values = new Array<T | null>(count)
+    let at = this.#lookUp(keys)
+    if (at < 0) return values
+    const first = this.at >>> 2
+    for (let i = 0; i < count; i++) {
+      const length = this.#words[first + i]!
+      if (length < 0) {
+        if (length === WRONG_TYPE) throw new WrongTypeError()
+        values[i] = null
+        continue
+      }
+      const end = at + (length & LENGTH_MASK)
+      values[i] = read(this.result, at, end, length >= ASCII_BIT)
+      at = end
+    }
+    return values
+  }
+
+  /** As `getMany`, for texts. Short ones are cut from common strings of up to 4 KB, which they keep alive. */
+  getManyText(keys: readonly Bytes[]): (string | null)[] {
+    const count = keys.length
+    const values = new Array<string | null>(count)
+    let at = this.#lookUp(keys)
+    if (at < 0) return values
+    const words = this.#words
+    const first = this.at >>> 2
+    for (let i = 0; i < count;) {
+      // As many as share one string: ASCII, and together not too long.
+      let end = at
+      let next = i
+      for (; next < count; next++) {
+        const length = words[first + next]!
+        if (length < 0) continue
+        const size = length & LENGTH_MASK
+        if (length < ASCII_BIT || (end - at + size > SHARED_TEXT_MAX && end > at)) break
+        end += size
+      }
+      if (next === i) {
+        end = at + words[first + i]!
+        values[i++] = this.result.utf8Slice(at, end)
+      } else {
+        const text = this.result.latin1Slice(at, end)
+        for (let from = 0; i < next; i++) {
+          const length = words[first + i]!
+          if (length === WRONG_TYPE) throw new WrongTypeError()
+          values[i] = length < 0 ? null : text.substring(from, from += length & LENGTH_MASK)
+        }
+      }
+      at = end
+    }
+    return values
+  }
+
+  /**
+   * Stores what the request page holds: the key in its first `keyLength` bytes and the value behind it.
+   * @param ttlMs  time to live, a whole number above 0. @default none; one that the key had is removed
+   * @throws {ReplyError} OOM, MISCONF
+   */
+  setFromPage(keyLength: number, valueLength: number, ttlMs = NO_TTL): void {
+    const session = this.#session
+    if (session === null) throw new StoreClosedError()
+    if (valueLength > BYTES_MAX) throw new RangeError(`expected at most ${BYTES_MAX} bytes, found ${valueLength}`)
+    const code = session.set(keyLength, valueLength, ttlMs)
+    if (code !== 0) throw code === CLOSED ? new StoreClosedError() : replyError(session.lastError())
+  }
+
+  /** Stores a string: `setFromPage` for bytes that are not in the page yet. */
+  set(key: Bytes, value: Bytes, ttlMs = NO_TTL): void {
+    const keyLength = this.request.put(key, 0)
+    this.setFromPage(keyLength, this.request.put(value, keyLength) - keyLength, ttlMs)
+  }
+
+  /**
+   * Runs one command.
+   * @param bulk  what to make of bulk strings. @default text
+   * @throws {ReplyError} if it was refused
+   */
+  command<T = string>(args: readonly (Bytes | number)[], bulk: BulkReader<T> = asText as BulkReader<T>): Reply | T {
+    const session = this.#open()
+    const end = this.#pack(args, args.length * 4, 0)
+    const size = this.#received(session.command(args.length, end, this.at))
+    if (size === 0) return null
+    const reply = new ReplyReader(this.result, this.at).read(bulk)
+    if (reply instanceof ReplyError) throw reply
+    return reply
+  }
+
+  /** Runs many commands in one crossing. Errors are among the replies: what was refused does not stop the others. */
+  commands(commands: readonly EngineCommand[]): unknown[] {
+    const session = this.#open()
+    const count = commands.length
+    if (count === 0) return []
+    let total = 0
+    for (const { args } of commands) total += args.length
+    let at = (count + total) * 4
+    this.request.reserve(0, at)
+    let word = count
+    for (let i = 0; i < count; i++) {
+      const { args } = commands[i]!
+      at = this.#pack(args, at, word)
+      this.request.words[i] = args.length
+      word += args.length
+    }
+    this.#received(session.commands(count, total, at, this.at))
+    const reader = new ReplyReader(this.result, this.at)
+    return commands.map(({ bulk = asText }) => reader.read(bulk))
+  }
+
+  /** Resolves when everything that any thread changed before the call is on disk; at once without a data directory. */
+  async sync(): Promise<void> {
+    const session = this.#open()
+    try {
+      await session.sync()
+    } catch (error) {
+      throw addonError(error)
+    }
+  }
+
+  /**
+   * Opens the sockets that the directives name, and these add to.
+   * @param options.anyPort  port 0 is any free port, not no port. @default false
+   * @returns the TCP port; 0 if there is only a Unix socket
+   * @throws {ListenError}
+   */
+  async listen(options: { anyPort?: boolean; directives?: readonly (readonly string[])[] } = {}): Promise<number> {
+    const session = this.#open()
+    try {
+      return await session.listen(options.anyPort ?? false, options.directives ?? [])
+    } catch (error) {
+      throw addonError(error)
+    }
+  }
+
+  stats(): EngineStats { return this.#open().stats() }
+
+  /**
+   * Leaves the engine. The last session of the process to leave stops it: sockets closed, log synced, directory unlocked.
+   * Idempotent; every other method throws StoreClosedError from the call on.
+   * @throws {LogError} if the log cannot be synced
+   */
+  close(): Promise<void> {
+    return this.#closing ??= this.#close()
+  }
+
+  async #close(): Promise<void> {
+    const session = this.#open()
+    this.#session = null
+    try {
+      await session.close()
+    } catch (error) {
+      throw addonError(error)
+    }
+  }
+
+  #open(): AddonSession {
+    if (this.#session === null) throw new StoreClosedError()
+    return this.#session
+  }
+
+  /** The slow ends of a lookup: it did not fit, or there is nothing to find. */
+  #getAgain(key: Bytes, code: number): number {
+    let length = code
+    while (length < -NEEDS) { // again if it has grown in the meantime
+      this.#newResult(-length - NEEDS)
+      length = this.#open().get(this.request.put(key, 0), 0)
+    }
+    if (length >= MISSING) return length
+    throw length === WRONG_TYPE ? new WrongTypeError() : new StoreClosedError()
+  }
+
+  #text(key: Bytes, code: number): string | null {
+    if (code === MISSING) return null
+    const length = code < 0 ? this.#getAgain(key, code) & LENGTH_MASK : code
+    return this.result.utf8Slice(this.at, this.at + length)
+  }
+
+  /** Looks `keys` up. Lengths are then at `at` of the result page; returns where the bytes begin, -1 without keys. */
+  #lookUp(keys: readonly Bytes[]): number {
+    const session = this.#open()
+    const count = keys.length
+    if (count === 0) return -1
+    // Reading all lengths first lets the misses of keys that are not in the cache overlap.
+    let total = 0
+    for (let i = 0; i < count; i++) total += (keys[i] as Bytes | undefined)?.length ?? 0
+    const { request } = this
+    request.reserve(0, count * 4 + total)
+    let end = count * 4
+    for (let i = 0; i < count; i++) {
+      const start = end
+      end = request.put(keys[i]!, end)
+      request.words[i] = end - start
+    }
+    let used = session.getMany(count, end, this.at)
+    while (used < -NEEDS) {
+      this.#newResult(-used - NEEDS)
+      used = session.getMany(count, end, 0)
+    }
+    if (used < 0) throw new StoreClosedError()
+    return this.at + count * 4
+  }
+
+  /** Arguments to `at`, their lengths from word `word` on. Returns the position behind the last. */
+  #pack(args: readonly (Bytes | number)[], at: number, word: number): number {
+    const { request } = this
+    request.reserve(at, 0)
+    let end = at
+    for (let i = 0; i < args.length; i++) {
+      const start = end
+      const argument = args[i]!
+      end = request.put(typeof argument === 'number' ? String(argument) : argument, end)
+      request.words[word + i] = end - start
+    }
+    return end
+  }
+
+  /** The size of a reply that is now at `at` of the result page. */
+  #received(code: number): number {
+    let size = code
+    while (size < -NEEDS) {
+      this.#newResult(-size - NEEDS)
+      size = this.#open().takeReply(0)
+    }
+    if (size < 0) throw new StoreClosedError()
+    return size
+  }
+
+  #newResult(size: number): void {
+    const page = newPage(pageSize(size, RESULT_BYTES))
+    this.result = page
+    this.#words = new Int32Array(page.buffer)
+    this.at = 0
+    this.#setPages()
+    if (page.length > RESULT_KEPT_MAX) {
+      setImmediate(() => {
+        if (this.result === page && this.#session !== null) this.#newResult(RESULT_BYTES)
+      })
+    }
+  }
+
+  #setPages(): void {
+    this.#session?.setPages(this.request.page, this.result)
+  }
+}
+
+function messageParts(push: Page): Uint8Array[] {
+  const bytes = (page: Page, start: number, end: number): Uint8Array => page.subarray(start, end)
+  return new ReplyReader(push, 0).read(bytes) as Uint8Array[]
+}
+
+/** Whether something went wrong that a caller may meet, not a bug. */
+export const isStoreError = (error: unknown): error is StoreError => error instanceof StoreError

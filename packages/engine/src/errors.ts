@@ -1,0 +1,98 @@
+/**
+ * What a caller of the store may catch. Match on `code`: it survives versions, sentences may not. Codes of replies are
+ * Redis's own (WRONGTYPE, OOM, MISCONF, EXECABORT, ..., else ERR). Bad arguments are TypeError and RangeError instead.
+ */
+
+/** Base of all of them. */
+export abstract class StoreError extends Error {
+  abstract readonly code: string
+}
+
+/** A command was refused; nothing changed. `code` is Redis's, `message` the sentence behind it. */
+export class ReplyError extends StoreError {
+  override readonly name: string = 'ReplyError'
+  readonly code: string
+
+  constructor(text: string) {
+    const space = text.indexOf(' ')
+    const code = space < 0 ? text : text.slice(0, space)
+    const hasCode = /^[A-Z][A-Z0-9]*$/.test(code)
+    super(hasCode && space >= 0 ? text.slice(space + 1) : text)
+    this.code = hasCode ? code : 'ERR'
+  }
+}
+
+/** The key holds another type of value. */
+export class WrongTypeError extends ReplyError {
+  override readonly name = 'WrongTypeError'
+  constructor(text = 'WRONGTYPE Operation against a key holding the wrong kind of value') { super(text) }
+}
+
+/** The store was closed or destroyed, or is being closed. */
+export class StoreClosedError extends StoreError {
+  override readonly name = 'StoreClosedError'
+  readonly code = 'CLOSED'
+  constructor(options?: ErrorOptions) { super('the store is closed', options) }
+}
+
+/** Another process has the data directory open. */
+export class LockedError extends StoreError {
+  override readonly name = 'LockedError'
+  readonly code = 'LOCKED'
+  /** Its process id; null if the lock file does not tell. */
+  readonly pid: number | null
+  constructor(message: string) {
+    super(message)
+    const pid = /locked by pid (\d+)/.exec(message)?.[1]
+    this.pid = pid === undefined ? null : Number(pid)
+  }
+}
+
+/** The store cannot be opened: the directory, the data in it, or a directive. The message says which and what to do. */
+export class OpenError extends StoreError {
+  override readonly name = 'OpenError'
+  readonly code = 'OPEN'
+}
+
+/** `attachOnly`, and no store of that name is open in this process. */
+export class NotOpenError extends StoreError {
+  override readonly name = 'NotOpenError'
+  readonly code = 'NOTOPEN'
+}
+
+/** The sockets cannot be opened: a port that is taken, an address that is not ours, or listening already. */
+export class ListenError extends StoreError {
+  override readonly name = 'ListenError'
+  readonly code = 'LISTEN'
+}
+
+/** The log cannot be written or synced (disk full, I/O error). What was synced before is safe. */
+export class LogError extends StoreError {
+  override readonly name = 'LogError'
+  readonly code = 'LOG'
+}
+
+/** Bytes that the codec did not write: another client did, or another codec. */
+export class CodecError extends StoreError {
+  override readonly name = 'CodecError'
+  readonly code = 'CODEC'
+}
+
+/** The error reply `text`, without its '-'. */
+export function replyError(text: string): ReplyError {
+  return text.startsWith('WRONGTYPE ') ? new WrongTypeError(text) : new ReplyError(text)
+}
+
+/** A rejection of the addon as one of the errors above. */
+export function addonError(cause: unknown): StoreError {
+  if (cause instanceof StoreError) return cause
+  const { code, message } = cause as { code?: string; message: string }
+  switch (code) {
+    case 'LOCKED': return new LockedError(message)
+    case 'NOENT': return new NotOpenError(message)
+    case 'LISTEN': return new ListenError(message)
+    case 'LOG': return new LogError(message)
+    case 'CLOSED': return new StoreClosedError()
+    default: return new OpenError(message, { cause })
+  }
+}

@@ -1,0 +1,4 @@
+/** @slotwise/node: a running node, assembled from engine, configuration and control thread. See README.md. */
+export { Node, NodeError, type NodeEvents } from './node.js'
+export { type NodeOptions, nodeOptionsOf } from './node-options.js'
+export { checkAof, type CheckAofOptions } from '@slotwise/engine'

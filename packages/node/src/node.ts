@@ -1,0 +1,104 @@
+/**
+ * Node: a running Slotwise node as its process sees it: start it, hear of it, stop it. The work is done elsewhere, by
+ * the control thread (control.ts) and by the engine's native threads, so this thread may block for as long as it likes;
+ * only the events wait until it looks.
+ */
+import { EventEmitter, once } from 'node:events'
+import { Worker } from 'node:worker_threads'
+import type { LogLevel } from '@slotwise/engine'
+import type { FromControl, ToControl } from './control-messages.js'
+import type { NodeOptions } from './node-options.js'
+
+/** `code`: LOCKED (another process has the directory), OPEN (configuration or data), LISTEN, LOG (it did not close). */
+export class NodeError extends Error {
+  override readonly name = 'NodeError'
+  constructor(readonly code: string, message: string) { super(message) }
+}
+
+export interface NodeEvents {
+  log: [line: { level: LogLevel; message: string }]
+  /** A client sent SHUTDOWN: the log is synced; stop the node and end the process with that code. */
+  shutdown: [exitCode: number]
+  /** The control thread died. Without a listener this ends the process. */
+  error: [error: Error]
+}
+
+export class Node extends EventEmitter<NodeEvents> implements AsyncDisposable {
+  readonly #worker: Worker
+  readonly #ready: Promise<number>
+  readonly #ended: Promise<void>
+  #port = 0
+  #stopping: Promise<void> | null = null
+
+  private constructor(options: NodeOptions, onLog: (line: NodeEvents['log'][0]) => void) {
+    super()
+    this.on('log', onLog)
+    const worker = this.#worker = new Worker(new URL('control.js', import.meta.url), {
+      name: 'slotwise-control', workerData: options,
+    })
+    // All that happens becomes one of two promises: it listens; it has ended, well or badly.
+    let ready = false
+    let resolveReady: (port: number) => void
+    let rejectReady: (error: Error) => void
+    this.#ready = new Promise((resolve, reject) => [resolveReady, rejectReady] = [resolve, reject])
+    this.#ended = new Promise((resolve, reject) => {
+      const fail = (error: Error): void => {
+        if (!ready) rejectReady(error)
+        reject(error)
+      }
+      worker.on('message', (message: FromControl) => {
+        switch (message.type) {
+          case 'log': return void this.emit('log', message)
+          case 'shutdown': return void this.emit('shutdown', message.exitCode)
+          case 'ready':
+            ready = true
+            return resolveReady(message.port)
+          case 'stopped': return resolve()
+          case 'failed': return fail(new NodeError(message.code, message.message))
+        }
+      })
+      worker.on('error', (error) => {
+        fail(error)
+        if (ready && this.#stopping === null) this.emit('error', error)
+      })
+      worker.on('exit', () => fail(new NodeError('ERR', 'the control thread ended')))
+    })
+    this.#ended.catch(() => {}) // stop() tells it
+  }
+
+  /**
+   * Opens the data directory, loads it and listens.
+   * @param onLog  gets the log lines of loading too; a listener of 'log' added later would miss them
+   * @returns when clients are answered
+   * @throws {NodeError}
+   */
+  static async start(options: NodeOptions, onLog: (line: NodeEvents['log'][0]) => void = () => {}): Promise<Node> {
+    const node = new Node(options, onLog)
+    node.#port = await node.#ready
+    return node
+  }
+
+  /** The TCP port; 0 if there is only a unix socket. */
+  get port(): number {
+    return this.#port
+  }
+
+  /**
+   * Refuses new work, lets accepted work finish, syncs the log. Idempotent.
+   * @throws {NodeError} if the end of the log could not be made durable
+   */
+  stop(): Promise<void> {
+    return this.#stopping ??= this.#stop()
+  }
+
+  async #stop(): Promise<void> {
+    const exited = once(this.#worker, 'exit')
+    this.#worker.postMessage({ type: 'stop' } satisfies ToControl)
+    await this.#ended
+    await exited
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop()
+  }
+}

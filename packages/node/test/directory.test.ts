@@ -1,0 +1,134 @@
+/**
+ * One data directory, two servers: a real redis-server starts from a copy of ours and we from a copy of its (AOF base
+ * files), and both hold the same data, told by DEBUG DIGEST. Also after kill -9, and across generations of rewrites.
+ */
+import { spawnSync } from 'node:child_process'
+import { cpSync, readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describePeer, startRedis, startSlotwise, tempDir, waitFor, type RespClient, type ServerProcess } from '@slotwise/testing'
+import { expect, it } from 'vitest'
+
+const args = ['--appendonly', 'yes', '--enable-debug-command', 'yes', '--aof-use-rdb-preamble', 'no', '--auto-aof-rewrite-percentage', '0']
+
+/** Every kind of effect that this issue's commands have on the log. Deterministic; errors are part of it. */
+function commandsOf(seed: number, count: number): (string | number | Buffer)[][] {
+  let state = seed
+  const next = (limit: number): number => {
+    state = (Math.imul(state, 1103515245) + 12345) >>> 0
+    return Math.floor(state / 65536) % limit
+  }
+  const key = (): string => `key:${next(200)}`
+  const bytes = (): Buffer => Buffer.from(Array.from({ length: next(300) }, () => next(256)))
+  const far = 4_000_000_000_000
+  const makers: (() => (string | number | Buffer)[])[] = [
+    () => ['SET', key(), bytes()], () => ['SET', key(), next(1e9)], () => ['SET', key(), 'x'.repeat(next(5000))],
+    () => ['SET', key(), bytes(), 'PXAT', far + next(1e9)], () => ['SET', key(), 'v', 'KEEPTTL'], () => ['SETEX', key(), 100_000, bytes()],
+    () => ['INCR', key()], () => ['INCRBY', key(), next(1000)], () => ['INCRBYFLOAT', key(), '0.25'], () => ['DECR', key()],
+    () => ['APPEND', key(), bytes()], () => ['SETRANGE', key(), next(100), 'abc'], () => ['GETDEL', key()], () => ['GETSET', key(), bytes()],
+    () => ['SETBIT', key(), next(5000), next(2)], () => ['BITFIELD', key(), 'INCRBY', 'u8', `#${next(20)}`, 7], () => ['BITOP', 'XOR', key(), key(), key()],
+    () => ['MSET', key(), 1, key(), bytes(), key(), 'c'], () => ['MSETNX', key(), 1, key(), 2], () => ['DEL', key(), key()], () => ['UNLINK', key()],
+    () => ['EXPIRE', key(), 1e6], () => ['PEXPIREAT', key(), far + next(1e9)], () => ['PERSIST', key()], () => ['EXPIRE', key(), -1],
+    () => ['RENAME', key(), key()], () => ['COPY', key(), key(), 'REPLACE'], () => ['COPY', key(), key(), 'DB', next(4)], () => ['MOVE', key(), next(4)],
+    () => ['GETEX', key(), 'PERSIST'], () => ['GETEX', key(), 'EX', 1e6],
+    () => ['SELECT', next(4)], () => next(20) === 0 ? ['SWAPDB', next(4), next(4)] : ['PING'], () => next(60) === 0 ? ['FLUSHDB'] : ['PING'],
+  ]
+  const commands: (string | number | Buffer)[][] = []
+  while (commands.length < count) {
+    if (next(15) > 0) commands.push(makers[next(makers.length)]!())
+    else commands.push(['MULTI'], ...Array.from({ length: 1 + next(5) }, () => makers[next(makers.length - 3)]!()), ['EXEC'])
+  }
+  return commands
+}
+
+async function load(client: RespClient, seed: number, count = 3000): Promise<void> {
+  const commands = commandsOf(seed, count)
+  for (let at = 0; at < commands.length; at += 100) await client.pipeline(commands.slice(at, at + 100))
+}
+
+/** What a server holds: the digest of everything, and the deadlines, which the digest leaves out. */
+async function contents(server: ServerProcess): Promise<unknown> {
+  await using client = await server.client()
+  const digest = await client.command('DEBUG', 'DIGEST')
+  expect(digest).toMatch(/^[0-9a-f]{40}$/)
+  const databases: unknown[] = []
+  for (let db = 0; db < 4; db++) {
+    await client.command('SELECT', db)
+    const keys = (await client.command('KEYS', '*') as string[]).sort()
+    const deadlines = await client.pipeline(keys.map((key) => ['PEXPIRETIME', key]))
+    databases.push(Object.fromEntries(keys.map((key, index) => [key, deadlines[index]])))
+  }
+  return { digest, databases }
+}
+
+function copyOf(from: ServerProcess, to: string): void {
+  cpSync(join(from.dir, 'appendonlydir'), join(to, 'appendonlydir'), { recursive: true })
+}
+
+const slotwise = (dir: string): Promise<ServerProcess> => startSlotwise({ dir, args })
+const redis = (dir: string): Promise<ServerProcess> => startRedis({ dir, args })
+
+describePeer(['redis-server', 'redis-check-aof'], 'the data directory', () => {
+  it.each([1, 2, 3])('of ours starts a redis-server with the same data, after a clean stop and after kill -9 (seed %i)', async (seed) => {
+    for (const end of ['stop', 'sigkill'] as const) {
+      await using from = tempDir()
+      await using to = tempDir()
+      await using ours = await slotwise(from.path)
+      await using client = await ours.client()
+      await load(client, seed)
+      const before = await contents(ours)
+      await ours[end]()
+      copyOf(ours, to.path)
+      await using theirs = await redis(to.path)
+      expect(await contents(theirs)).toEqual(before)
+      expect(theirs.output).not.toMatch(/truncat|corrupt|bad file/i)
+      const check = spawnSync('redis-check-aof', [join(from.path, 'appendonlydir', 'appendonly.aof.manifest')], { encoding: 'utf8' })
+      expect({ status: check.status, valid: check.stdout.includes('All AOF files and manifest are valid') }).toEqual({ status: 0, valid: true })
+    }
+  })
+
+  it.each([4, 5])('of a redis-server starts ours with the same data, before and after its rewrite (seed %i)', async (seed) => {
+    await using from = tempDir()
+    await using theirs = await redis(from.path)
+    await using client = await theirs.client()
+    for (const round of [0, 1, 2]) {
+      await load(client, seed * 10 + round, 1000)
+      if (round > 0) {
+        await client.command('BGREWRITEAOF')
+        await waitFor(async () => String(await client.command('INFO', 'persistence')).includes('aof_rewrite_in_progress:0'))
+        await load(client, seed * 10 + round + 5, 300)
+      }
+      await using to = tempDir()
+      copyOf(theirs, to.path)
+      const before = await contents(theirs)
+      await using ours = await slotwise(to.path)
+      expect(await contents(ours)).toEqual(before)
+    }
+  })
+
+  it('goes back and forth: each server writes on where the other stopped', async () => {
+    await using dir = tempDir()
+    let before: unknown = null
+    for (const [turn, start] of [slotwise, redis, slotwise, slotwise, redis, slotwise].entries()) {
+      await using server = await start(dir.path)
+      if (before !== null) expect(await contents(server), `turn ${turn}`).toEqual(before)
+      await using client = await server.client()
+      await load(client, 100 + turn, 500)
+      before = await contents(server)
+      await server.stop()
+    }
+    const files = readdirSync(join(dir.path, 'appendonlydir'))
+    expect(files).toContain('appendonly.aof.manifest')
+  })
+
+  it('of ours is plain RESP: a transaction is one MULTI ... EXEC, a deadline is absolute', async () => {
+    await using dir = tempDir()
+    await using ours = await slotwise(dir.path)
+    await using client = await ours.client()
+    await client.pipeline([['SET', 'a', 1, 'PXAT', 4_000_000_000_000], ['MULTI'], ['INCR', 'a'], ['DEL', 'none'], ['SET', 'b', 2], ['EXEC'],
+      ['MULTI'], ['GET', 'a'], ['EXEC'], ['INCRBYFLOAT', 'f', '0.5'], ['GETEX', 'a', 'PERSIST'], ['SELECT', 3], ['SET', 'c', 3]])
+    await ours.stop()
+    const text = readFileSync(join(dir.path, 'appendonlydir', 'appendonly.aof.1.incr.aof'), 'latin1')
+    const words = text.split('\r\n').filter((_, index, lines) => lines[index - 1]?.startsWith('$')).join(' ')
+    expect(words).toBe('SELECT 0 SET a 1 PXAT 4000000000000 MULTI INCR a SET b 2 EXEC SET f 0.5 KEEPTTL PERSIST a SELECT 3 SET c 3')
+  })
+})
