@@ -26,7 +26,7 @@ const { values: options } = parseArgs({ options: {
   ours: { type: 'string' }, server: { type: 'string' },
 } })
 const directives = ['--save', '', '--appendonly', 'yes', '--appendfsync', 'no', '--auto-aof-rewrite-percentage', '0',
-  '--proto-max-bulk-len', '1mb', '--enable-debug-command', 'yes', '--notify-keyspace-events', 'AKEnm']
+  '--proto-max-bulk-len', '1mb', '--enable-debug-command', 'yes', '--notify-keyspace-events', 'KEg$xenm']
 
 class Connection {
   #socket
@@ -157,7 +157,7 @@ const both = (commands) => Promise.all(servers.map(({ connection }) => connectio
 try {
   const hello = seed % 2 === 0 ? [['HELLO', '3']] : []
   await both([...hello, ['FLUSHALL'], ['DEBUG', 'SET-ACTIVE-EXPIRE', '0']])
-  if (options.ours !== undefined) await both([['CONFIG', 'SET', 'notify-keyspace-events', 'AKEnm', 'proto-max-bulk-len', '1mb']])
+  if (options.ours !== undefined) await both([['CONFIG', 'SET', 'notify-keyspace-events', 'KEg$xenm', 'proto-max-bulk-len', '1mb']])
   await Promise.all(servers.map(({ subscriber }) => subscriber.send([['PSUBSCRIBE', '__key*__:*']])))
 
   const source = stringCommands(seed)

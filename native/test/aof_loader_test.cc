@@ -211,6 +211,28 @@ TEST(AofLoader, ForeignFilesAreIndexedAtOnce) {
   EXPECT_TRUE(Load(files).status.ok());
 }
 
+TEST(AofLoader, LookingAtAnOpenLogChangesNothing) {
+  RecordingFiles files;
+  NullLogger logger;
+  ManualClock clock;
+  std::unique_ptr<AofLog> log;
+  ASSERT_TRUE(AofLog::Open(files, logger, TestOptions(), clock, AofLogLimits(), &log).ok());
+  LogUnit unit;
+  AddEffect(&unit, 0, {"SET", "a", "1"});
+  log->Append(unit);
+  ASSERT_TRUE(log->Sync().ok());
+  const std::uint64_t calls = files.calls();
+  LoadOptions only_look;
+  only_look.repair = false;
+  RememberingSink sink;
+  LoadReport report;
+  ASSERT_TRUE(LoadAof(files, logger, TestOptions(), only_look, sink, &report).ok());
+  EXPECT_EQ(report.commands, 1u);
+  files.Content(kIncr) += "*1\r\n";  // no power was lost and nothing may be cut
+  EXPECT_FALSE(LoadAof(files, logger, TestOptions(), only_look, sink, &report).ok());
+  EXPECT_EQ(files.calls(), calls);
+}
+
 TEST(AofLoader, EmptyRdbBaseIsAcceptedAndOneWithKeysIsNamed) {
   std::size_t size = 0;
   EXPECT_EQ(CheckEmptyRdb(kEmptyRdb, &size), EmptyRdbResult::kEmpty);

@@ -138,7 +138,12 @@ void RunPolicy(FsyncPolicy policy, DiskModel model, std::uint64_t seeds, Tally* 
     ASSERT_TRUE(status.ok());
     // Some runs lose an fsync on the way, which makes them go on in a new segment.
     if (seed % 2 == 0) files.FailAt(files.calls() + 5 + seed % 23, FaultKind::kEio, false);
-    for (int step = 0; step < 14; ++step) workload.Step();
+    for (int step = 0; step < 14; ++step) {
+      workload.Step();
+      if (step != 6 || seed % 2 == 0) continue;
+      status = workload.Restart(/*clean=*/seed % 4 == 1);
+      ASSERT_TRUE(status.ok());
+    }
     files.ClearFault();
     crasher.CrashHere();
     if (seed % 3 == 0) {

@@ -85,6 +85,22 @@ class Workload {
     if (log_->healthy()) trouble_since_ = 0;
     else if (trouble_since_ == 0) trouble_since_ = clock_.now;
   }
+  // Closes (or only ends, as a process without SHUTDOWN would) and starts again on the same disk; all units remain.
+  Status Restart(bool clean) {
+    if (clean) {
+      Status status = log_->Close();
+      if (!status.ok()) return status;
+    }
+    NoteAcks();
+    log_.reset();
+    Status status = Start();
+    if (!status.ok()) return status;
+    // Recovery made them durable; their old offsets mean nothing to the new log.
+    for (ModelUnit& unit : units_) unit.end = 0;
+    acked_ = units_.size();
+    durable_ = log_->durable();
+    return status;
+  }
   // The log is gone (crash, failed start): offsets of a later one start anew, so what counts now must be restated.
   void Forget() { log_.reset(); }
 

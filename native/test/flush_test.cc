@@ -55,6 +55,24 @@ TEST(Flush, AWatchedKeyThatWasThereFailsExec) {
   }
 }
 
+// Source: Redis 7.0: a key that had expired already when it was watched may be deleted, by anything, without failing EXEC.
+TEST(Flush, AKeyThatWasWatchedExpiredMayGo) {
+  for (std::string command : {"DEL x", "GET x", "FLUSHDB", "FLUSHALL", "SWAPDB 0 1", "SET x 2"}) {
+    EngineFixture f;
+    f.engine->active_expire_enabled() = false;
+    Client other;
+    other.authenticated = true;
+    std::int64_t at = f.engine->NowMs() + 2;
+    f("SET x 1 PXAT " + std::to_string(at));
+    while (f.engine->NowMs() < at) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    f("WATCH x");
+    f.As(other, command);
+    f("MULTI");
+    f("DBSIZE");
+    EXPECT_EQ(f("EXEC").substr(0, 2), command == "SET x 2" ? "*-" : "*1");
+  }
+}
+
 TEST(Flush, InsideATransactionTheFollowingCommandsSeeItEmpty) {
   EngineFixture f;
   f("SET a 1");

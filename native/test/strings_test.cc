@@ -1,6 +1,8 @@
 // SET, GET and their relatives, parts of strings and counters: replies and encodings as of redis-server 7.0.15.
+#include <algorithm>
 #include <cfloat>
 
+#include "base/random.h"
 #include "strings_fixture.h"
 
 namespace slotwise {
@@ -290,6 +292,31 @@ TEST(Strings, LcsGivesTheSubsequenceItsLengthOrItsRuns) {
       {"SETRANGE y 20000 y", Int(20001)},
       {"LCS x y LEN", Err("ERR Insufficient memory, transient memory for LCS exceeds proto-max-bulk-len")},
   });
+}
+
+TEST(Strings, LcsTakesTheWayThatTheWholeTableShows) {
+  EngineFixture f;
+  Random random(5);
+  for (int round = 0; round < 60; ++round) {
+    std::string a, b;
+    for (std::size_t n = random.Below(200); n > 0; --n) a += "abc"[random.Below(3)];
+    for (std::size_t n = random.Below(200); n > 0; --n) b += "abc"[random.Below(3)];
+    std::vector<std::vector<int>> table(a.size() + 1, std::vector<int>(b.size() + 1));
+    for (std::size_t i = 1; i <= a.size(); ++i) {
+      for (std::size_t j = 1; j <= b.size(); ++j) {
+        table[i][j] = a[i - 1] == b[j - 1] ? table[i - 1][j - 1] + 1 : std::max(table[i - 1][j], table[i][j - 1]);
+      }
+    }
+    std::string common;
+    for (std::size_t i = a.size(), j = b.size(); i > 0 && j > 0;) {
+      if (a[i - 1] == b[j - 1]) common.insert(0, 1, a[--i]), --j;
+      else if (table[i - 1][j] > table[i][j - 1]) --i;
+      else --j;
+    }
+    f.Run({"MSET", "a", a, "b", b});
+    ASSERT_EQ(f("LCS a b"), Bulk(common));
+    ASSERT_EQ(f("LCS a b LEN"), Int(static_cast<long long>(common.size())));
+  }
 }
 
 }  // namespace

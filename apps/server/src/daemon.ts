@@ -27,7 +27,7 @@ export function goToBackground(args: readonly string[], stdin: string): Promise<
       child.unref()
       resolve(code)
     }
-    child.stdin?.on('error', () => {})
+    child.stdin?.on('error', () => undefined)
     child.stdin?.end(stdin)
     child.on('message', (outcome: Outcome) => outcome.ready ? leave(0) : leave(1, outcome.text))
     child.on('error', (error) => leave(1, error.message))

@@ -1,7 +1,7 @@
 /**
  * The life of a server process: configuration, background, log, node, signals, end. This thread only supervises; the
  * node runs on its own (see @slotwise/node).
- * Exit codes: 0 after a clean stop (the log is synced); 1 if it could not start, could not stop cleanly or was told twice.
+ * Exit codes: 0 after a clean stop (the log is synced); 1 if it could not start or stop cleanly, or was told twice.
  */
 import { resolve } from 'node:path'
 import { ConfigError, loadConfig, nodeFiles, parseCommandLine, type ServerConfig } from '@slotwise/config'

@@ -85,7 +85,7 @@ export class Supervisor {
 
   #listenToProcess(): void {
     for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => this.#signal(signal))
-    process.on('SIGHUP', () => {}) // the terminal has gone; the server stays
+    process.on('SIGHUP', () => undefined) // the terminal has gone; the server stays
     process.on('uncaughtException', (error) => this.#failed(error))
     process.on('unhandledRejection', (reason) => this.#failed(reason as Error))
   }
@@ -136,4 +136,3 @@ export class Supervisor {
     process.title = this.#config.get('proc-title-template').replaceAll(/\{([^}]*)\}/g, (_, word: string) => words[word] ?? '').trim()
   }
 }
-

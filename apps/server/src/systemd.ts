@@ -1,4 +1,4 @@
-/** supervised: tells systemd when the server serves and when it stops. Node has no datagram sockets; systemd-notify has. */
+/** supervised: tells systemd when the server serves and stops. Node has no Unix datagrams; systemd-notify has. */
 import { spawn } from 'node:child_process'
 import type { Logger } from './log.js'
 

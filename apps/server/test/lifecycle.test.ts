@@ -15,7 +15,9 @@ const fixtures = join(import.meta.dirname, '../../../packages/config/test/fixtur
 interface Ran { status: number | null; stdout: string; stderr: string }
 
 /** Runs it to its end. */
-function run(args: readonly string[], options: { input?: string; env?: Record<string, string>; cwd?: string } = {}): Ran {
+function run(
+  args: readonly string[], options: { input?: string; env?: Record<string, string>; cwd?: string } = {},
+): Ran {
   const { env = {}, ...more } = options
   const { status, stdout, stderr } = spawnSync(process.execPath, [program, ...args],
     { encoding: 'utf8', timeout: 20_000, env: { ...process.env, ...env }, ...more })
@@ -57,20 +59,20 @@ describe('the command line', () => {
     writeFileSync(file, 'maxclients 11\ntimeout 12\nhz 13\nlfu-log-factor 14\nsave ""\n')
     const child = spawn(process.execPath, [program, file, '--port', String(port), '--bind', '127.0.0.1', '--lfu-log-factor', '44', '-'],
       { cwd: dir.path, env: { ...process.env, SLOTWISE_HZ: '33', SLOTWISE_LFU_LOG_FACTOR: '34' }, stdio: ['pipe', 'ignore', 'ignore'] })
-    child.stdin?.end('timeout 22\nhz 23\n')
+    child.stdin.end('timeout 22\nhz 23\n')
     try {
       await using client = await waitFor(() => RespClient.connect({ port }))
       const found = await client.command('CONFIG', 'GET', 'maxclients', 'timeout', 'hz', 'lfu-log-factor', 'save', 'dir') as string[]
-      const pairs = Object.fromEntries(found.flatMap((name, index) => index % 2 === 0 ? [[name, found[index + 1]]] : []))
+      const pairs = Object.fromEntries(found.flatMap((name, at) => at % 2 === 0 ? [[name, found[at + 1]]] : []))
       expect(pairs).toEqual({ maxclients: '11', timeout: '22', hz: '33', 'lfu-log-factor': '44', save: '', dir: dir.path })
-      expect(String(await client.command('INFO', 'server'))).toContain(`config_file:${file}`)
+      expect((await client.command('INFO', 'server') as string)).toContain(`config_file:${file}`)
     } finally {
       child.kill('SIGKILL')
     }
   })
 
   it.each(['redis-6.2.conf', 'redis-7.0.conf'])('starts from an unmodified %s, with one warning for each directive that has no effect', async (name) => {
-    await using server = await startSlotwise({ args: [], env: {}, ...await fromFile(join(fixtures, name)) })
+    await using server = await startSlotwise({ ...await fromFile(join(fixtures, name)) })
     const warnings = logLines(server.output).filter(({ level }) => level === 'warn').map(({ msg }) => String(msg))
     expect(new Set(warnings).size).toBe(warnings.length)
     await using client = await server.client()
@@ -209,7 +211,7 @@ describe('in the background', () => {
     await using client = await RespClient.connect({ port })
     expect(await client.command('SET', 'k', 'v')).toBe('OK')
     const pid = Number(readFileSync(file('pid'), 'utf8'))
-    expect(String(await client.command('INFO', 'server'))).toContain(`process_id:${pid}`)
+    expect((await client.command('INFO', 'server') as string)).toContain(`process_id:${pid}`)
     process.kill(pid, 'SIGTERM')
     await client.closed
     await waitFor(() => !existsSync(file('pid')))
@@ -252,7 +254,7 @@ describe('the log', () => {
     const command = `node ${program} --port ${port} --bind 127.0.0.1 --dir ${dir.path}`
     const child = spawn('script', ['-qec', command, '/dev/null'], { stdio: ['ignore', 'pipe', 'ignore'] })
     let output = ''
-    child.stdout?.on('data', (chunk: Buffer) => output += chunk.toString())
+    child.stdout.on('data', (chunk: Buffer) => output += chunk.toString())
     try {
       await waitFor(() => output.includes('Ready to accept connections'))
       expect(output).not.toContain('"level"')

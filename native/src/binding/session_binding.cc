@@ -233,7 +233,7 @@ napi_value SessionBinding::MakeObject() {
       {"takeReply", Call<&SessionBinding::TakeReply>}, {"lastError", Call<&SessionBinding::LastError>},
       {"sync", Call<&SessionBinding::Sync>},         {"listen", Call<&SessionBinding::Listen>},
       {"close", Call<&SessionBinding::CloseAsync>},  {"select", Call<&SessionBinding::SelectDb>},
-      {"stats", Call<&SessionBinding::Stats>},
+      {"stats", Call<&SessionBinding::Stats>},       {"setAsciiHead", Call<&SessionBinding::SetAsciiHead>},
   };
   for (const Function& f : functions) {
     napi_value function = nullptr;
@@ -415,6 +415,12 @@ napi_value SessionBinding::SelectDb(napi_env env, napi_value* args, std::size_t)
   if (db >= static_cast<std::uint32_t>(session_->engine().keyspace().database_count())) return Int32(env, -1);
   session_->client().db = static_cast<int>(db);
   return Int32(env, 0);
+}
+
+// setAsciiHead(n): the ASCII bit disregards the first n bytes of a value.
+napi_value SessionBinding::SetAsciiHead(napi_env env, napi_value* args, std::size_t) {
+  if (session_) session_->set_ascii_head(Uint32(env, args[0]));
+  return nullptr;
 }
 
 // stats() -> { keys, usedMemory, tail, written, durable, connections }

@@ -71,6 +71,7 @@ class SessionBinding final : public EventListener {
   napi_value Listen(napi_env env, napi_value* args, std::size_t count);
   napi_value CloseAsync(napi_env env, napi_value* args, std::size_t count);
   napi_value SelectDb(napi_env env, napi_value* args, std::size_t count);
+  napi_value SetAsciiHead(napi_env env, napi_value* args, std::size_t count);
   napi_value Stats(napi_env env, napi_value* args, std::size_t count);
 
   napi_env env_;

@@ -90,7 +90,8 @@ bool CommandContext::IntegerArg(std::size_t i, std::int64_t* out, const char* er
 bool CommandContext::IntegerArgInRange(std::size_t i, std::int64_t min, std::int64_t max, std::int64_t* out, const char* error) {
   if (!IntegerArg(i, out, error == nullptr ? errors::kNotInteger : error)) return false;
   if (*out >= min && *out <= max) return true;
-  reply.Error(error == nullptr ? errors::kOutOfRange : error);
+  if (error != nullptr) reply.Error(error);
+  else reply.Error("ERR value is out of range, value must between " + std::to_string(min) + " and " + std::to_string(max));
   return false;
 }
 

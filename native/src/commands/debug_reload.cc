@@ -56,7 +56,9 @@ void DebugReload(CommandContext& ctx) {
   where.append_filename = engine.config().Str(Directive::kAppendfilename);
   UnderLocks sink(ctx);
   LoadReport report;
-  Status loaded = LoadAof(PosixFiles(), engine.logger(), where, LoadOptions(), sink, &report);
+  LoadOptions only_look;
+  only_look.repair = false;  // the log is open and appending
+  Status loaded = LoadAof(PosixFiles(), engine.logger(), where, only_look, sink, &report);
   for (Database* database : old) engine.keyspace().Recycle(database);
   if (!loaded.ok()) return ctx.Error("ERR " + loaded.message());
   ctx.reply.Ok();

@@ -1,8 +1,8 @@
 // LCS: the longest common subsequence of two strings, its length, or where its runs lie.
 //
-// Dynamic programming over a table of (n + 1) * (m + 1) lengths, refused when the table would exceed proto-max-bulk-len
-// (128 million cells by default), as Redis does. The stripes of the two keys are held for O(n * m), up to some tenths of
-// a second; other stripes go on. With LEN alone two rows of the table suffice, under the same limit.
+// Refused when a table of (n + 1) * (m + 1) lengths of 4 bytes would exceed proto-max-bulk-len (128 million cells by
+// default), as Redis does; a bit for each of them is all that is really stored. The stripes of the two keys are held for
+// O(n * m), up to some tenths of a second; other stripes go on.
 // Source: Redis 7.0 command reference.
 #include <algorithm>
 #include <cstdint>
@@ -11,6 +11,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "commands/command.h"
@@ -60,36 +61,59 @@ struct FreeMemory {
   void operator()(void* p) const { std::free(p); }
 };
 
+// Dynamic programming row by row. Of the table of lengths two rows are kept; the way back needs one bit a cell.
 class Table {
  public:
-  // `rows` is either a.size() + 1 or 2: with two, row i is stored at i % 2.
-  static bool Create(std::string_view a, std::string_view b, std::size_t rows, Table* out) {
-    out->width_ = b.size() + 1;
-    out->rows_ = rows;
-    out->cells_.reset(static_cast<Length*>(std::calloc(rows * out->width_, sizeof(Length))));
-    if (!out->cells_) return false;
-    for (std::size_t i = 1; i <= a.size(); ++i) {
-      const Length* above = out->Row(i - 1);
-      Length* row = out->Row(i);
-      for (std::size_t j = 1; j <= b.size(); ++j) {
-        row[j] = a[i - 1] == b[j - 1] ? above[j - 1] + 1 : std::max(above[j], row[j - 1]);
-      }
+  // `traced`: GoesUp() will be asked. False if there is no memory.
+  bool Fill(std::string_view a, std::string_view b, bool traced) {
+    std::size_t width = b.size() + 1;
+    words_ = width / 64 + 1;
+    rows_.reset(static_cast<Length*>(std::calloc(2 * width, sizeof(Length))));
+    if (traced) up_.reset(static_cast<std::uint64_t*>(std::calloc((a.size() + 1) * words_, sizeof(std::uint64_t))));
+    if (!rows_ || (traced && !up_)) return false;
+    Length* above = rows_.get();
+    Length* row = above + width;
+    for (std::size_t i = 1; i <= a.size(); ++i, std::swap(above, row)) {
+      if (traced) FillRow<true>(a[i - 1], b, above, row, up_.get() + i * words_);
+      else FillRow<false>(a[i - 1], b, above, row, nullptr);
     }
+    length_ = above[width - 1];
     return true;
   }
-  Length At(std::size_t i, std::size_t j) const { return cells_.get()[(i % rows_) * width_ + j]; }
+  Length length() const { return length_; }
+  // Whether the longest subsequence of the first i and j bytes, which end differently, is longer without the i-th than
+  // without the j-th.
+  bool GoesUp(std::size_t i, std::size_t j) const { return (up_.get()[i * words_ + j / 64] >> (j % 64) & 1) != 0; }
 
  private:
-  Length* Row(std::size_t i) { return cells_.get() + (i % rows_) * width_; }
-  std::unique_ptr<Length, FreeMemory> cells_;
-  std::size_t width_ = 0;
-  std::size_t rows_ = 0;
+  template <bool traced>
+  static void FillRow(char c, std::string_view b, const Length* above, Length* row, std::uint64_t* up) {
+    std::uint64_t bits = 0;
+    Length left = 0;
+    for (std::size_t j = 1; j <= b.size(); ++j) {
+      if constexpr (traced) {
+        bits |= std::uint64_t{above[j] > left} << (j % 64);
+        if (j % 64 == 63) {
+          up[j / 64] = bits;
+          bits = 0;
+        }
+      }
+      left = c == b[j - 1] ? above[j - 1] + 1 : std::max(above[j], left);
+      row[j] = left;
+    }
+    if constexpr (traced) up[b.size() / 64] |= bits;
+  }
+
+  std::unique_ptr<Length, FreeMemory> rows_;
+  std::unique_ptr<std::uint64_t, FreeMemory> up_;
+  std::size_t words_ = 0;
+  Length length_ = 0;
 };
 
-// Walks the full table back from its end: the subsequence itself, and its runs from the last to the first.
+// Walks the table back from its end: the subsequence itself, and its runs from the last to the first.
 void Trace(const Table& table, std::string_view a, std::string_view b, std::string* common, std::vector<Run>* runs) {
   std::size_t i = a.size(), j = b.size();
-  std::size_t left = table.At(i, j);
+  std::size_t left = table.length();
   common->resize(left);
   bool open = false;  // runs->back() may still grow
   while (i > 0 && j > 0) {
@@ -107,7 +131,7 @@ void Trace(const Table& table, std::string_view a, std::string_view b, std::stri
     } else {
       open = false;
       // Of two ways that are equally long, the one Redis takes: the order of the runs shows it.
-      if (table.At(i - 1, j) > table.At(i, j - 1)) --i;
+      if (table.GoesUp(i, j)) --i;
       else --j;
     }
   }
@@ -157,15 +181,14 @@ void Lcs(CommandContext& ctx) {
     return ctx.Error("ERR Insufficient memory, transient memory for LCS exceeds proto-max-bulk-len");
   }
   Table table;
-  if (too_big || !Table::Create(a, b, options.length ? 2 : a.size() + 1, &table)) {
+  if (too_big || !table.Fill(a, b, !options.length)) {
     return ctx.Error("ERR Insufficient memory, failed allocating transient memory for LCS");
   }
-  Length length = table.At(a.size(), b.size());
-  if (options.length) return ctx.reply.Integer(length);
+  if (options.length) return ctx.reply.Integer(table.length());
   std::string common;
   std::vector<Run> runs;
   Trace(table, a, b, &common, &runs);
-  if (options.runs) return ReplyRuns(ctx, runs, options, length);
+  if (options.runs) return ReplyRuns(ctx, runs, options, table.length());
   ctx.reply.Bulk(common);
 }
 

@@ -34,10 +34,10 @@ void Watch(CommandContext& ctx) {
     KeyRef key = ctx.Key(i);
     Database::Place place = ctx.Db().Find(key);
     bool expired = place && place.entry()->ExpiredAt(ctx.now_ms);
-    client.watched.push_back({client.db, std::string(ctx.arg(i)), expired});
+    client.watched.push_back({client.db, std::string(ctx.arg(i))});
     Stripe& stripe = ctx.engine.keyspace().StripeForSlot(key.slot);
     if (!stripe.watches) stripe.watches = std::make_unique<WatchList>();
-    stripe.watches->Add(client.db, ctx.arg(i), client.watch);
+    stripe.watches->Add(client.db, ctx.arg(i), client.watch, expired);
     stripe.watched_keys = static_cast<std::uint32_t>(stripe.watches->size());
   }
   ctx.reply.Ok();

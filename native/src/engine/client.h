@@ -68,7 +68,7 @@ struct Client {
 
   // WATCH. `watch` is shared with the lists of the stripes; watched names what to take out again.
   std::shared_ptr<WatchState> watch;
-  struct Watched { int db; std::string key; bool expired_when_watched; };
+  struct Watched { int db; std::string key; };
   std::vector<Watched> watched;
 
   // Pub/sub: this client's side of the registry (engine/pubsub.h). Empty for almost everybody.

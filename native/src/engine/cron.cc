@@ -46,8 +46,11 @@ void Cron::Loop() {
   std::unique_lock<std::mutex> lock(mutex_);
   while (!stop_) {
     lock.unlock();
+    std::int64_t begin_ms = MonotonicMs();
     std::int64_t pause_ms = Step(engine_.NowMs());
     if (pause_ms >= kIdlePeriodMs) FlushThreadCache();
+    // Rounds begin at a steady rate, also when the machine is busy; a millisecond's rest is the least.
+    pause_ms = std::max<std::int64_t>(1, pause_ms - (MonotonicMs() - begin_ms));
     lock.lock();
     wake_.wait_for(lock, std::chrono::milliseconds(pause_ms), [this] { return stop_; });
   }
@@ -61,7 +64,6 @@ std::int64_t Cron::ExpireBudgetUs() const {
 }
 
 std::int64_t Cron::Step(std::int64_t now_ms) {
-  std::int64_t begin_us = MonotonicUs();
   std::int64_t period_ms = 1000 / std::max<std::int64_t>(1, engine_.config().Int(Directive::kHz));
   thread_.now_ms = now_ms;
   SampleRates(engine_);
@@ -69,9 +71,11 @@ std::int64_t Cron::Step(std::int64_t now_ms) {
   bool paused = engine_.clients().pause().UntilMs(now_ms) != 0;  // nothing may change
   if (engine_.active_expire_enabled().load(std::memory_order_relaxed) && !engine_.loading() && !paused) {
     std::uint64_t appended_before = engine_.log().tail();
+    std::int64_t begin_cpu_us = ThreadCpuUs();
     expire_.Run(now_ms, ExpireBudgetUs());
+    std::int64_t work_us = ThreadCpuUs() - begin_cpu_us;
     std::int64_t end_us = MonotonicUs();
-    if (last_step_us_ != 0) expire_.Adapt(end_us - begin_us, end_us - last_step_us_);
+    if (last_step_us_ != 0) expire_.Adapt(work_us, end_us - last_step_us_);
     last_step_us_ = end_us;
     if (engine_.log().tail() != appended_before) engine_.log().FlushSoon();
     busy = expire_.expiring() > 0;

@@ -18,7 +18,7 @@ class EmbeddedSession {
   static constexpr std::int64_t kWrongType = -2;
   // -(kNeeds + n): the buffer is too small, n bytes are needed.
   static constexpr std::int64_t kNeeds = 16;
-  // Of a length: every byte is below 128.
+  // Of a length: every byte is below 128, but for the first ascii_head().
   static constexpr std::int32_t kAsciiBit = 1 << 30;
   static constexpr std::int64_t Needs(std::size_t n) { return -(kNeeds + static_cast<std::int64_t>(n)); }
 
@@ -27,7 +27,8 @@ class EmbeddedSession {
   EmbeddedSession(const EmbeddedSession&) = delete;
   EmbeddedSession& operator=(const EmbeddedSession&) = delete;
 
-  // Copies the string at `key` into `buffer`; returns its length or one of the above. `*ascii`: no byte above 127.
+  // Copies the string at `key` into `buffer`; returns its length or one of the above. `*ascii`: no byte above 127 behind
+  // the first ascii_head(), where a caller's encoding keeps its own header.
   std::int64_t Get(std::string_view key, std::span<char> buffer, bool* ascii);
   // Copies many strings back to back behind a header of one i32 a key (length | kAsciiBit, or kMissing / kWrongType).
   // Returns the bytes used, or Needs(n). Lookups are prefetched 32 at a time.
@@ -39,6 +40,8 @@ class EmbeddedSession {
   // Runs many commands in prefetched batches; replies are appended to reply() in order.
   // `argcs[i]` arguments each, back to back in `args`.
   void CallMany(std::span<const std::uint32_t> argcs, std::span<const std::string_view> args);
+
+  void set_ascii_head(std::size_t n) { ascii_head_ = n; }
 
   OutBuffer& reply() { return out_; }
   Client& client() { return client_; }
@@ -54,6 +57,7 @@ class EmbeddedSession {
   Client client_;
   OutBuffer out_;
   std::string error_;
+  std::size_t ascii_head_ = 0;
   std::vector<PreparedCommand> prepared_;
   std::vector<KeyRef> keys_;
 };

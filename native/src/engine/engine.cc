@@ -70,6 +70,11 @@ Engine::Engine(std::unique_ptr<Config> config, Logger& logger, EngineHost* host)
     if (config_->Bool(Directive::kAppendonly) == log_->persistent()) return Status::Ok();
     return Status::Error(-1, "appendonly can only be changed at start-up in this version");
   });
+  // Listeners are opened once; another port needs a restart.
+  config_->OnChange(Directive::kPort, [this] {
+    if (!server_ || config_->Int(Directive::kPort) == server_->port()) return Status::Ok();
+    return Status::Error(-1, "Unable to listen on this port. Check server logs.");
+  });
 }
 
 Engine::~Engine() {
@@ -205,20 +210,26 @@ void Engine::UnwatchLocked(Client& client) {
 }
 
 // FLUSHDB/FLUSHALL of `db` (or of all with -1), SWAPDB of `db` and `other_db`: a watched key counts as changed if it
-// exists in one of the databases concerned. All stripes are held, and the old content is still in place.
+// exists before or after, expired ones aside. All stripes are held, and the old content is still in place.
 void Engine::TouchAllWatched(int db, int other_db) {
+  std::int64_t now_ms = WallClockMs();
   for (int i = 0; i < kStripeCount; ++i) {
     Stripe& stripe = keyspace_->StripeAt(i);
     if (!stripe.watches) continue;
-    stripe.watches->ForEach([&](int watched_db, std::string_view name, auto& watchers) {
+    stripe.watches->ForEach([&](int watched_db, std::string_view name, std::vector<Watcher>& watchers) {
       if (db >= 0 && watched_db != db && watched_db != other_db) return;
       KeyRef key(name);
-      bool here = static_cast<bool>(keyspace_->Db(watched_db).Find(key));
-      if (!here && db >= 0 && other_db >= 0) {
-        here = static_cast<bool>(keyspace_->Db(watched_db == db ? other_db : db).Find(key));
+      bool existed = static_cast<bool>(keyspace_->Db(watched_db).Find(key));
+      Database::Place after;
+      if (db >= 0 && other_db >= 0) after = keyspace_->Db(watched_db == db ? other_db : db).Find(key);
+      if (!existed && !after) return;
+      bool after_expired = after && after.entry()->ExpiredAt(now_ms);
+      for (Watcher& w : watchers) {
+        if (w.stale && !after) w.stale = false;                    // gone at last
+        else if (w.stale && after_expired) continue;               // as dead as before
+        else if (!w.stale && !existed && after_expired) w.stale = true;  // there, but of no use
+        else w.who->dirty.store(true, std::memory_order_relaxed);
       }
-      if (!here) return;
-      for (const auto& w : watchers) w->dirty.store(true, std::memory_order_relaxed);
     });
   }
 }

@@ -281,7 +281,9 @@ void Engine::RunExec(ThreadState& thread, PreparedCommand& p, ReplyWriter& reply
       if (aborted) break;
       KeyRef key(w.key);
       Database::Place place = keyspace_->Db(w.db).Find(key);
-      if (place && !w.expired_when_watched && place.entry()->ExpiredAt(thread.now_ms)) aborted = true;
+      if (!place || !place.entry()->ExpiredAt(thread.now_ms)) continue;
+      const Stripe& stripe = keyspace_->StripeForSlot(key.slot);
+      if (!stripe.watches || !stripe.watches->IsStale(w.db, w.key, client.watch.get())) aborted = true;
     }
     UnwatchLocked(client);
     client.in_multi = false;
@@ -319,7 +321,7 @@ void Engine::AppendEffects(ThreadState& thread, Stripe& stripe) {
 }
 
 void Engine::TouchWatched(Stripe& stripe, int db, std::string_view key) {
-  if (stripe.watches) stripe.watches->Touch(db, key);
+  if (stripe.watches) stripe.watches->Touch(db, key, static_cast<bool>(keyspace_->Db(db).Find(KeyRef(key))));
 }
 
 }  // namespace slotwise

@@ -2,9 +2,9 @@
 
 #include <algorithm>
 #include <bit>
+#include <ctime>
 #include <mutex>
 
-#include "base/ticks.h"
 #include "engine/engine.h"
 
 namespace slotwise {
@@ -15,12 +15,18 @@ constexpr std::int64_t kBoundInWalk = INT64_MAX - 1;
 
 }  // namespace
 
-bool ExpireCycle::OutOfTime() const { return MonotonicUs() >= stop_us_; }
+std::int64_t ThreadCpuUs() {
+  timespec t;
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+  return std::int64_t{t.tv_sec} * 1000000 + t.tv_nsec / 1000;
+}
+
+bool ExpireCycle::OutOfTime() const { return ThreadCpuUs() >= stop_us_; }
 
 bool ExpireCycle::Run(std::int64_t now_ms, std::int64_t budget_us) {
   now_ms_ = now_ms;
   thread_.now_ms = now_ms;
-  stop_us_ = MonotonicUs() + budget_us;
+  stop_us_ = ThreadCpuUs() + budget_us;
   Keyspace& keyspace = engine_.keyspace();
   expiring_ = 0;
   for (int db = 0; db < keyspace.database_count(); ++db) expiring_ += keyspace.Db(db).ExpiringCount();
@@ -58,15 +64,15 @@ bool ExpireCycle::Visit(int db, int slot) {
     if (WalkOn(unfinished_)) unfinished_.database = nullptr;
     if (!thread_.unit.empty()) engine_.AppendEffects(thread_, s);
   }
-  if (unfinished_.database != nullptr) return Resume();
+  if (unfinished_.database != nullptr) return !OutOfTime() && Resume();
   return !OutOfTime();
 }
 
-// Goes on with the unfinished walk until it is through (true) or time is up.
+// Goes on with the unfinished walk until it is through (true) or time is up, but gets on at least a little.
 bool ExpireCycle::Resume() {
   Stripe& s = engine_.keyspace().StripeForSlot(unfinished_.slot);
   Walk& walk = unfinished_;
-  while (!OutOfTime()) {
+  do {
     std::lock_guard<FutexLock> guard(s.lock);
     if (&engine_.keyspace().Db(walk.db) != walk.database) {
       // Swapped or flushed meanwhile. If the table is still in use, its bound must lead somebody to it again.
@@ -82,7 +88,7 @@ bool ExpireCycle::Resume() {
       walk.database = nullptr;
       return true;
     }
-  }
+  } while (!OutOfTime());
   return false;
 }
 

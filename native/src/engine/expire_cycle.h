@@ -18,6 +18,9 @@ namespace slotwise {
 
 class Engine;
 
+// CPU time of the calling thread: what a budget is counted in, so that a loaded machine does not eat it up.
+std::int64_t ThreadCpuUs();
+
 class ExpireCycle {
  public:
   static constexpr std::uint32_t kBucketsPerHold = 64;  // looked at before the stripe's lock is let go
@@ -25,9 +28,9 @@ class ExpireCycle {
 
   ExpireCycle(Engine& engine, ThreadState& thread) : engine_(engine), thread_(thread) {}
 
-  // One round, for at most about `budget_us`; the next goes on where this one stopped. False if time was up.
+  // One round, for at most about `budget_us` of CPU time; the next goes on where this one stopped. False if time was up.
   bool Run(std::int64_t now_ms, std::int64_t budget_us);
-  // Tells how much of the time since the last call the rounds took, from which the lateness follows.
+  // Tells how much CPU time of the time since the last call the rounds took, from which the lateness follows.
   void Adapt(std::int64_t work_us, std::int64_t elapsed_us);
   std::int64_t lateness_ms() const { return lateness_ms_; }
   // Keys with an expiry, as of the last Run.

@@ -11,7 +11,7 @@ Stripe::~Stripe() = default;
 
 Keyspace::Keyspace(int databases)
     : stripes_(std::make_unique<Stripe[]>(kStripeCount)), databases_(static_cast<std::size_t>(databases)) {
-  for (auto& database : databases_) database.store(NewDatabase(), std::memory_order_relaxed);
+  for (auto& database : databases_) database.store(NewDatabase(), std::memory_order_release);
 }
 
 void Keyspace::LockAll() {
@@ -29,8 +29,8 @@ void Keyspace::Unlock(const StripeSet& set) {
 
 void Keyspace::Swap(int a, int b) {
   Database* old = databases_[static_cast<std::size_t>(a)].load(std::memory_order_relaxed);
-  databases_[static_cast<std::size_t>(a)].store(&Db(b), std::memory_order_relaxed);
-  databases_[static_cast<std::size_t>(b)].store(old, std::memory_order_relaxed);
+  databases_[static_cast<std::size_t>(a)].store(&Db(b), std::memory_order_release);
+  databases_[static_cast<std::size_t>(b)].store(old, std::memory_order_release);
 }
 
 Database* Keyspace::NewDatabase() {
@@ -46,7 +46,7 @@ Database* Keyspace::NewDatabase() {
 
 Database* Keyspace::Exchange(int index) {
   Database* old = &Db(index);
-  databases_[static_cast<std::size_t>(index)].store(NewDatabase(), std::memory_order_relaxed);
+  databases_[static_cast<std::size_t>(index)].store(NewDatabase(), std::memory_order_release);
   return old;
 }
 

@@ -36,7 +36,7 @@ class Keyspace {
   int database_count() const { return static_cast<int>(databases_.size()); }
   // SWAPDB and FLUSHDB exchange what the numbers stand for: under all stripe locks, so the answer holds while any is held.
   // Without a lock it is a moment's answer, good for the lock-free hints of Database; a Database lives as long as this.
-  Database& Db(int index) { return *databases_[static_cast<std::size_t>(index)].load(std::memory_order_relaxed); }
+  Database& Db(int index) { return *databases_[static_cast<std::size_t>(index)].load(std::memory_order_acquire); }
   Stripe& StripeAt(int index) { return stripes_[index]; }
   Stripe& StripeForSlot(int slot) { return stripes_[StripeOf(slot)]; }
 

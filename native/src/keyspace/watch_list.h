@@ -15,12 +15,20 @@ struct WatchState {
   std::atomic<bool> dirty{false};
 };
 
+// One client that watches a key.
+struct Watcher {
+  std::shared_ptr<WatchState> who;
+  // The key was there but expired when it was watched, and still is: deleting it changes nothing for the client.
+  bool stale = false;
+};
+
 class WatchList {
  public:
-  void Add(int db, std::string_view key, const std::shared_ptr<WatchState>& who);
+  void Add(int db, std::string_view key, const std::shared_ptr<WatchState>& who, bool stale);
   void Remove(int db, std::string_view key, const WatchState* who);
-  // The key was changed.
-  void Touch(int db, std::string_view key);
+  // The key was changed, and is there now or not.
+  void Touch(int db, std::string_view key, bool exists);
+  bool IsStale(int db, std::string_view key, const WatchState* who) const;
   // visit(db, key, watchers) for every watched key: FLUSHALL, SWAPDB.
   template <typename F>
   void ForEach(F&& visit) {
@@ -32,7 +40,7 @@ class WatchList {
  private:
   static std::string Name(int db, std::string_view key);
   static int DbOf(const std::string& name);
-  std::unordered_map<std::string, std::vector<std::shared_ptr<WatchState>>> keys_;
+  std::unordered_map<std::string, std::vector<Watcher>> keys_;
 };
 
 }  // namespace slotwise

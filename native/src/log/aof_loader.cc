@@ -26,6 +26,11 @@ Status RepairError(const std::string& name, const char* what, int error) {
   return Status::Error(-error, std::string("Error ") + what + " the AOF file " + name + ": " + std::strerror(-error));
 }
 
+// The next piece of [begin, end), at most the size of `piece`. A byte count or -errno.
+std::int64_t ReadPiece(File& file, std::uint64_t begin, std::uint64_t end, std::string* piece) {
+  return file.ReadAt(begin, piece->data(), static_cast<std::size_t>(std::min<std::uint64_t>(piece->size(), end - begin)));
+}
+
 // Copies [begin, end) of `from` beside it: what a power cut makes us drop may still interest somebody.
 int KeepCopy(FileSystem& files, File& from, const std::string& path, std::uint64_t begin, std::uint64_t end) {
   std::unique_ptr<File> copy;
@@ -33,7 +38,7 @@ int KeepCopy(FileSystem& files, File& from, const std::string& path, std::uint64
   if (error < 0) return error;
   std::string piece(std::min<std::uint64_t>(256 << 10, end - begin), '\0');
   while (begin < end) {
-    std::int64_t n = from.ReadAt(begin, piece.data(), static_cast<std::size_t>(std::min<std::uint64_t>(piece.size(), end - begin)));
+    std::int64_t n = ReadPiece(from, begin, end, &piece);
     if (n <= 0) return n < 0 ? static_cast<int>(n) : 0;
     std::int64_t written = copy->Append({piece.data(), static_cast<std::size_t>(n)});
     if (written <= 0) return written < 0 ? static_cast<int>(written) : -ENOSPC;
@@ -46,7 +51,7 @@ int KeepCopy(FileSystem& files, File& from, const std::string& path, std::uint64
 int Rewrite(File& file, std::uint64_t begin, std::uint64_t end) {
   std::string piece(std::min<std::uint64_t>(1 << 20, end - begin), '\0');
   while (begin < end) {
-    std::int64_t n = file.ReadAt(begin, piece.data(), static_cast<std::size_t>(std::min<std::uint64_t>(piece.size(), end - begin)));
+    std::int64_t n = ReadPiece(file, begin, end, &piece);
     if (n <= 0) return n < 0 ? static_cast<int>(n) : -EIO;
     n = file.WriteAt(begin, {piece.data(), static_cast<std::size_t>(n)});
     if (n <= 0) return n < 0 ? static_cast<int>(n) : -ENOSPC;
@@ -66,7 +71,8 @@ Status Repair(FileSystem& files, Logger& logger, const AofPaths& paths, const Ao
   if (verdict.good_end < entry.size) {
     if (verdict.keep_copy) {
       std::string copy = path + ".dropped-" + std::to_string(verdict.good_end);
-      if ((error = KeepCopy(files, *file, copy, verdict.good_end, entry.size)) < 0) return RepairError(name, "keeping a copy of the end of", error);
+      error = KeepCopy(files, *file, copy, verdict.good_end, entry.size);
+      if (error < 0) return RepairError(name, "keeping a copy of the end of", error);
     }
     if (verdict.torn) {
       logger.Warn("!!! Warning: short read while loading the AOF file " + name + "!!!");
@@ -121,7 +127,7 @@ Status LoadAof(FileSystem& files, Logger& logger, const CommitLogOptions& where,
     ReplayPlan plan;
     plan.entry = &directory.entries[i];
     plan.is_last = i + 1 == count;
-    plan.load_truncated = options.load_truncated;
+    plan.load_truncated = options.load_truncated && options.repair;
     plan.boot = BootHash(files);
     plan.done_before = done;
     plan.total = directory.total_size;
@@ -147,6 +153,7 @@ Status LoadAof(FileSystem& files, Logger& logger, const CommitLogOptions& where,
     sink.Progress(directory.total_size, directory.total_size);
     logger.Info("DB loaded from append only file: " + SecondsSince(start) + " seconds");
   }
+  if (!options.repair) return Status::Ok();
   // All of it was readable; only now is anything changed.
   if (directory.migrate && !(status = MigrateOldLayout(files, logger, paths, directory)).ok()) return status;
   for (std::size_t i = 0; i < count; ++i) {

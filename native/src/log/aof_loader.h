@@ -34,6 +34,9 @@ class LoadSink {
 
 struct LoadOptions {
   bool load_truncated = true;  // aof-load-truncated
+  // False only looks: nothing on disk is changed, and what would need a cut is refused. For a directory whose log is open
+  // (DEBUG RELOAD): repairing its index would replace the file that the log is appending to.
+  bool repair = true;
 };
 
 struct LoadReport {

@@ -495,7 +495,7 @@ int CheckAof(FileSystem& files, const std::string& program, const std::vector<st
   }
   Checker checker(files, console, fix, to_timestamp);
   // A manifest is what has a line that starts with `file` before any other that is no comment.
-  std::string start(1 << 20, '\0');
+  std::string start(64 << 10, '\0');
   std::int64_t n = file->ReadAt(0, start.data(), start.size());
   std::string_view rest(start.data(), n < 0 ? 0 : static_cast<std::size_t>(n));
   while (!rest.empty() && rest[0] == '#') {

@@ -81,7 +81,8 @@ class CommitLog {
 
   // A log without an AOF: Append only counts offsets; Promise() is tail().
   static std::unique_ptr<CommitLog> InMemory();
-  // Opens the AOF directory for appending. Call after LoadAof() (log/aof_loader.h), which repairs the tail; `files` and `logger` outlive it.
+  // Opens the AOF directory for appending. Call after LoadAof() (log/aof_loader.h), which repairs the tail; `files` and
+  // `logger` outlive it.
   static Status Open(FileSystem& files, Logger& logger, const CommitLogOptions& options, std::unique_ptr<CommitLog>* out);
   virtual ~CommitLog() = default;  // Close() first; without it pending bytes are still written, not synced
 

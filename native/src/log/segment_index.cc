@@ -125,7 +125,8 @@ Status ReadSegmentIndex(FileSystem& files, const std::string& path, SegmentIndex
   out->present = true;
   Reader reader(out);
   std::int64_t total = file->Size();
-  std::string buffer(std::min<std::size_t>(kRecordsPerRead, total < 0 ? 0 : static_cast<std::size_t>(total) / kIndexRecordSize + 1) * kIndexRecordSize, '\0');
+  std::size_t records = total < 0 ? 1 : static_cast<std::size_t>(total) / kIndexRecordSize + 1;
+  std::string buffer(std::min(kRecordsPerRead, records) * kIndexRecordSize, '\0');
   for (std::uint64_t offset = 0;;) {
     std::int64_t n = file->ReadAt(offset, buffer.data(), buffer.size());
     if (n < 0) {

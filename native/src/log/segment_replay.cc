@@ -20,10 +20,12 @@ constexpr std::uint64_t kProgressBytes = 8 << 20;
 
 std::uint64_t DurableEnd(const SegmentIndex& index) {
   std::uint64_t durable = index.durable;
-  std::uint32_t newest = 0;
-  for (const IndexBlock& block : index.blocks) newest = std::max(newest, block.seconds);
-  for (const IndexBlock& block : index.blocks) {
-    if (newest > kWrittenBackSeconds && block.seconds < newest - kWrittenBackSeconds) durable = std::max(durable, block.end);
+  std::uint32_t newest = 0;  // of the blocks behind: a clock that was set back must not age what came after
+  for (auto block = index.blocks.rbegin(); block != index.blocks.rend(); ++block) {
+    if (newest > kWrittenBackSeconds && block->seconds < newest - kWrittenBackSeconds) {
+      return std::max(durable, block->end);
+    }
+    newest = std::max(newest, block->seconds);
   }
   return durable;
 }
@@ -224,10 +226,9 @@ class Replay {
     undrained_ = true;
     ++verdict_.commands;
     if (!sink_.Apply(db_, argv.data(), argv.size(), &error)) {
-      if (error.empty()) {
-        error = "Unknown command '" + std::string(argv[0].substr(0, 128)) + "' reading the append only file " + name_;
-      }
-      return Status::Error(EINVAL, error + " (at byte " + std::to_string(reader_->position()) + ")");
+      if (error.empty()) error = "Unknown command '" + std::string(argv[0].substr(0, 128)) + "'";
+      return Status::Error(EINVAL, error + " reading the append only file " + name_ + " (at byte " +
+                                       std::to_string(reader_->position()) + ")");
     }
     if (reader_->position() - progress_ >= kProgressBytes) {
       progress_ = reader_->position();

@@ -463,10 +463,11 @@ void IoThread::FinishTurn() {
   }
   answered_.clear();
   // Replies that wait for the disk: those whose time has come. Looked at again after it is known that the log will wake
-  // this thread, so that no progress is missed.
+  // this thread, so that no progress is missed. Flush and not Promise: a wake is given once for each time it was asked for,
+  // and the last one may have come for progress that was not enough.
   if (!gated_.empty()) {
     has_gated_.store(true, std::memory_order_seq_cst);
-    promise = log.Promise();
+    promise = log.Flush();
     std::vector<Connection*> waiting;
     waiting.swap(gated_);
     for (Connection* c : waiting) {

@@ -64,7 +64,7 @@ Status ListenTcp(const std::string& address, int port, int backlog, Listener* ou
   if (bind(fd, reinterpret_cast<sockaddr*>(&a), size) != 0 || listen(fd, backlog) != 0) {
     int error = errno;
     close(fd);
-    return Fail(name, error);
+    return Fail(name + ": bind", error);
   }
   out->fd = fd;
   out->unix_socket = false;

@@ -1,6 +1,6 @@
 /**
- * Addon: the .node file as TypeScript sees it, and the one place that loads it. Calls carry integers only; bytes cross in
- * two pages that JavaScript owns (request-page.ts, engine.ts). Results below zero are the codes at the end.
+ * Addon: the .node file as TypeScript sees it, and the one place that loads it. Calls carry integers only; bytes cross
+ * in two pages that JavaScript owns (request-page.ts, engine.ts). Results below zero are the codes at the end.
  * The file is found through "imports" in package.json (#addon), so that a package for each platform can take its place.
  * Elsewhere: layouts of the pages (native/src/binding/session_binding.cc), errors (errors.ts).
  */
@@ -34,6 +34,7 @@ export interface AddonSession {
   takeReply(at: number): number
   lastError(): string
   select(db: number): number
+  setAsciiHead(count: number): void
   stats(): EngineStats
   sync(): Promise<unknown>
   listen(anyPort: boolean, directives: readonly (readonly string[])[]): Promise<number>

@@ -1,7 +1,7 @@
 /**
- * Engine: one session of a native engine in this JavaScript thread. Keys and values cross in two pages, calls in numbers;
- * a lookup is one call. Other threads and Redis clients may use the same engine at the same time, each key's commands
- * one after the other; this object belongs to the thread that opened it.
+ * Engine: one session of a native engine in this JavaScript thread. Keys and values cross in two pages, calls in
+ * numbers; a lookup is one call. Other threads and Redis clients may use the same engine at the same time; this object
+ * belongs to the thread that opened it.
  * Contract of the result page: what `get` and `getMany` leave there, and what a BulkReader is shown, is valid until the
  * next call of any method of this engine. `getBytes` hands out memory that is never written again.
  * Elsewhere: codecs and the comfortable methods (packages/store), configuration (packages/config).
@@ -10,7 +10,7 @@ import {
   type AddonSession, ASCII_BIT, CLOSED, type EngineStats, EventKind, LENGTH_MASK, loadAddon, MISSING, NEEDS, WRONG_TYPE,
 } from './addon.js'
 import { addonError, ReplyError, replyError, StoreClosedError, StoreError, WrongTypeError } from './errors.js'
-import { newPage, type Page, pageSize } from './page.js'
+import { copyBytes, newPage, type Page, pageSize } from './page.js'
 import { asText, type BulkReader, type Reply, ReplyReader } from './reply.js'
 import { BYTES_MAX, type Bytes, RequestPage } from './request-page.js'
 
@@ -42,6 +42,9 @@ export interface EngineOptions {
   onMessagesLost?: () => void
 }
 
+/** Makes a value of the bytes [start, end) of the result page; `ascii`: see Engine.get. */
+export type ValueReader<T> = (page: Page, start: number, end: number, ascii: boolean) => T
+
 /** One command of a batch and how its bulk strings are read. */
 export interface EngineCommand {
   readonly args: readonly (Bytes | number)[]
@@ -51,6 +54,7 @@ export interface EngineCommand {
 const REQUEST_BYTES = 64 * 1024
 /** Also what one small value of getBytes may keep alive. */
 const RESULT_BYTES = 16 * 1024
+const RESULT_REST = 4 * 1024
 const RESULT_KEPT_MAX = 1024 * 1024
 const NO_TTL = -1
 /** Strings that are cut from one larger string keep it alive: this much, at most. */
@@ -77,7 +81,7 @@ export class Engine {
   }
 
   /**
-   * Opens an engine, or attaches to one that this process has open under one of the names; the last to close it stops it.
+   * Opens an engine, or attaches to one that this process has open under one of the names; the last to close stops it.
    * Loading a large data directory takes its time, on a thread of the pool.
    * @throws {LockedError | OpenError | NotOpenError}
    */
@@ -119,6 +123,9 @@ export class Engine {
     }
   }
 
+  /** ASCII_BIT of lengths disregards the first `count` bytes of each value, where an encoding keeps its header. */
+  setAsciiHead(count: number): void { this.#open().setAsciiHead(count) }
+
   /**
    * Looks a string up and leaves it at `at` of `result`.
    * @returns its length, with ASCII_BIT if every byte is below 128; -1 if there is no such key
@@ -145,12 +152,16 @@ export class Engine {
     if (found === MISSING) return null
     const length = found & LENGTH_MASK
     const { result, at } = this
-    if (result.length > RESULT_BYTES) return Uint8Array.prototype.slice.call(result, at, at + length)
+    if (result.length > RESULT_BYTES) return copyBytes(result, at, at + length)
     // The page is used up piece by piece instead of copying once more: each piece now belongs to whoever got it.
     this.at = (at + length + 7) & ~7
-    const bytes = new Uint8Array(result.buffer, at, length)
-    if (this.at + 1024 > RESULT_BYTES) this.#newResult(RESULT_BYTES)
-    return bytes
+    this.#spareResult()
+    return new Uint8Array(result.buffer, at, length)
+  }
+
+  /** A new page when the rest of this one is small: what does not fit has to be looked up twice. */
+  #spareResult(): void {
+    if (this.at + RESULT_REST > RESULT_BYTES) this.#newResult(RESULT_BYTES)
   }
 
   /**
@@ -158,7 +169,7 @@ export class Engine {
    * @returns one value a key, null where there is no key
    * @throws {WrongTypeError} if any key holds another type
    */
-  getMany<T>(keys: readonly Bytes[], read: (page: Page, start: number, end: number, ascii: boolean) => T): (T | null)[] {
+  getMany<T>(keys: readonly Bytes[], read: ValueReader<T>): (T | null)[] {
     const count = keys.length
     const values = new Array<T | null>(count)
     let at = this.#lookUp(keys)
@@ -213,6 +224,19 @@ export class Engine {
     return values
   }
 
+  /** As `getMany`, for bytes of the caller's own. */
+  getManyBytes(keys: readonly Bytes[]): (Uint8Array | null)[] {
+    this.#spareResult()
+    let handedOut = 0
+    const values = this.getMany(keys, (page, start, end) => {
+      if (page.length > RESULT_BYTES) return copyBytes(page, start, end)
+      handedOut = end
+      return new Uint8Array(page.buffer, start, end - start)
+    })
+    if (handedOut > 0) this.at = (handedOut + 7) & ~7
+    return values
+  }
+
   /**
    * Stores what the request page holds: the key in its first `keyLength` bytes and the value behind it.
    * @param ttlMs  time to live, a whole number above 0. @default none; one that the key had is removed
@@ -249,9 +273,14 @@ export class Engine {
 
   /** Runs many commands in one crossing. Errors are among the replies: what was refused does not stop the others. */
   commands(commands: readonly EngineCommand[]): unknown[] {
+    if (commands.length === 0) return []
+    const reader = this.#runAll(commands)
+    return commands.map(({ bulk = asText }) => reader.read(bulk))
+  }
+
+  #runAll(commands: readonly EngineCommand[]): ReplyReader {
     const session = this.#open()
     const count = commands.length
-    if (count === 0) return []
     let total = 0
     for (const { args } of commands) total += args.length
     let at = (count + total) * 4
@@ -264,8 +293,27 @@ export class Engine {
       word += args.length
     }
     this.#received(session.commands(count, total, at, this.at))
-    const reader = new ReplyReader(this.result, this.at)
-    return commands.map(({ bulk = asText }) => reader.read(bulk))
+    return new ReplyReader(this.result, this.at)
+  }
+
+  /**
+   * Runs the commands as one transaction in one crossing: all or, if a WATCHed key has changed, none.
+   * @returns the replies, errors among them; null if a watched key has changed
+   * @throws {ReplyError} EXECABORT if a command cannot be queued (its `cause` says why); nothing has run
+   */
+  transaction(commands: readonly EngineCommand[]): unknown[] | null {
+    const readers = commands.map(({ bulk = asText }) => bulk)
+    let firstError: ReplyError | undefined
+    const queued = (reply: Reply): void => { if (reply instanceof ReplyError) firstError ??= reply }
+    const last = { args: ['EXEC'] }
+    const reader = this.#runAll([{ args: ['MULTI'] }, ...commands, last])
+    for (let i = 0; i <= commands.length; i++) queued(reader.read(asText))
+    const replies = reader.readEach(readers)
+    if (replies instanceof ReplyError) {
+      replies.cause = firstError
+      throw replies
+    }
+    return replies
   }
 
   /** Resolves when everything that any thread changed before the call is on disk; at once without a data directory. */
@@ -296,7 +344,7 @@ export class Engine {
   stats(): EngineStats { return this.#open().stats() }
 
   /**
-   * Leaves the engine. The last session of the process to leave stops it: sockets closed, log synced, directory unlocked.
+   * Leaves the engine. The last session to leave stops it: sockets closed, log synced, directory unlocked.
    * Idempotent; every other method throws StoreClosedError from the call on.
    * @throws {LogError} if the log cannot be synced
    */
@@ -343,7 +391,7 @@ export class Engine {
     if (count === 0) return -1
     // Reading all lengths first lets the misses of keys that are not in the cache overlap.
     let total = 0
-    for (let i = 0; i < count; i++) total += (keys[i] as Bytes | undefined)?.length ?? 0
+    for (let i = 0; i < count; i++) total += (keys[i] as Bytes | null | undefined)?.length ?? 0
     const { request } = this
     request.reserve(0, count * 4 + total)
     let end = count * 4

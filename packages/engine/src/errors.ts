@@ -86,7 +86,7 @@ export function replyError(text: string): ReplyError {
 /** A rejection of the addon as one of the errors above. */
 export function addonError(cause: unknown): StoreError {
   if (cause instanceof StoreError) return cause
-  const { code, message } = cause as { code?: string; message: string }
+  const { code = '', message } = cause as { code?: string; message: string }
   switch (code) {
     case 'LOCKED': return new LockedError(message)
     case 'NOENT': return new NotOpenError(message)

@@ -1,11 +1,11 @@
 /** @slotwise/engine: the typed face of the addon. See README.md. */
 export { ASCII_BIT, LENGTH_MASK, type EngineStats } from './addon.js'
 export { checkAof, type CheckAofOptions } from './check-aof.js'
-export { Engine, type EngineCommand, type EngineOptions, type LogLevel } from './engine.js'
+export { Engine, type EngineCommand, type EngineOptions, type LogLevel, type ValueReader } from './engine.js'
 export {
   addonError, CodecError, ListenError, LockedError, LogError, NotOpenError, OpenError, ReplyError, replyError,
   StoreClosedError, StoreError, WrongTypeError,
 } from './errors.js'
-export type { Page } from './page.js'
+export { copyBytes, type Page } from './page.js'
 export { asBytes, asText, type BulkReader, type Reply, ReplyReader } from './reply.js'
 export { type Bytes, BYTES_MAX, describe, RequestPage } from './request-page.js'

@@ -5,15 +5,17 @@
  * is a bug and throws. Source: RESP3 specification. Elsewhere: error classes (errors.ts).
  */
 import { type ReplyError, replyError } from './errors.js'
-import type { Page } from './page.js'
+import { copyBytes, type Page } from './page.js'
 
-export type Reply = null | boolean | number | bigint | string | Uint8Array | ReplyError | Reply[] | Map<Reply, Reply> | Set<Reply>
+export type Reply =
+  | null | boolean | number | bigint | string | Uint8Array | ReplyError
+  | Reply[] | Map<Reply, Reply> | Set<Reply>
 
 /** Makes a value of the bytes [start, end) of a page, which it must copy: they change with the next call. */
 export type BulkReader<T> = (page: Page, start: number, end: number) => T
 
 export const asText: BulkReader<string> = (page, start, end) => page.utf8Slice(start, end)
-export const asBytes: BulkReader<Uint8Array> = (page, start, end) => Uint8Array.prototype.slice.call(page, start, end)
+export const asBytes: BulkReader<Uint8Array> = copyBytes
 
 const CR = 13
 
@@ -27,7 +29,7 @@ export class ReplyReader {
 
   /** The next frame; pushes (pub/sub confirmations) too. */
   read<T>(bulk: BulkReader<T>): Reply | T {
-    const type = this.page[this.#at++]
+    const type = this.page[this.#at++] ?? 0
     switch (type) {
       case 0x2b: return this.#line() // +
       case 0x2d: return replyError(this.#line()) // -
@@ -70,8 +72,16 @@ export class ReplyReader {
       case 0x7c: // |
         this.#list(this.#count() * 2, bulk)
         return this.read(bulk)
-      default: throw new Error(`no RESP3 frame begins with byte ${String(type)} at ${this.#at - 1}`)
+      default: throw new Error(`no RESP3 frame begins with byte ${type} at ${this.#at - 1}`)
     }
+  }
+
+  /** The next frame; if it is an array, its items are read each with its own reader. */
+  readEach(readers: readonly BulkReader<unknown>[]): unknown[] | null | ReplyError {
+    if (this.page[this.#at] !== 0x2a) return this.read(asText) as null | ReplyError
+    this.#at++
+    const count = this.#count()
+    return count < 0 ? null : readers.slice(0, count).map((reader) => this.read(reader))
   }
 
   #list<T>(count: number, bulk: BulkReader<T>): Reply[] {

@@ -1,6 +1,6 @@
 /**
  * RequestPage: keys, values and arguments on their way to the engine. A short ASCII string is copied by a loop of
- * charCodeAt, which beats a call into the runtime up to some 64 characters; anything else by the runtime's UTF-8 writer.
+ * charCodeAt, which beats a call into the runtime up to some 64 characters; the rest by the runtime's UTF-8 writer.
  * Bad arguments are refused here, before anything crosses. Source: measured (README); the contract is lmdb-js's idea.
  */
 import { newPage, type Page, pageSize } from './page.js'

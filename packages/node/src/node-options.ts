@@ -23,7 +23,9 @@ export interface NodeOptions {
  * @param also  what the configuration does not say
  * @param also.dir  the absolute directory that `.` means. @default process.cwd()
  */
-export function nodeOptionsOf(config: ServerConfig, also: { names?: readonly string[]; dir?: string; anyPort?: boolean } = {}): NodeOptions {
+export function nodeOptionsOf(
+  config: ServerConfig, also: { names?: readonly string[]; dir?: string; anyPort?: boolean } = {},
+): NodeOptions {
   const dir = config.get('dir') === '.' ? also.dir ?? process.cwd() : config.get('dir')
   return {
     names: also.names ?? [],

@@ -35,6 +35,7 @@ export class Node extends EventEmitter<NodeEvents> implements AsyncDisposable {
     this.on('log', onLog)
     const worker = this.#worker = new Worker(new URL('control.js', import.meta.url), {
       name: 'slotwise-control', workerData: options,
+      execArgv: [], // flags of the application, --input-type or a loader, are not for our file
     })
     // All that happens becomes one of two promises: it listens; it has ended, well or badly.
     let ready = false
@@ -63,7 +64,7 @@ export class Node extends EventEmitter<NodeEvents> implements AsyncDisposable {
       })
       worker.on('exit', () => fail(new NodeError('ERR', 'the control thread ended')))
     })
-    this.#ended.catch(() => {}) // stop() tells it
+    this.#ended.catch(() => undefined) // stop() tells it
   }
 
   /**
@@ -72,7 +73,7 @@ export class Node extends EventEmitter<NodeEvents> implements AsyncDisposable {
    * @returns when clients are answered
    * @throws {NodeError}
    */
-  static async start(options: NodeOptions, onLog: (line: NodeEvents['log'][0]) => void = () => {}): Promise<Node> {
+  static async start(options: NodeOptions, onLog: (line: NodeEvents['log'][0]) => void = () => undefined): Promise<Node> {
     const node = new Node(options, onLog)
     node.#port = await node.#ready
     return node

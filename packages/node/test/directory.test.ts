@@ -94,7 +94,7 @@ describePeer(['redis-server', 'redis-check-aof'], 'the data directory', () => {
       await load(client, seed * 10 + round, 1000)
       if (round > 0) {
         await client.command('BGREWRITEAOF')
-        await waitFor(async () => String(await client.command('INFO', 'persistence')).includes('aof_rewrite_in_progress:0'))
+        await waitFor(async () => (await client.command('INFO', 'persistence') as string).includes('aof_rewrite_in_progress:0'))
         await load(client, seed * 10 + round + 5, 300)
       }
       await using to = tempDir()

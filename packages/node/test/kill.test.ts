@@ -4,7 +4,9 @@
  * SLOTWISE_KILL_ROUNDS says how many rounds for each fsync policy (5 by default); a failure names round and seed.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { encodeCommand, RespError, startSlotwise, tempDir, type RespClient, type RespReply, type ServerProcess } from '@slotwise/testing'
+import {
+  encodeCommand, RespError, startSlotwise, tempDir, type RespClient, type RespReply, type ServerProcess,
+} from '@slotwise/testing'
 import { describe, expect, it } from 'vitest'
 
 const rounds = Number(process.env.SLOTWISE_KILL_ROUNDS ?? 5)
@@ -22,8 +24,10 @@ function randomOf(start: number): () => number {
   }
 }
 
-/** Keeps `depth` commands under way until the connection dies. An error reply is a failure: nothing here may be refused. */
-async function write(client: RespClient, depth: number, command: (index: number) => Buffer, repliesEach = 1): Promise<Written> {
+/** Keeps `depth` commands under way until the connection dies. An error reply is a failure: nothing may be refused. */
+async function write(
+  client: RespClient, depth: number, command: (index: number) => Buffer, repliesEach = 1,
+): Promise<Written> {
   const done = { sent: 0, acknowledged: 0 }
   let replies = 0
   try {
@@ -90,7 +94,8 @@ async function transactions(client: RespClient, prefix: string): Promise<Writer>
 
 async function loadUntilKilled(server: ServerProcess, round: number, killAfterMs: number): Promise<Writer[]> {
   const clients = await Promise.all(Array.from({ length: 6 }, () => server.client({ timeoutMs: 60_000 })))
-  const [one, two, three, four, five, six] = clients as [RespClient, RespClient, RespClient, RespClient, RespClient, RespClient]
+  type Client = RespClient
+  const [one, two, three, four, five, six] = clients as [Client, Client, Client, Client, Client, Client]
   const writers = Promise.all([
     sets(one, `${round}:deep`, 64, 500), sets(two, `${round}:one`, 1, 50), sets(three, `${round}:big`, 4, 3),
     increments(four, `${round}:count`), transactions(five, `${round}:pair`), sets(six, `${round}:ten`, 10, 1000),

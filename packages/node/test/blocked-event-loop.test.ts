@@ -1,0 +1,48 @@
+/**
+ * A service embeds a node and then blocks its own event loop: clients of the port are answered all the while, since
+ * neither the data plane nor the control thread needs that loop. SLOTWISE_BLOCK_SECONDS says for how long (3; 30 is
+ * what the issue asks for).
+ */
+import { spawn } from 'node:child_process'
+import { join } from 'node:path'
+import { freePort, RespClient, waitFor } from '@slotwise/testing'
+import { expect, it } from 'vitest'
+
+const seconds = Number(process.env.SLOTWISE_BLOCK_SECONDS ?? 3)
+
+it(`a service that blocks its event loop for ${seconds} s still answers Redis clients`, async () => {
+  const port = await freePort()
+  const service = `
+    import { loadConfig } from '@slotwise/config'
+    import { Node, nodeOptionsOf } from '@slotwise/node'
+    const config = loadConfig({ args: ['--port', '${port}', '--bind', '127.0.0.1'] })
+    await Node.start(nodeOptionsOf(config))
+    process.stdout.write('blocking')
+    for (const end = Date.now() + ${seconds * 1000}; Date.now() < end;);
+    process.stdout.write('free')
+    process.exit()`
+  const child = spawn(process.execPath, ['--input-type=module', '--eval', service],
+    { cwd: join(import.meta.dirname, '..'), stdio: ['ignore', 'pipe', 'inherit'] })
+  let output = ''
+  child.stdout.on('data', (chunk: Buffer) => output += chunk.toString())
+  try {
+    await waitFor(() => output === 'blocking')
+    const startMs = performance.now()
+    let answered = 0
+    let slowestMs = 0
+    // New connections are taken, too.
+    while (performance.now() - startMs < seconds * 1000 - 500) {
+      await using client = await RespClient.connect({ port })
+      const askedMs = performance.now()
+      expect(await client.command('INCR', 'n')).toBe(++answered)
+      slowestMs = Math.max(slowestMs, performance.now() - askedMs)
+    }
+    expect(output).toBe('blocking') // it really was
+    expect(answered).toBeGreaterThan(seconds * 10)
+    expect(slowestMs).toBeLessThan(1000)
+    await waitFor(() => child.exitCode !== null)
+    expect({ output, code: child.exitCode }).toEqual({ output: 'blockingfree', code: 0 })
+  } finally {
+    child.kill('SIGKILL')
+  }
+}, 30_000 + seconds * 1000)

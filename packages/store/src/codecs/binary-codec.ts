@@ -1,0 +1,26 @@
+/** Values are bytes, kept as they are. What is read belongs to the caller. */
+import { type Bytes, copyBytes, describe, type Engine, type RequestPage } from '@slotwise/engine'
+import type { ValueCodec } from './codec.js'
+
+export const binaryCodec: ValueCodec<Uint8Array> = {
+  headBytes: 0,
+
+  encode(value: Uint8Array): Uint8Array {
+    if (!(value instanceof Uint8Array)) throw new TypeError(`codec 'binary' keeps Uint8Array, found ${describe(value)}`)
+    return value
+  },
+
+  write(value: Uint8Array, request: RequestPage, at: number): number {
+    return request.put(binaryCodec.encode(value), at)
+  },
+
+  read: copyBytes,
+
+  get(engine: Engine, key: Bytes): Uint8Array | null {
+    return engine.getBytes(key)
+  },
+
+  getMany(engine: Engine, keys: readonly Bytes[]): (Uint8Array | null)[] {
+    return engine.getManyBytes(keys)
+  },
+}

@@ -1,0 +1,20 @@
+/** A user's Codec as the store needs it. */
+import { type Bytes, CodecError, copyBytes, type Page, type RequestPage } from '@slotwise/engine'
+import type { Codec, ValueCodec } from './codec.js'
+import { withLookUps } from './decoding-codec.js'
+
+export function customCodec<V>(codec: Codec<V>): ValueCodec<V> {
+  return withLookUps<V>({
+    headBytes: 0,
+    encode: (value: V): Bytes => codec.encode(value),
+    write: (value: V, request: RequestPage, at: number): number => request.put(codec.encode(value), at),
+    read(page: Page, start: number, end: number): V {
+      const bytes = copyBytes(page, start, end)
+      try {
+        return codec.decode(bytes)
+      } catch (cause) {
+        throw new CodecError('the codec refuses the value', { cause })
+      }
+    },
+  })
+}

@@ -1,0 +1,107 @@
+/**
+ * The default: any structured value, as MessagePack by msgpackr, which keeps what JSON loses (Date, Uint8Array, bigint,
+ * undefined in objects, NaN) and is smaller and faster for objects.
+ * One exception makes counters work: a finite number by itself is kept as decimal text, as Redis has numbers, so that
+ * `set('n', 5)`, `incr('n')` and other clients agree. The two cannot be confused: text begins with a digit or '-' (0x2d,
+ * 0x30 to 0x39), and in MessagePack only small integers begin so, which are never written here.
+ * A string by itself, the commonest value, is written and read here: handing it to msgpackr costs more than the look-up.
+ * Why 'msgpackr/pack': the main entry loads msgpackr-extract, whose install script the library must do without.
+ * Records (msgpackr's own extension) are off, so that any MessagePack library can read the values.
+ * Source: MessagePack specification.
+ */
+import { CodecError, describe, type Page, type RequestPage } from '@slotwise/engine'
+import { Packr } from 'msgpackr/pack'
+import type { ValueCodec } from './codec.js'
+import { withLookUps } from './decoding-codec.js'
+
+// copyBuffers: bytes inside a value must not refer to the page.
+const packr = new Packr({ useRecords: false, moreTypes: true, copyBuffers: true })
+
+const isNumberText = (first: number): boolean => first === 0x2d || (first >= 0x30 && first <= 0x39)
+const isTextNumber = (value: unknown): value is number =>
+  typeof value === 'number' && Number.isFinite(value) && !Object.is(value, -0)
+
+function encode(value: unknown): string | Uint8Array {
+  if (isTextNumber(value)) return String(value)
+  if (value === undefined || typeof value === 'function' || typeof value === 'symbol') {
+    throw new TypeError(`codec 'msgpack' cannot keep ${describe(value)}`)
+  }
+  return packr.pack(value)
+}
+
+/** The bytes that say "a string of `length` bytes follows". */
+function putStringHead(page: Page, at: number, length: number): number {
+  if (length < 32) {
+    page[at] = 0xa0 | length
+    return at + 1
+  }
+  if (length < 256) {
+    page[at] = 0xd9
+    page[at + 1] = length
+    return at + 2
+  }
+  if (length < 65536) {
+    page[at] = 0xda
+    return page.writeUInt16BE(length, at + 1)
+  }
+  page[at] = 0xdb
+  return page.writeUInt32BE(length, at + 1)
+}
+
+const headSize = (length: number): number => length < 32 ? 1 : length < 256 ? 2 : length < 65536 ? 3 : 5
+
+function writeString(value: string, request: RequestPage, at: number): number {
+  // Its length in bytes is known when it is written; mostly it is that of the characters.
+  request.reserve(at, 8)
+  const guess = at + headSize(value.length)
+  const end = request.put(value, guess)
+  const length = end - guess
+  if (at + headSize(length) === guess) {
+    putStringHead(request.page, at, length)
+    return end
+  }
+  return request.put(value, putStringHead(request.page, at, length))
+}
+
+function readString(page: Page, start: number, end: number, ascii: boolean): string {
+  return ascii ? page.latin1Slice(start, end) : page.utf8Slice(start, end)
+}
+
+function readNumber(page: Page, start: number, end: number): number {
+  const number = end - start < 400 ? Number(page.latin1Slice(start, end)) : NaN
+  if (Number.isNaN(number)) throw foreign()
+  return number
+}
+
+const foreign = (cause?: unknown): CodecError =>
+  new CodecError('the value is not MessagePack: another client or codec wrote it', { cause })
+
+export const msgpackCodec: ValueCodec<unknown> = withLookUps({
+  headBytes: 3,
+  encode,
+
+  write(value: unknown, request: RequestPage, at: number): number {
+    return typeof value === 'string' ? writeString(value, request, at) : request.put(encode(value), at)
+  },
+
+  read(page: Page, start: number, end: number, ascii: boolean): unknown {
+    const first = end > start ? page[start]! : 0
+    // The engine's ASCII bit says nothing of the first three bytes, where there may be characters already.
+    if ((first & 0xe0) === 0xa0 && end - start === (first & 31) + 1) {
+      const allAscii = ascii && (page[start + 1]! < 128 || end < start + 2) && (page[start + 2]! < 128 || end < start + 3)
+      return readString(page, start + 1, end, allAscii)
+    }
+    if (first === 0xd9 && end - start === page[start + 1]! + 2) {
+      return readString(page, start + 2, end, ascii && page[start + 2]! < 128)
+    }
+    if (first < 0x80) {
+      if (!isNumberText(first)) throw foreign()
+      return readNumber(page, start, end)
+    }
+    try {
+      return packr.unpack(page, { start, end }) as unknown
+    } catch (cause) {
+      throw foreign(cause)
+    }
+  },
+})

@@ -1,0 +1,19 @@
+/** slotwise: an embeddable, Redis-compatible key-value store. See README.md and docs/library.md. */
+export {
+  CodecError, type EngineStats, ListenError, LockedError, LogError, type LogLevel, NotOpenError, OpenError, type Reply,
+  ReplyError, StoreClosedError, StoreError, WrongTypeError,
+} from '@slotwise/engine'
+export { type Batch, BatchError } from './batch.js'
+export type { Codec } from './codecs/codec.js'
+export type { CodecName } from './codecs/index.js'
+export type {
+  BitFieldOffset, BitFieldOperation, BitFieldType, BitRange, CopyOptions, ExpireOptions, ExpiryOptions, FlushOptions,
+  GetExOptions, Key, SetOptions,
+} from './commands/index.js'
+export type { ListenOptions } from './listen-options.js'
+export { open } from './open.js'
+export type { EvictionPolicy, Logger, OpenOptions } from './open-options.js'
+export type { Pending } from './pending.js'
+export type { ScanOptions } from './scan.js'
+export { type MultiOptions, Store, type StoreEvents } from './store.js'
+export { type Message, SlowSubscriberError, type SubscribeOptions } from './subscriptions.js'

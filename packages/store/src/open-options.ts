@@ -1,0 +1,112 @@
+/** Options of open(), checked once, and what the engine makes of them. */
+import { realpathSync } from 'node:fs'
+import { resolve } from 'node:path'
+import { describe, type EngineOptions } from '@slotwise/engine'
+import type { Codec } from './codecs/codec.js'
+import type { CodecName } from './codecs/index.js'
+import { wholeNumber } from './commands/sender.js'
+
+/** Where log lines go; pino and console fit. */
+export interface Logger {
+  debug?(message: string): void
+  info?(message: string): void
+  warn(message: string): void
+  error(message: string): void
+}
+
+export type EvictionPolicy =
+  | 'noeviction' | 'allkeys-lru' | 'allkeys-lfu' | 'allkeys-random'
+  | 'volatile-lru' | 'volatile-lfu' | 'volatile-random' | 'volatile-ttl'
+
+/** `dir`, `databases`, `maxMemoryBytes`, `evictionPolicy`, `appendFsync` and `directives` are those of whoever opens first. */
+export interface OpenOptions<V = unknown> {
+  /** Folder for the data; made if it is not there. @default none: the data lives and dies with the process */
+  dir?: string
+  /** Other threads of the process find the store by it (or by the folder). @default none */
+  name?: string
+  /** Attach to what this process has open under `name` or `dir`, or reject with NotOpenError. @default false */
+  attachOnly?: boolean
+  /** How values are kept. Each that opens may choose; all must agree on the values they share. @default 'msgpack' */
+  codec?: CodecName | Codec<V>
+  /** Number of the database to work in. @default 0 */
+  db?: number
+  /** How many databases there are. @default 16 */
+  databases?: number
+  /** Evict, or refuse writes, beyond this. @default 0: no limit */
+  maxMemoryBytes?: number
+  /** What goes when memory is full. @default 'noeviction' */
+  evictionPolicy?: EvictionPolicy
+  /**
+   * When the log is synced by itself: after a second ('everysec': a power cut costs at most that), as soon as possible
+   * ('always'), or when the system likes ('no'). `synced()` waits for the disk under all of them. @default 'everysec'
+   */
+  appendFsync?: 'always' | 'everysec' | 'no'
+  /** Aborting rejects with `signal.reason`; what was opened is closed again. */
+  signal?: AbortSignal
+  /** @default warnings and errors become process warnings */
+  logger?: Logger
+  /** Any directives of redis.conf, by name: `{ 'lfu-decay-time': '2' }`. */
+  directives?: Readonly<Record<string, string | number | readonly string[]>>
+}
+
+const KNOWN = new Set([
+  'dir', 'name', 'attachOnly', 'codec', 'db', 'databases', 'maxMemoryBytes', 'evictionPolicy', 'appendFsync', 'signal',
+  'logger', 'directives',
+])
+const POLICIES = new Set<string>([
+  'noeviction', 'allkeys-lru', 'allkeys-lfu', 'allkeys-random', 'volatile-lru', 'volatile-lfu', 'volatile-random', 'volatile-ttl',
+])
+
+/**
+ * @throws {TypeError} for an option that does not exist, or is of another type
+ * @throws {RangeError} for a number that cannot be
+ */
+export function checkOptions(options: OpenOptions<never>): void {
+  if (typeof options !== 'object' || (options as unknown) === null) throw new TypeError(`expected options, found ${describe(options)}`)
+  for (const name of Object.keys(options)) {
+    if (!KNOWN.has(name)) throw new TypeError(`open() has no option '${name}'`)
+  }
+  const { dir, name, databases = 16, db = 0, maxMemoryBytes = 0, evictionPolicy, appendFsync } = options
+  for (const [key, value] of Object.entries({ dir, name })) {
+    if (value !== undefined && (typeof value !== 'string' || value === '')) throw new TypeError(`expected ${key} to be a string that is not empty, found ${describe(value)}`)
+  }
+  wholeNumber('databases', databases, 1)
+  wholeNumber('db', db, 0)
+  wholeNumber('maxMemoryBytes', maxMemoryBytes, 0)
+  oneOf('evictionPolicy', evictionPolicy, POLICIES)
+  oneOf('appendFsync', appendFsync, new Set(['always', 'everysec', 'no']))
+  if (options.attachOnly === true && dir === undefined && name === undefined) {
+    throw new TypeError('attachOnly needs a name or a dir to find the store by')
+  }
+}
+
+function oneOf(name: string, value: string | undefined, allowed: ReadonlySet<string>): void {
+  if (value !== undefined && !allowed.has(value)) throw new TypeError(`expected ${name} to be one of ${[...allowed].join(', ')}, found '${value}'`)
+}
+
+/** `dir` exists by now. */
+export function engineOptions(options: OpenOptions<never>): EngineOptions {
+  const { dir, name, databases, maxMemoryBytes, evictionPolicy, appendFsync, directives = {} } = options
+  const list: string[][] = []
+  if (dir !== undefined) list.push(['dir', resolve(dir)], ['appendonly', 'yes'])
+  if (databases !== undefined) list.push(['databases', String(databases)])
+  if (maxMemoryBytes !== undefined) list.push(['maxmemory', String(maxMemoryBytes)])
+  if (evictionPolicy !== undefined) list.push(['maxmemory-policy', evictionPolicy])
+  if (appendFsync !== undefined) list.push(['appendfsync', appendFsync])
+  for (const [directive, value] of Object.entries(directives)) {
+    list.push([directive, ...(typeof value === 'object' ? value : [String(value)])])
+  }
+  const names = []
+  if (name !== undefined) names.push(`name:${name}`)
+  // Two ways to spell one folder are one store.
+  if (dir !== undefined) names.push(`dir:${options.attachOnly === true ? existing(dir) : realpathSync(dir)}`)
+  return { names, directives: list, persistent: dir !== undefined, attachOnly: options.attachOnly ?? false }
+}
+
+function existing(dir: string): string {
+  try {
+    return realpathSync(dir)
+  } catch {
+    return resolve(dir)
+  }
+}

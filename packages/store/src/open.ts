@@ -1,0 +1,72 @@
+/** open(): a store that is ready, or a rejection; never half open. */
+import { EventEmitter } from 'node:events'
+import { mkdirSync } from 'node:fs'
+import { Engine, type LogLevel, LogError, OpenError, type StoreError } from '@slotwise/engine'
+import type { Codec } from './codecs/codec.js'
+import { codecOf } from './codecs/index.js'
+import { checkOptions, engineOptions, type Logger, type OpenOptions } from './open-options.js'
+import { Store, type StoreEvents } from './store.js'
+import { SlowSubscriberError, Subscriptions } from './subscriptions.js'
+
+/**
+ * Opens a store, or attaches to one that this process has open under the same name or folder.
+ * Without `dir` it lives in memory only. A folder is loaded before the promise resolves, on a thread of the pool.
+ * @throws {LockedError} if another process has the folder open; `pid` says which
+ * @throws {OpenError} if the folder cannot be used or its data is damaged; the message says where and what to do
+ * @throws {NotOpenError} with `attachOnly`, if there is no such store
+ * @throws {TypeError | RangeError} for bad options
+ *
+ *     await using store = await open({ dir: './data' })
+ *     store.set('user:1', { name: 'Ada' }, { ttlMs: 60_000 })
+ *     store.get('user:1') // { name: 'Ada' }
+ */
+export function open(options: OpenOptions & { codec: 'text' }): Promise<Store<string>>
+export function open(options: OpenOptions & { codec: 'binary' }): Promise<Store<Uint8Array>>
+export function open<V>(options: OpenOptions<V> & { codec: Codec<V> }): Promise<Store<V>>
+export function open<V = unknown>(options?: OpenOptions): Promise<Store<V>>
+export async function open<V>(options: OpenOptions<V> = {}): Promise<Store<V>> {
+  checkOptions(options as OpenOptions<never>)
+  const codec = codecOf<V>(options.codec ?? 'msgpack')
+  const { signal, logger = processWarnings } = options
+  signal?.throwIfAborted()
+
+  const events = new EventEmitter<StoreEvents>()
+  const engineOf = (): Engine => engine
+  const subscriptions = new Subscriptions(engineOf)
+  if (options.dir !== undefined && options.attachOnly !== true) makeDir(options.dir)
+  const engine = await Engine.open({
+    ...engineOptions(options as OpenOptions<never>),
+    onLog: (level, message) => log(events, logger, level, message),
+    onShutdown: (exitCode) => events.emit('shutdown', exitCode),
+    onMessage: (parts) => subscriptions.deliver(parts),
+    onMessagesLost: () => subscriptions.endAll(new SlowSubscriberError('messages were dropped: this thread did not take them')),
+  })
+  try {
+    signal?.throwIfAborted()
+    if (options.db !== undefined) engine.select(options.db)
+    engine.setAsciiHead(codec.headBytes)
+  } catch (error) {
+    await engine.close()
+    throw error
+  }
+  return new Store<V>({ engine, codec, events, subscriptions })
+}
+
+function makeDir(dir: string): void {
+  try {
+    mkdirSync(dir, { recursive: true })
+  } catch (cause) {
+    throw new OpenError(`the folder '${dir}' cannot be made: ${(cause as Error).message}`, { cause })
+  }
+}
+
+function log(events: EventEmitter<StoreEvents>, logger: Logger, level: LogLevel, message: string): void {
+  events.emit('log', level, message)
+  logger[level]?.(message)
+  if (level === 'error' && events.listenerCount('error') > 0) events.emit('error', new LogError(message) satisfies StoreError)
+}
+
+const processWarnings: Logger = {
+  warn: (message) => process.emitWarning(message, 'SlotwiseWarning'),
+  error: (message) => process.emitWarning(message, 'SlotwiseError'),
+}

@@ -1,0 +1,32 @@
+/**
+ * docs/configuration.md, made from native/tables/directives.json: directives, their defaults, which have an effect.
+ * `node scripts/lib/configuration-page.mjs` writes it; configuration-page.test.mjs fails when it is out of date.
+ */
+import { readFileSync, writeFileSync } from 'node:fs'
+import { inRoot } from './repository.mjs'
+
+const cell = (text) => String(text).replaceAll('|', '\\|').replaceAll('\n', ' ')
+const code = (text) => text === '' ? '(empty)' : `\`${cell(text)}\``
+
+/** The page as it should be. */
+export function configurationPage() {
+  const { directives } = JSON.parse(readFileSync(inRoot('native', 'tables', 'directives.json'), 'utf8'))
+  const line = ({ name, alias, default: value, redisDefault, immutable, summary }) => {
+    const names = [name, ...(alias === undefined ? [] : [alias])].map(code).join(', ')
+    const theirs = redisDefault === undefined ? '' : ` (Redis: ${code(redisDefault)})`
+    return `| ${names} | ${code(value)}${theirs} | ${immutable ? 'start only' : ''} | ${cell(summary)} |`
+  }
+  const shown = directives.filter(({ hidden }) => !hidden)
+  const table = (status) => [
+    '| directive | default | | |', '| --- | --- | --- | --- |', ...shown.filter((spec) => spec.status === status).map(line),
+  ]
+  return [
+    '# Configuration', '',
+    'Generated from `native/tables/directives.json`; do not edit. How they are given: [server.md](server.md).', '',
+    '## With effect', '', ...table('supported'), '',
+    '## Accepted, without effect yet',
+    '', 'Stored and shown by CONFIG GET. Another value than the default gives a warning at start.', '', ...table('accepted'), '',
+  ].join('\n')
+}
+
+if (process.argv[1] === import.meta.filename) writeFileSync(inRoot('docs', 'configuration.md'), configurationPage())
