@@ -72,7 +72,8 @@ describe('the command line', () => {
   })
 
   it.each(['redis-6.2.conf', 'redis-7.0.conf'])('starts from an unmodified %s, with one warning for each directive that has no effect', async (name) => {
-    await using server = await startSlotwise({ ...await fromFile(join(fixtures, name)) })
+    await using dir = tempDir()
+    await using server = await startSlotwise(fromFile(join(fixtures, name), dir.path))
     const warnings = logLines(server.output).filter(({ level }) => level === 'warn').map(({ msg }) => String(msg))
     expect(new Set(warnings).size).toBe(warnings.length)
     await using client = await server.client()
@@ -104,12 +105,11 @@ describe('the command line', () => {
 })
 
 /** `startSlotwise` gives its own flags first; a file has to come before them. */
-async function fromFile(file: string): Promise<{ args: string[] }> {
+function fromFile(file: string, folder: string): { args: string[] } {
   const text = readFileSync(file, 'utf8').split('\n').filter((line) => !/^\s*(#|$|(port|bind|dir|pidfile|logfile|daemonize)\s)/.test(line))
-  const dir = tempDir()
-  const copy = join(dir.path, 'all.conf')
+  const copy = join(folder, 'all.conf')
   writeFileSync(copy, text.join('\n'))
-  return Promise.resolve({ args: ['--include', copy] })
+  return { args: ['--include', copy] }
 }
 
 describe('a start that fails', () => {

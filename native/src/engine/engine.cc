@@ -94,7 +94,6 @@ Status Engine::Start(const EngineOptions& options) {
     if (Status s = DataDirLock::Acquire(where.dir, &dir_lock_); !s.ok()) return s;
     loading_.store(true, std::memory_order_relaxed);
     LoadReport report;
-    std::int64_t start = MonotonicMs();
     Status loaded;
     {
       AofLoadSink sink(*this);
@@ -104,12 +103,6 @@ Status Engine::Start(const EngineOptions& options) {
     }
     loading_.store(false, std::memory_order_relaxed);
     if (!loaded.ok()) return loaded;
-    if (report.existed) {
-      std::int64_t ms = MonotonicMs() - start;
-      char line[128];
-      std::snprintf(line, sizeof line, "DB loaded from append only file: %.3f seconds", static_cast<double>(ms) / 1000);
-      logger_.Info(line);
-    }
     if (Status s = CommitLog::Open(PosixFiles(), logger_, where, &log_); !s.ok()) return s;
     records_effects_ = true;
   }

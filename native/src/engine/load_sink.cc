@@ -28,6 +28,7 @@ AofLoadSink::AofLoadSink(Engine& engine) : engine_(engine), thread_(engine.AddTh
 }
 
 AofLoadSink::~AofLoadSink() {
+  Settle();
   for (auto& w : workers_) {
     {
       std::lock_guard<std::mutex> guard(w->mutex);
@@ -61,7 +62,7 @@ bool AofLoadSink::Apply(int db, const std::string_view* argv, std::size_t argc, 
     if (job.full()) Submit(w);
     return true;
   }
-  Drain();
+  Settle();
   client_.db = db;
   PreparedCommand p;
   p.client = &client_;
@@ -86,7 +87,7 @@ void AofLoadSink::Submit(Worker& w) {
   w.wake.notify_all();
 }
 
-void AofLoadSink::Drain() {
+void AofLoadSink::Settle() {
   for (auto& w : workers_) {
     if (!w->filling->items.empty()) Submit(*w);
   }

@@ -20,7 +20,6 @@ class AofLoadSink final : public LoadSink {
   explicit AofLoadSink(Engine& engine);
   ~AofLoadSink() override;
   bool Apply(int db, const std::string_view* argv, std::size_t argc, std::string* error) override;
-  void Drain() override;
   void Progress(std::uint64_t done, std::uint64_t total) override;
 
  private:
@@ -46,6 +45,8 @@ class AofLoadSink final : public LoadSink {
     bool stop = false;
     std::unique_ptr<Job> filling;        // the loader's thread only
   };
+  // Returns when everything dealt out so far is executed. (Drain() needs nothing: jobs own their bytes.)
+  void Settle();
   void Run(Worker& worker);
   void Submit(Worker& worker);
   void Execute(ThreadState& thread, Client& client, Job& job, OutBuffer& out);

@@ -53,7 +53,7 @@ describe('an engine', () => {
     engine.set('text', 'x')
     expect(() => engine.command(['INCR', 'text'])).toThrow(new ReplyError('ERR value is not an integer or out of range'))
     expect(() => engine.command(['NOSUCH'])).toThrow(/unknown command/)
-    expect(engine.commands([{ args: ['SET', 'a', 1] }, { args: ['INCR', 'text'] }, { args: ['INCR', 'a'] }]))
+    expect(engine.commands([{ args: ['SET', 'a', '1'] }, { args: ['INCR', 'text'] }, { args: ['INCR', 'a'] }]))
       .toEqual(['OK', expect.any(ReplyError), 2])
   })
 

@@ -47,7 +47,7 @@ export type ValueReader<T> = (page: Page, start: number, end: number, ascii: boo
 
 /** One command of a batch and how its bulk strings are read. */
 export interface EngineCommand {
-  readonly args: readonly (Bytes | number)[]
+  readonly args: readonly Bytes[]
   readonly bulk?: BulkReader<unknown>
 }
 
@@ -261,7 +261,7 @@ export class Engine {
    * @param bulk  what to make of bulk strings. @default text
    * @throws {ReplyError} if it was refused
    */
-  command<T = string>(args: readonly (Bytes | number)[], bulk: BulkReader<T> = asText as BulkReader<T>): Reply | T {
+  command<T = string>(args: readonly Bytes[], bulk: BulkReader<T> = asText as BulkReader<T>): Reply | T {
     const session = this.#open()
     const end = this.#pack(args, args.length * 4, 0)
     const size = this.#received(session.command(args.length, end, this.at))
@@ -410,14 +410,13 @@ export class Engine {
   }
 
   /** Arguments to `at`, their lengths from word `word` on. Returns the position behind the last. */
-  #pack(args: readonly (Bytes | number)[], at: number, word: number): number {
+  #pack(args: readonly Bytes[], at: number, word: number): number {
     const { request } = this
     request.reserve(at, 0)
     let end = at
     for (let i = 0; i < args.length; i++) {
       const start = end
-      const argument = args[i]!
-      end = request.put(typeof argument === 'number' ? String(argument) : argument, end)
+      end = request.put(args[i]!, end)
       request.words[word + i] = end - start
     }
     return end

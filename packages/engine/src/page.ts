@@ -21,7 +21,7 @@ export function newPage(size: number): Page {
   return Buffer.allocUnsafeSlow(size) as Page
 }
 
-/** The bytes [start, end) as memory of the caller's own: a Uint8Array proper, where Buffer's slice would give a Buffer. */
+/** The bytes [start, end) as memory of the caller's own: a Uint8Array proper; Buffer's slice would give a Buffer. */
 export function copyBytes(page: Uint8Array, start: number, end: number): Uint8Array {
   const bytes = new Uint8Array(end - start)
   bytes.set(page.subarray(start, end))

@@ -5,12 +5,12 @@
  */
 import { spawnSync } from 'node:child_process'
 import {
-  appendFileSync, chmodSync, copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync,
-  truncateSync, writeFileSync,
+  appendFileSync, chmodSync, copyFileSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync,
+  statSync, truncateSync, writeFileSync,
 } from 'node:fs'
 import { join } from 'node:path'
 import { RespError, startSlotwise, tempDir, waitFor, type RespClient, type ServerProcess, type TempDir } from '@slotwise/testing'
-import { describe, expect, it } from 'vitest'
+import { afterAll, describe, expect, it } from 'vitest'
 
 const isRoot = process.getuid?.() === 0
 const server = join(import.meta.dirname, '../../../apps/server/bin/slotwise-server')
@@ -24,7 +24,8 @@ function refused(dir: string, ...more: string[]): { status: number | null; outpu
   return { status, output: stdout + stderr }
 }
 
-const start = (dir: string, ...more: string[]): Promise<ServerProcess> => startSlotwise({ dir, args: [...args, ...more] })
+const start = (dir: string, ...more: string[]): Promise<ServerProcess> =>
+  startSlotwise({ dir, args: [...args, ...more] })
 
 interface Mount extends AsyncDisposable { readonly path: string }
 
@@ -174,13 +175,30 @@ function fresh(): Promise<TempDir> {
   return Promise.resolve(dir)
 }
 
-/** A directory with data, cleanly closed: 2000 SETs of 100 bytes. */
-async function withData(end: 'stop' | 'sigkill' = 'stop'): Promise<{ dir: TempDir; aof: string; idx: string; manifest: string }> {
+const made = new Map<string, Promise<TempDir>>()
+
+afterAll(async () => {
+  for (const dir of [...kept, ...await Promise.all(made.values())]) await dir.remove()
+})
+
+/** 2000 SETs of 100 bytes by a server that ended in that way; made once. */
+async function make(end: 'stop' | 'sigkill'): Promise<TempDir> {
   const dir = tempDir()
   const ours = await start(dir.path)
   await using client = await ours.client()
   await fill(client, 0, 2000)
   await ours[end]()
+  return dir
+}
+
+/** A copy of such a directory. */
+async function withData(
+  end: 'stop' | 'sigkill' = 'stop',
+): Promise<{ dir: TempDir; aof: string; idx: string; manifest: string }> {
+  const template = made.get(end) ?? make(end)
+  made.set(end, template)
+  const dir = tempDir()
+  cpSync((await template).path, dir.path, { recursive: true })
   const folder = join(dir.path, 'appendonlydir')
   const aof = join(folder, 'appendonly.aof.1.incr.aof')
   return { dir, aof, idx: `${aof}.idx`, manifest: join(folder, 'appendonly.aof.manifest') }

@@ -2,12 +2,11 @@
  * Batch: commands that are collected and cross to the engine together, in order; its look-ups overlap there.
  * Each method returns a Pending, which has its value when the batch has run.
  */
-import type { BulkReader, EngineCommand } from '@slotwise/engine'
-import { ReplyError, StoreError } from '@slotwise/engine'
+import { type BulkReader, type Bytes, copyBytes, type EngineCommand, ReplyError, StoreError } from '@slotwise/engine'
 import type { ValueCodec } from './codecs/codec.js'
 import { commandWords } from './command-words.js'
 import { KeyCommands } from './commands/keys.js'
-import type { Argument, Key } from './commands/sender.js'
+import type { Key } from './commands/sender.js'
 import { Pending } from './pending.js'
 
 /** Some commands of a batch were refused; the others have run. Look at `results`. */
@@ -48,13 +47,13 @@ export class Batch<V> extends KeyCommands<V, 'later'> {
   }
 
   /** @internal */
-  protected send<T>(args: readonly Argument[], read: (reply: unknown) => T, bulk?: BulkReader<unknown>): Pending<T> {
+  protected send<T>(args: readonly Bytes[], read: (reply: unknown) => T, bulk?: BulkReader<unknown>): Pending<T> {
     const pending = new Pending<T>()
     // Copies, so that nothing changes between here and the run.
-    const copied = args.map((argument) => argument instanceof Uint8Array ? argument.slice() : argument)
+    const copied = args.map((bytes) => bytes instanceof Uint8Array ? copyBytes(bytes, 0, bytes.length) : bytes)
     this.#commands.push(bulk === undefined ? { args: copied } : { args: copied, bulk })
     this.#reads.push(read)
-    this.#pending.push(pending as Pending<unknown>)
+    this.#pending.push(pending)
     return pending
   }
 

@@ -13,12 +13,12 @@ const NOT_HERE = new Map([
 ])
 
 /** @throws {TypeError} if there is no name, or the command is not for a store */
-export function commandWords(name: string, args: readonly (Key | number)[]): (Bytes | number)[] {
+export function commandWords(name: string, args: readonly (Key | number)[]): Bytes[] {
   if (typeof name !== 'string' || name.trim() === '') throw new TypeError('expected the name of a command')
   const words = name.trim().split(/\s+/)
   const command = words[0]!.toUpperCase()
   const sub = words[1] ?? (typeof args[0] === 'string' ? args[0] : '')
   const instead = NOT_HERE.get(command) ?? NOT_HERE.get(`${command} ${sub.toUpperCase()}`)
   if (instead !== undefined) throw new TypeError(`${command} is not for a store in the process: ${instead}`)
-  return [...words, ...args]
+  return [...words, ...args.map((argument) => typeof argument === 'number' ? String(argument) : argument)]
 }

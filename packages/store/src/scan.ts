@@ -20,7 +20,7 @@ export interface ScanOptions {
 
 export async function* scanKeys(engine: Engine, options: ScanOptions = {}): AsyncGenerator<string, void, undefined> {
   const { match, type, count = 256, signal } = options
-  const filters = ['COUNT', wholeNumber('count', count, 1)]
+  const filters = ['COUNT', String(wholeNumber('count', count, 1))]
   if (match !== undefined) filters.push('MATCH', match)
   if (type !== undefined) filters.push('TYPE', type)
   let cursor = '0'

@@ -1,4 +1,5 @@
 import { once } from 'node:events'
+import { writeFileSync } from 'node:fs'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { tempDir, waitFor } from '@slotwise/testing'
 import { BatchError, open, ReplyError, type Store, StoreClosedError, StoreError } from './index.js'
@@ -88,7 +89,7 @@ describe('strings', () => {
     store.setMany([])
     expect(store.getMany([])).toEqual([])
     const keys = Array.from({ length: 20_000 }, (_, index) => `key ${index}`)
-    store.setMany(keys.map((key) => [key, key]))
+    store.setMany(keys.map((key) => [key, key] as const))
     expect(store.getMany(keys)).toEqual(keys)
   })
 })
@@ -140,7 +141,7 @@ describe('keys', () => {
 
   it('that are scanned come at least once while others come and go', async () => {
     const keys = Array.from({ length: 3000 }, (_, index) => `stays:${index}`)
-    store.setMany(keys.map((key) => [key, 1]))
+    store.setMany(keys.map((key) => [key, 1] as const))
     const seen = new Set<string>()
     let turn = 0
     for await (const key of store.scan({ count: 50 })) {
@@ -156,7 +157,7 @@ describe('keys', () => {
   })
 
   it('are scanned until the signal says no', async () => {
-    store.setMany(Array.from({ length: 1000 }, (_, index) => [`k${index}`, 1]))
+    store.setMany(Array.from({ length: 1000 }, (_, index) => [`k${index}`, 1] as const))
     const stop = new AbortController()
     const scan = async (): Promise<void> => { for await (const _ of store.scan({ count: 1, signal: stop.signal })) stop.abort(new Error('enough')) }
     await expect(scan()).rejects.toThrow('enough')
@@ -176,7 +177,7 @@ describe('bad options', () => {
     ['no attempts', () => store.multi((multi) => [multi.set('k', 1)], { attempts: 0 })],
     ['count of 0', () => store.scan({ count: 0 }).next().then(() => undefined, (error: unknown) => { throw error })],
   ])('%s is a RangeError and changes nothing', async (_, use) => {
-    await expect((async () => use())()).rejects.toThrow(RangeError)
+    await expect(new Promise((resolve) => resolve(use()))).rejects.toThrow(RangeError)
     expect(store.dbSize()).toBe(0)
   })
 
@@ -190,7 +191,8 @@ describe('bad options', () => {
 
   it.each([
     [{ dirr: './x' }, TypeError], [{ dir: '' }, TypeError], [{ dir: 5 }, TypeError], [{ name: '' }, TypeError],
-    [{ databases: 0 }, RangeError], [{ db: -1 }, RangeError], [{ db: 16 }, RangeError], [{ maxMemoryBytes: -1 }, RangeError],
+    [{ databases: 0 }, RangeError], [{ db: -1 }, RangeError], [{ db: 16 }, RangeError],
+    [{ maxMemoryBytes: -1 }, RangeError],
     [{ evictionPolicy: 'oldest' }, TypeError], [{ appendFsync: 'never' }, TypeError], [{ attachOnly: true }, TypeError],
     [null, TypeError],
   ])('open(%j) is refused', async (options, kind) => {
@@ -383,7 +385,8 @@ describe('a store on disk', () => {
   it('makes its folder, and says so when it cannot', async () => {
     await using dir = tempDir()
     await (await open({ dir: `${dir.path}/a/b` })).close()
-    await expect(open({ dir: '/proc/nothing/here' })).rejects.toThrow(expect.objectContaining({ code: 'OPEN' }))
+    writeFileSync(`${dir.path}/file`, '')
+    await expect(open({ dir: `${dir.path}/file/b` })).rejects.toThrow(expect.objectContaining({ code: 'OPEN' }))
     await expect(open({ dir: `${dir.path}/a/c`, attachOnly: true })).rejects.toThrow(expect.objectContaining({ code: 'NOTOPEN' }))
   })
 

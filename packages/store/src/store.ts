@@ -7,14 +7,14 @@
  */
 import { EventEmitter } from 'node:events'
 import {
-  type BulkReader, type Engine, type EngineStats, type LogLevel, type Reply, ReplyError, StoreClosedError,
+  type BulkReader, type Bytes, type Engine, type EngineStats, type LogLevel, type Reply, ReplyError, StoreClosedError,
   StoreError, asBytes, asText,
 } from '@slotwise/engine'
 import { Batch } from './batch.js'
 import type { ValueCodec } from './codecs/codec.js'
 import { commandWords } from './command-words.js'
 import { KeyCommands } from './commands/keys.js'
-import { type Argument, type Key, type SetOptions, setArguments, wholeNumber } from './commands/index.js'
+import { type Key, type SetOptions, wholeNumber } from './commands/index.js'
 import { type ListenOptions, listenDirectives } from './listen-options.js'
 import type { Settled } from './pending.js'
 import { scanKeys, type ScanOptions } from './scan.js'
@@ -41,6 +41,14 @@ export interface MultiOptions {
   attempts?: number
 }
 
+/** What open() puts together. */
+export interface StoreParts<V> {
+  engine: Engine
+  codec: ValueCodec<V>
+  events: EventEmitter<StoreEvents>
+  subscriptions: Subscriptions
+}
+
 export class Store<V = unknown> extends KeyCommands<V, 'now'> implements AsyncDisposable {
   /** @internal */
   protected readonly codec: ValueCodec<V>
@@ -56,7 +64,7 @@ export class Store<V = unknown> extends KeyCommands<V, 'now'> implements AsyncDi
   #keepAlive: NodeJS.Timeout | undefined
 
   /** @internal Use open(). */
-  constructor(parts: { engine: Engine; codec: ValueCodec<V>; events: EventEmitter<StoreEvents>; subscriptions: Subscriptions }) {
+  constructor(parts: StoreParts<V>) {
     super()
     const { codec, engine } = parts
     this.codec = codec
@@ -71,6 +79,7 @@ export class Store<V = unknown> extends KeyCommands<V, 'now'> implements AsyncDi
   get closed(): boolean { return this.#engine.closed }
 
   /** The value of `key`; null if there is none. O(1), and the fastest call there is. @throws {WrongTypeError} */
+  // eslint-disable-next-line @typescript-eslint/no-unnecessary-type-parameters -- what a key holds, only the caller knows
   override get<T extends V = V>(key: Key): T | null {
     return this.codec.get(this.#engine, key) as T | null
   }
@@ -89,7 +98,7 @@ export class Store<V = unknown> extends KeyCommands<V, 'now'> implements AsyncDi
     let ttlMs = -1
     if (options !== undefined) {
       // A plain time to live takes the short way; the rest is SET with its words.
-      if (!isPlainTtl(options)) return this.send(setArguments(key, this.codec.encode(value), options), (reply) => reply !== null)
+      if (!isPlainTtl(options)) return super.set(key, value, options)
       ttlMs = wholeNumber('ttlMs', options.ttlMs, 1)
     }
     const { request } = this.#engine
@@ -104,8 +113,8 @@ export class Store<V = unknown> extends KeyCommands<V, 'now'> implements AsyncDi
    * @param options.ttlMs  for all of them. @default for ever
    */
   setMany(entries: Iterable<readonly [Key, V]> | Readonly<Record<string, V>>, options: { ttlMs?: number } = {}): void {
-    const pairs = Symbol.iterator in entries ? entries as Iterable<readonly [Key, V]> : Object.entries(entries as Record<string, V>)
-    const args: Argument[] = []
+    const pairs = Symbol.iterator in entries ? entries : Object.entries(entries as Record<string, V>)
+    const args: Bytes[] = []
     for (const [key, value] of pairs) args.push(key, this.codec.encode(value))
     if (args.length === 0) return
     const { ttlMs } = options
@@ -115,7 +124,7 @@ export class Store<V = unknown> extends KeyCommands<V, 'now'> implements AsyncDi
     }
     wholeNumber('ttlMs', ttlMs, 1)
     const commands = []
-    for (let i = 0; i < args.length; i += 2) commands.push({ args: ['SET', args[i]!, args[i + 1]!, 'PX', ttlMs] })
+    for (let i = 0; i < args.length; i += 2) commands.push({ args: ['SET', args[i]!, args[i + 1]!, 'PX', String(ttlMs)] })
     for (const reply of this.#engine.transaction(commands) ?? []) if (reply instanceof ReplyError) throw reply
   }
 
@@ -181,7 +190,7 @@ export class Store<V = unknown> extends KeyCommands<V, 'now'> implements AsyncDi
     return this.#engine.command(commandWords(name, args), asBytes)
   }
 
-  /** The keys of the database, without stopping the world: `for await (const key of store.scan({ match: 'user:*' }))`. */
+  /** The keys, without stopping the world: `for await (const key of store.scan({ match: 'user:*' }))`. */
   scan(options?: ScanOptions): AsyncGenerator<string, void, undefined> {
     return scanKeys(this.#engine, options)
   }
@@ -190,7 +199,9 @@ export class Store<V = unknown> extends KeyCommands<V, 'now'> implements AsyncDi
    * Messages that anybody publishes to the channels from now on. Leaving the loop unsubscribes; until then the process
    * stays alive.
    */
-  subscribe(channels: string | readonly string[], options: SubscribeOptions = {}): AsyncGenerator<Message, void, undefined> {
+  subscribe(
+    channels: string | readonly string[], options: SubscribeOptions = {},
+  ): AsyncGenerator<Message, void, undefined> {
     return this.#subscriptions.subscribe(typeof channels === 'string' ? [channels] : channels, options)
   }
 
@@ -233,7 +244,8 @@ export class Store<V = unknown> extends KeyCommands<V, 'now'> implements AsyncDi
    * Leaves at once: what waits rejects with StoreClosedError, whose cause is `reason`. What was changed stays changed.
    */
   destroy(reason?: Error): void {
-    if (!this.#destroyed.signal.aborted) this.#destroyed.abort(new StoreClosedError(reason === undefined ? {} : { cause: reason }))
+    const error = new StoreClosedError(reason === undefined ? {} : { cause: reason })
+    if (!this.#destroyed.signal.aborted) this.#destroyed.abort(error)
     this.#ending ??= this.#end()
     this.#ending.catch(() => undefined)
   }
@@ -262,7 +274,7 @@ export class Store<V = unknown> extends KeyCommands<V, 'now'> implements AsyncDi
   }
 
   /** @internal */
-  protected send<T>(args: readonly Argument[], read: (reply: unknown) => T, bulk?: BulkReader<unknown>): T {
+  protected send<T>(args: readonly Bytes[], read: (reply: unknown) => T, bulk?: BulkReader<unknown>): T {
     return read(this.#engine.command<unknown>(args, bulk))
   }
 

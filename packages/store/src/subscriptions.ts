@@ -143,7 +143,7 @@ class MessageIterator implements AsyncGenerator<Message, void, undefined> {
 
   throw(error: unknown): Promise<IteratorResult<Message, void>> {
     this.#end()
-    return Promise.reject(error as Error)
+    return Promise.reject(error)
   }
 
   [Symbol.asyncIterator](): this { return this }

@@ -9,7 +9,9 @@ import { textCodec } from './text-codec.js'
 
 export type CodecName = 'msgpack' | 'json' | 'text' | 'binary'
 
-const codecs: Record<CodecName, unknown> = { msgpack: msgpackCodec, json: jsonCodec, text: textCodec, binary: binaryCodec }
+const codecs: Record<CodecName, unknown> = {
+  msgpack: msgpackCodec, json: jsonCodec, text: textCodec, binary: binaryCodec,
+}
 
 /** @throws {TypeError} if there is no such codec */
 export function codecOf<V>(codec: CodecName | Codec<V>): ValueCodec<V> {

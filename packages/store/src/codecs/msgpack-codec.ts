@@ -10,19 +10,21 @@
  * Source: MessagePack specification.
  */
 import { CodecError, describe, type Page, type RequestPage } from '@slotwise/engine'
-import { Packr } from 'msgpackr/pack'
+import type { Options, Packr as PackrOf } from 'msgpackr'
+import * as msgpackr from 'msgpackr/pack'
 import type { ValueCodec } from './codec.js'
 import { withLookUps } from './decoding-codec.js'
+
+// The types of this entry do not resolve under nodenext; they are those of the main one.
+const { Packr } = msgpackr as unknown as { Packr: new (options: Options) => PackrOf }
 
 // copyBuffers: bytes inside a value must not refer to the page.
 const packr = new Packr({ useRecords: false, moreTypes: true, copyBuffers: true })
 
 const isNumberText = (first: number): boolean => first === 0x2d || (first >= 0x30 && first <= 0x39)
-const isTextNumber = (value: unknown): value is number =>
-  typeof value === 'number' && Number.isFinite(value) && !Object.is(value, -0)
 
 function encode(value: unknown): string | Uint8Array {
-  if (isTextNumber(value)) return String(value)
+  if (typeof value === 'number' && Number.isFinite(value)) return Object.is(value, -0) ? '-0' : String(value)
   if (value === undefined || typeof value === 'function' || typeof value === 'symbol') {
     throw new TypeError(`codec 'msgpack' cannot keep ${describe(value)}`)
   }

@@ -1,5 +1,6 @@
 /** Bits and bit fields of strings. Source: Redis 7.0 command documentation, bitmap. */
-import { type Answer, type Argument, asIs, asNumber, type Key, type Mode, wholeNumber } from './sender.js'
+import type { Bytes } from '@slotwise/engine'
+import { type Answer, asNumber, type Key, type Mode, numberText, wholeNumber } from './sender.js'
 import { StringCommands } from './strings.js'
 
 /** Part of a string: both ends included, negative ones count from the end. */
@@ -24,12 +25,12 @@ export type BitFieldOperation =
 export abstract class BitCommands<V, M extends Mode> extends StringCommands<V, M> {
   /** Sets bit `offset`, at most 2^32 - 1; the string grows as needed. @returns the bit before */
   setBit(key: Key, offset: number, bit: 0 | 1): Answer<M, number> {
-    return this.send(['SETBIT', key, wholeNumber('offset', offset, 0), bit], asNumber)
+    return this.send(['SETBIT', key, String(wholeNumber('offset', offset, 0)), numberText(bit)], asNumber)
   }
 
   /** Bit `offset`; 0 beyond the end. */
   getBit(key: Key, offset: number): Answer<M, number> {
-    return this.send(['GETBIT', key, wholeNumber('offset', offset, 0)], asNumber)
+    return this.send(['GETBIT', key, String(wholeNumber('offset', offset, 0))], asNumber)
   }
 
   /** How many bits are 1. O(bytes). */
@@ -39,7 +40,7 @@ export abstract class BitCommands<V, M extends Mode> extends StringCommands<V, M
 
   /** The first position of `bit`; -1 if there is none. O(bytes). */
   bitPos(key: Key, bit: 0 | 1, range?: BitRange): Answer<M, number> {
-    return this.send(['BITPOS', key, bit, ...rangeArguments(range)], asNumber)
+    return this.send(['BITPOS', key, numberText(bit), ...rangeArguments(range)], asNumber)
   }
 
   /** Combines strings bit by bit into `destination`. @returns its length in bytes */
@@ -47,19 +48,22 @@ export abstract class BitCommands<V, M extends Mode> extends StringCommands<V, M
     return this.send(['BITOP', operation, destination, ...sources], asNumber)
   }
 
-  /** Reads and changes integers of any width. @returns one number an operation; null where `overflow: 'fail'` refused */
+  /** Reads and changes integers of any width. @returns one number an operation, null where 'fail' refused it */
   bitField(key: Key, operations: readonly BitFieldOperation[]): Answer<M, (number | null)[]> {
-    const args: Argument[] = ['BITFIELD', key]
+    const args: Bytes[] = ['BITFIELD', key]
     for (const operation of operations) {
-      if ('get' in operation) args.push('GET', operation.get, operation.offset)
-      else if ('set' in operation) args.push('SET', operation.set, operation.offset, operation.value)
-      else args.push('OVERFLOW', operation.overflow ?? 'wrap', 'INCRBY', operation.incrBy, operation.offset, operation.amount)
+      if ('get' in operation) args.push('GET', operation.get, String(operation.offset))
+      else if ('set' in operation) args.push('SET', operation.set, String(operation.offset), numberText(operation.value))
+      else {
+        args.push('OVERFLOW', operation.overflow ?? 'wrap')
+        args.push('INCRBY', operation.incrBy, String(operation.offset), numberText(operation.amount))
+      }
     }
-    return this.send(args, asIs<(number | null)[]>)
+    return this.send(args, (reply) => (reply as unknown[]).map((item) => item === null ? null : asNumber(item)))
   }
 }
 
-function rangeArguments(range: BitRange | undefined): Argument[] {
+function rangeArguments(range: BitRange | undefined): Bytes[] {
   if (range === undefined) return []
-  return [range.start, range.end ?? -1, ...(range.unit === undefined ? [] : [range.unit])]
+  return [numberText(range.start), numberText(range.end ?? -1), ...(range.unit === undefined ? [] : [range.unit])]
 }

@@ -1,7 +1,9 @@
 /** Keys of any type, their time to live, databases, publishing. Source: Redis 7.0 command documentation, generic. */
 import type { Bytes } from '@slotwise/engine'
 import { BitCommands } from './bits.js'
-import { type Answer, type Argument, asBoolean, asIs, asNothing, asNumber, type Key, listOf, type Mode, wholeNumber } from './sender.js'
+import {
+  type Answer, asBoolean, asIs, asNothing, asNumber, type Key, listOf, type Mode, numberText, wholeNumber,
+} from './sender.js'
 
 export interface ExpireOptions {
   /** From now on, in ms; 0 or less deletes the key. One of the two is needed. */
@@ -58,9 +60,9 @@ export abstract class KeyCommands<V, M extends Mode> extends BitCommands<V, M> {
   expire(key: Key, options: ExpireOptions): Answer<M, boolean> {
     const { ttlMs, expireAtMs, only } = options
     if ((ttlMs === undefined) === (expireAtMs === undefined)) throw new TypeError('expected one of ttlMs and expireAtMs')
-    const args: Argument[] = ttlMs === undefined
-      ? ['PEXPIREAT', key, wholeNumber('expireAtMs', expireAtMs!, Number.MIN_SAFE_INTEGER)]
-      : ['PEXPIRE', key, wholeNumber('ttlMs', ttlMs, Number.MIN_SAFE_INTEGER)]
+    const args: Bytes[] = ttlMs === undefined
+      ? ['PEXPIREAT', key, String(wholeNumber('expireAtMs', expireAtMs!, Number.MIN_SAFE_INTEGER))]
+      : ['PEXPIRE', key, String(wholeNumber('ttlMs', ttlMs, Number.MIN_SAFE_INTEGER))]
     if (only !== undefined) args.push(only)
     return this.send(args, asBoolean)
   }
@@ -92,15 +94,15 @@ export abstract class KeyCommands<V, M extends Mode> extends BitCommands<V, M> {
 
   /** Copies a value and its time to live. @returns whether it was copied */
   copy(source: Key, destination: Key, options: CopyOptions = {}): Answer<M, boolean> {
-    const args: Argument[] = ['COPY', source, destination]
-    if (options.db !== undefined) args.push('DB', options.db)
+    const args: Bytes[] = ['COPY', source, destination]
+    if (options.db !== undefined) args.push('DB', numberText(options.db))
     if (options.replace === true) args.push('REPLACE')
     return this.send(args, asBoolean)
   }
 
   /** Moves a key to another database. @returns false if there is none, or one of that name there */
   move(key: Key, db: number): Answer<M, boolean> {
-    return this.send(['MOVE', key, db], asBoolean)
+    return this.send(['MOVE', key, numberText(db)], asBoolean)
   }
 
   /** Any key; null if there is none. */
@@ -130,7 +132,7 @@ export abstract class KeyCommands<V, M extends Mode> extends BitCommands<V, M> {
 
   /** Exchanges the content of two databases. */
   swapDb(first: number, second: number): Answer<M, void> {
-    return this.send(['SWAPDB', first, second], asNothing)
+    return this.send(['SWAPDB', numberText(first), numberText(second)], asNothing)
   }
 
   /** Sends a message to whoever is subscribed to the channel, here and among Redis clients. @returns how many got it */

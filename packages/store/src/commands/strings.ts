@@ -1,10 +1,12 @@
 /**
  * Strings: values by key, counters, and pieces of strings. Values pass through the store's codec; pieces (append,
- * getRange, setRange) are bytes as they are kept, which only mean something with the codecs 'text' and 'binary'.
+ * getRange, setRange) are bytes as they are kept, which mean something with the codecs 'text' and 'binary' only.
  * Source: Redis 7.0 command documentation, string.
  */
 import { asBytes, type Bytes } from '@slotwise/engine'
-import { type Answer, type Argument, asBoolean, asDone, asIs, asNothing, asNumber, CommandSender, type Key, type Mode, wholeNumber } from './sender.js'
+import {
+  type Answer, asBoolean, asDone, asIs, asNothing, asNumber, CommandSender, type Key, type Mode, numberText, wholeNumber,
+} from './sender.js'
 
 /** How long a key is to live. At most one of them. */
 export interface ExpiryOptions {
@@ -81,7 +83,8 @@ export abstract class StringCommands<V, M extends Mode> extends CommandSender<V,
   }
 
   /**
-   * Adds 1; a missing key counts as 0. Works on numbers as the codecs 'msgpack', 'json' and 'text' keep them.
+   * Adds 1; a missing key counts as 0. Works on numbers as the codecs 'msgpack', 'json' and 'text' keep them. The key
+   * counts exactly to 2^63; beyond 2^53 the result is the nearest number (`command('INCR', key)` gives a bigint).
    * @throws {ReplyError} ERR if the value is no integer or would leave 64 bits
    */
   incr(key: Key): Answer<M, number> {
@@ -90,12 +93,12 @@ export abstract class StringCommands<V, M extends Mode> extends CommandSender<V,
 
   /** Adds `amount`, a whole number. As `incr`. */
   incrBy(key: Key, amount: number): Answer<M, number> {
-    return this.send(['INCRBY', key, amount], asNumber)
+    return this.send(['INCRBY', key, numberText(amount)], asNumber)
   }
 
   /** Adds `amount`. @throws {ReplyError} ERR if the value is no number, or the sum NaN or infinite */
   incrByFloat(key: Key, amount: number): Answer<M, number> {
-    return this.send(['INCRBYFLOAT', key, amount], Number)
+    return this.send(['INCRBYFLOAT', key, numberText(amount)], Number)
   }
 
   /** Subtracts 1. As `incr`. */
@@ -105,7 +108,7 @@ export abstract class StringCommands<V, M extends Mode> extends CommandSender<V,
 
   /** Subtracts `amount`, a whole number. As `incr`. */
   decrBy(key: Key, amount: number): Answer<M, number> {
-    return this.send(['DECRBY', key, amount], asNumber)
+    return this.send(['DECRBY', key, numberText(amount)], asNumber)
   }
 
   /** Puts bytes behind those of the key. @returns the new length in bytes. @throws {WrongTypeError} */
@@ -120,12 +123,12 @@ export abstract class StringCommands<V, M extends Mode> extends CommandSender<V,
 
   /** The bytes from `start` to `end`, both included; negative ones count from the end. @throws {WrongTypeError} */
   getRange(key: Key, start: number, end: number): Answer<M, Uint8Array> {
-    return this.send(['GETRANGE', key, start, end], asIs<Uint8Array>, asBytes)
+    return this.send(['GETRANGE', key, numberText(start), numberText(end)], asIs<Uint8Array>, asBytes)
   }
 
   /** Overwrites from byte `offset` on; a gap is filled with zeros. @returns the new length in bytes */
   setRange(key: Key, offset: number, bytes: Bytes): Answer<M, number> {
-    return this.send(['SETRANGE', key, wholeNumber('offset', offset, 0), bytes], asNumber)
+    return this.send(['SETRANGE', key, String(wholeNumber('offset', offset, 0)), bytes], asNumber)
   }
 
   /** The longest common subsequence of two strings. O(a * b). */
@@ -133,7 +136,7 @@ export abstract class StringCommands<V, M extends Mode> extends CommandSender<V,
     return this.send(['LCS', first, second], asIs<Uint8Array>, asBytes)
   }
 
-  *#flat(entries: Iterable<readonly [Key, V]>): Iterable<Argument> {
+  * #flat(entries: Iterable<readonly [Key, V]>): Iterable<Bytes> {
     for (const [key, value] of entries) {
       yield key
       yield this.codec.encode(value)
@@ -142,16 +145,16 @@ export abstract class StringCommands<V, M extends Mode> extends CommandSender<V,
 }
 
 /** @throws {RangeError} if a time is no whole number; {TypeError} if both are given */
-export function expiryArguments(options: ExpiryOptions): Argument[] {
+export function expiryArguments(options: ExpiryOptions): Bytes[] {
   const { ttlMs, expireAtMs } = options
   if (ttlMs !== undefined && expireAtMs !== undefined) throw new TypeError('expected ttlMs or expireAtMs, found both')
-  if (ttlMs !== undefined) return ['PX', wholeNumber('ttlMs', ttlMs, 1)]
-  if (expireAtMs !== undefined) return ['PXAT', wholeNumber('expireAtMs', expireAtMs, 1)]
+  if (ttlMs !== undefined) return ['PX', String(wholeNumber('ttlMs', ttlMs, 1))]
+  if (expireAtMs !== undefined) return ['PXAT', String(wholeNumber('expireAtMs', expireAtMs, 1))]
   return []
 }
 
-export function setArguments(key: Key, value: Bytes, options: SetOptions = {}): Argument[] {
-  const args: Argument[] = ['SET', key, value, ...expiryArguments(options)]
+export function setArguments(key: Key, value: Bytes, options: SetOptions = {}): Bytes[] {
+  const args: Bytes[] = ['SET', key, value, ...expiryArguments(options)]
   if (options.keepTtl === true) {
     if (args.length > 3) throw new TypeError('expected keepTtl or a time to live, found both')
     args.push('KEEPTTL')
