@@ -94,10 +94,10 @@ TEST(Transactions, WatchIgnoresOtherKeysAndUnwatchForgets) {
 TEST(Transactions, AWatchedKeyThatExpiresCountsAsChanged) {
   EngineFixture f;
   f("DEBUG SET-ACTIVE-EXPIRE 0");
-  f("SET k 1 PX 1");
+  f("SET k 1 PX 200");
   f("SET gone 1 PXAT 1");
   f("WATCH k gone");
-  std::int64_t until = f.engine->NowMs() + 3;
+  std::int64_t until = f.engine->NowMs() + 210;
   while (f.engine->NowMs() < until) {
   }
   f("MULTI");

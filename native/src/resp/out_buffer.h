@@ -29,6 +29,7 @@ class OutBuffer {
   }
   void Commit(std::size_t n) { cursor_ += n; }
   void Append(std::string_view bytes) {
+    if (bytes.empty()) return;
     std::memcpy(Reserve(bytes.size()), bytes.data(), bytes.size());
     Commit(bytes.size());
   }

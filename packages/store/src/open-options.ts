@@ -18,7 +18,7 @@ export type EvictionPolicy =
   | 'noeviction' | 'allkeys-lru' | 'allkeys-lfu' | 'allkeys-random'
   | 'volatile-lru' | 'volatile-lfu' | 'volatile-random' | 'volatile-ttl'
 
-/** Those of the engine (databases, maxMemoryBytes, evictionPolicy, appendFsync, directives) are set by who opens first. */
+/** Those of the engine (databases, memory, appendFsync, directives) are set by whoever opens it first. */
 export interface OpenOptions<V = unknown> {
   /** Folder for the data; made if it is not there. @default none: the data lives and dies with the process */
   dir?: string

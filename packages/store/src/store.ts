@@ -79,7 +79,7 @@ export class Store<V = unknown> extends KeyCommands<V, 'now'> implements AsyncDi
   get closed(): boolean { return this.#engine.closed }
 
   /** The value of `key`; null if there is none. O(1), and the fastest call there is. @throws {WrongTypeError} */
-  // eslint-disable-next-line @typescript-eslint/no-unnecessary-type-parameters -- what a key holds, only the caller knows
+  // eslint-disable-next-line @typescript-eslint/no-unnecessary-type-parameters -- the caller knows
   override get<T extends V = V>(key: Key): T | null {
     return this.codec.get(this.#engine, key) as T | null
   }

@@ -1,7 +1,7 @@
 /**
  * Subscriptions: messages of channels and patterns as async iterators. The session subscribes once to each name however
- * many iterators want it; each iterator has a queue of its own, of bounded length: who does not keep up is told so by an
- * error instead of eating the memory of the process.
+ * many iterators want it; each iterator has a queue of its own, of bounded length: who does not keep up is told so by
+ * an error instead of eating the memory of the process.
  */
 import { type Engine, StoreClosedError, StoreError } from '@slotwise/engine'
 
@@ -143,6 +143,7 @@ class MessageIterator implements AsyncGenerator<Message, void, undefined> {
 
   throw(error: unknown): Promise<IteratorResult<Message, void>> {
     this.#end()
+    // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- whatever the loop's body threw
     return Promise.reject(error)
   }
 

@@ -1,6 +1,6 @@
 /**
- * SyncQueue: however many callers wait for durability, one sync is under way and at most one more is due. A call may not
- * join the one under way, which may have begun before the caller's last change; the next one serves all who came since.
+ * SyncQueue: however many callers wait for durability, one sync is under way and at most one more is due. A call may
+ * not join the one under way, which may have begun before the caller's last change; the next serves all who came since.
  */
 export class SyncQueue {
   #running: Promise<void> | null = null

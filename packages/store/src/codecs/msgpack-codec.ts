@@ -2,9 +2,9 @@
  * The default: any structured value, as MessagePack by msgpackr, which keeps what JSON loses (Date, Uint8Array, bigint,
  * undefined in objects, NaN) and is smaller and faster for objects.
  * One exception makes counters work: a finite number by itself is kept as decimal text, as Redis has numbers, so that
- * `set('n', 5)`, `incr('n')` and other clients agree. The two cannot be confused: text begins with a digit or '-' (0x2d,
- * 0x30 to 0x39), and in MessagePack only small integers begin so, which are never written here.
- * A string by itself, the commonest value, is written and read here: handing it to msgpackr costs more than the look-up.
+ * `set('n', 5)`, `incr('n')` and other clients agree. The two cannot be confused: text begins with a digit or '-', and
+ * in MessagePack only small integers begin with such a byte, which are never written here.
+ * A string by itself, the commonest value, is written and read here: msgpackr would take longer than the look-up.
  * Why 'msgpackr/pack': the main entry loads msgpackr-extract, whose install script the library must do without.
  * Records (msgpackr's own extension) are off, so that any MessagePack library can read the values.
  * Source: MessagePack specification.
@@ -90,8 +90,9 @@ export const msgpackCodec: ValueCodec<unknown> = withLookUps({
     const first = end > start ? page[start]! : 0
     // The engine's ASCII bit says nothing of the first three bytes, where there may be characters already.
     if ((first & 0xe0) === 0xa0 && end - start === (first & 31) + 1) {
-      const allAscii = ascii && (page[start + 1]! < 128 || end < start + 2) && (page[start + 2]! < 128 || end < start + 3)
-      return readString(page, start + 1, end, allAscii)
+      const second = end < start + 2 ? 0 : page[start + 1]!
+      const third = end < start + 3 ? 0 : page[start + 2]!
+      return readString(page, start + 1, end, ascii && (second | third) < 128)
     }
     if (first === 0xd9 && end - start === page[start + 1]! + 2) {
       return readString(page, start + 2, end, ascii && page[start + 2]! < 128)

@@ -5,7 +5,8 @@
  */
 import { asBytes, type Bytes } from '@slotwise/engine'
 import {
-  type Answer, asBoolean, asDone, asIs, asNothing, asNumber, CommandSender, type Key, type Mode, numberText, wholeNumber,
+  type Answer, asBoolean, asDone, asIs, asNothing, asNumber, CommandSender, type Key, type Mode, numberText,
+  wholeNumber,
 } from './sender.js'
 
 /** How long a key is to live. At most one of them. */
