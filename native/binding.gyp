@@ -25,7 +25,7 @@
         '-fvisibility-inlines-hidden',
         '-pthread',
       ],
-      'ldflags': ['-Wl,-z,nodelete', '-Wl,--exclude-libs,ALL', '-static-libstdc++', '-static-libgcc', '-pthread'],
+      'ldflags': ['-Wl,-z,nodelete', '-Wl,--version-script=<(module_root_dir)/addon.map', '-static-libstdc++', '-static-libgcc', '-pthread'],
       'xcode_settings': {
         'CLANG_CXX_LANGUAGE_STANDARD': 'c++20',
         'GCC_ENABLE_CPP_EXCEPTIONS': 'YES',

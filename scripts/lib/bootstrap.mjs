@@ -26,7 +26,7 @@ const parts = {
   native: {
     label: 'data plane (C++)',
     stamp: () => {
-      const sources = ['src', 'tables', 'binding.gyp'].flatMap((name) => filesBelow(inRoot('native', name)))
+      const sources = ['src', 'tables', 'binding.gyp', 'addon.map'].flatMap((name) => filesBelow(inRoot('native', name)))
       return stampOf(root, [...sources, inRoot('scripts', 'lib', 'bootstrap.mjs')], machine)
     },
     isThere: () => existsSync(addonFile),

@@ -22,10 +22,11 @@ describe('ratioOf', () => {
     expect(ratioOf([1, 2, 4], [2, 4, 8])).toEqual({ median: 0.5, min: 0.5, max: 0.5 })
   })
 
-  it('is undefined where a round or a side is missing, or the reference is zero', () => {
+  it('is undefined where a round or a side is missing, or a cost is below what the clock resolves', () => {
     expect(ratioOf([1, 2], [1])).toBeUndefined()
     expect(ratioOf([], [])).toBeUndefined()
     expect(ratioOf([1], [0])).toBeUndefined()
+    expect(ratioOf([0, 1], [1, 1])).toBeUndefined() // 1/0 on the axis of a plot never ends
   })
 })
 

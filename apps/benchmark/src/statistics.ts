@@ -24,9 +24,9 @@ export function spreadOf(values: readonly number[]): Spread {
   return { median, min: at(0), max: at(sorted.length - 1) }
 }
 
-/** Ratio of paired runs; undefined if either side lacks the metric or a reference is 0. */
+/** Ratio of paired runs; undefined if either side lacks the metric or has a 0: a cost below what the clock resolves. */
 export function ratioOf(subject: readonly number[], reference: readonly number[]): Spread | undefined {
-  if (subject.length === 0 || subject.length !== reference.length || reference.includes(0)) return undefined
+  if (subject.length === 0 || subject.length !== reference.length || [...subject, ...reference].includes(0)) return undefined
   return spreadOf(subject.map((value, round) => value / (reference[round]!)))
 }
 

@@ -68,7 +68,12 @@ void EmbeddedSession::WithValue(const KeyRef& key, Use&& use) {
 }
 
 std::int64_t EmbeddedSession::Get(std::string_view name, std::span<char> buffer, bool* ascii) {
-  KeyRef key(name);
+  // The table's line is on its way while the hash is computed.
+  KeyRef key;
+  key.key = name;
+  key.slot = HashSlot(name);
+  __builtin_prefetch(&engine_.keyspace().Db(client_.db).Table(key.slot));
+  key.hash = KeyHash(name);
   std::int64_t result = kMissing;
   WithValue(key, [&](const Entry* e) {
     if (e == nullptr) return;

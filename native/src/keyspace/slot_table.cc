@@ -46,6 +46,8 @@ SlotTable::Place SlotTable::Find(std::string_view key, std::uint64_t hash) const
     for (std::uint32_t c = Candidates(b, fp); c != 0; c &= c - 1) {
       int i = __builtin_ctz(c);
       auto* e = b->At<Entry>(i);
+      // Small entries lie on two lines; asking for the second now hides its miss behind that of the first.
+      __builtin_prefetch(reinterpret_cast<const char*>(e) + 64);
       if (e->KeyLength() == key.size() && e->key() == key) return {b, i};
     }
     b = b->overflow ? b->At<Bucket>(7) : nullptr;

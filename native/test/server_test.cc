@@ -1,0 +1,203 @@
+// The listening side with real sockets: I/O threads, gates, limits. The TSan build of this file is the gate for net/.
+#include "net/server.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <thread>
+
+#include "engine_fixture.h"
+#include "test.h"
+
+namespace slotwise::test {
+namespace {
+
+class Socket {
+ public:
+  explicit Socket(int port) {
+    fd_ = socket(AF_INET, SOCK_STREAM, 0);
+    sockaddr_in a{};
+    a.sin_family = AF_INET;
+    a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    a.sin_port = htons(static_cast<std::uint16_t>(port));
+    timeval limit{20, 0};
+    setsockopt(fd_, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+    connected_ = connect(fd_, reinterpret_cast<sockaddr*>(&a), sizeof a) == 0;
+  }
+  ~Socket() { close(fd_); }
+  bool connected() const { return connected_; }
+  void Send(std::string_view bytes) {
+    while (!bytes.empty()) {
+      ssize_t n = send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+      if (n <= 0) return;
+      bytes.remove_prefix(static_cast<std::size_t>(n));
+    }
+  }
+  // Reads until `size` bytes are there; less at the end of the connection or after 20 s.
+  std::string Read(std::size_t size) {
+    std::string out(size, '\0');
+    std::size_t have = 0;
+    while (have < size) {
+      ssize_t n = recv(fd_, out.data() + have, size - have, 0);
+      if (n <= 0) break;
+      have += static_cast<std::size_t>(n);
+    }
+    out.resize(have);
+    return out;
+  }
+  bool Ended() {
+    char c;
+    return recv(fd_, &c, 1, 0) <= 0;
+  }
+
+ private:
+  int fd_;
+  bool connected_ = false;
+};
+
+struct Listening : EngineFixture {
+  explicit Listening(Directives directives) : EngineFixture(directives) {
+    engine->set_listen_any_port(true);
+    Status s = engine->Listen();
+    if (!s.ok()) Fail(__FILE__, __LINE__, s.message());
+  }
+  int port() { return engine->server()->port(); }
+};
+
+struct TempDir {
+  TempDir() {
+    char pattern[] = "/tmp/slotwise-test-XXXXXX";
+    path = mkdtemp(pattern);
+  }
+  ~TempDir() { std::filesystem::remove_all(path); }
+  std::string path;
+};
+
+TEST(Server, ManyClientsOnTwoThreadsWithEveryFsyncPolicy) {
+  for (const char* policy : {"always", "everysec", "no"}) {
+    TempDir dir;
+    constexpr int kClients = 6;
+    constexpr int kRounds = 40;
+    constexpr int kPipeline = 16;
+    {
+      Listening f({{"port", "0"}, {"bind", "127.0.0.1"}, {"io-threads", "2"}, {"dir", dir.path}, {"appendfsync", policy}});
+      ASSERT_TRUE(f.status.ok());
+      std::vector<std::thread> clients;
+      for (int c = 0; c < kClients; ++c) {
+        clients.emplace_back([&, c] {
+          Socket s(f.port());
+          std::string batch;
+          std::string expected;
+          for (int i = 0; i < kPipeline; ++i) {
+            std::string key = "c" + std::to_string(c) + ":" + std::to_string(i);
+            batch += "SET " + key + " v\r\nGET " + key + "\r\nINCR shared\r\n";
+          }
+          for (int round = 0; round < kRounds; ++round) {
+            s.Send(batch);
+            // "+OK", "$1 v" and the counter, whose length varies: read line by line.
+            int lines = 0;
+            while (lines < kPipeline * 4) {
+              std::string byte = s.Read(1);
+              if (byte.empty()) return Fail(__FILE__, __LINE__, "the server hung up or hung");
+              if (byte == "\n") ++lines;
+            }
+          }
+        });
+      }
+      for (auto& t : clients) t.join();
+      std::string total = std::to_string(kClients * kRounds * kPipeline);
+      EXPECT_EQ(f("GET shared"), "$" + std::to_string(total.size()) + "\r\n" + total + "\r\n");
+    }
+    EngineFixture again({{"dir", dir.path}});
+    std::string total = std::to_string(kClients * kRounds * kPipeline);
+    EXPECT_EQ(again("GET shared"), "$" + std::to_string(total.size()) + "\r\n" + total + "\r\n");
+  }
+}
+
+TEST(Server, PublishReachesSubscribersOfOtherThreads) {
+  Listening f({{"port", "0"}, {"bind", "127.0.0.1"}, {"io-threads", "2"}});
+  Socket a(f.port());
+  Socket b(f.port());
+  std::string subscribed = "*3\r\n$9\r\nsubscribe\r\n$2\r\nch\r\n:1\r\n";
+  a.Send("SUBSCRIBE ch\r\n");
+  b.Send("SUBSCRIBE ch\r\n");
+  EXPECT_EQ(a.Read(subscribed.size()), subscribed);
+  EXPECT_EQ(b.Read(subscribed.size()), subscribed);
+  Socket publisher(f.port());
+  for (int i = 0; i < 50; ++i) {
+    publisher.Send("PUBLISH ch hello\r\n");
+    EXPECT_EQ(publisher.Read(4), ":2\r\n");
+    std::string message = "*3\r\n$7\r\nmessage\r\n$2\r\nch\r\n$5\r\nhello\r\n";
+    EXPECT_EQ(a.Read(message.size()), message);
+    EXPECT_EQ(b.Read(message.size()), message);
+  }
+}
+
+TEST(Server, ConnectionsComeAndGoWhileOthersWork) {
+  Listening f({{"port", "0"}, {"bind", "127.0.0.1"}, {"io-threads", "2"}});
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 4; ++t) {
+    threads.emplace_back([&] {
+      for (int i = 0; i < 60; ++i) {
+        Socket s(f.port());
+        if (i % 3 == 0) {
+          s.Send("*2\r\n$3\r\nGET\r\n$1000\r\nhalf of a command");  // gone in the middle
+        } else {
+          s.Send("SET k v\r\nQUIT\r\n");
+          EXPECT_EQ(s.Read(10), "+OK\r\n+OK\r\n");
+          EXPECT_TRUE(s.Ended());
+        }
+      }
+    });
+  }
+  for (auto& t : threads) t.join();
+  for (int i = 0; i < 2000 && f.engine->server()->connection_count() > 0; ++i) usleep(1000);
+  EXPECT_EQ(f.engine->server()->connection_count(), 0u);
+}
+
+TEST(Server, AProtocolErrorIsAnsweredAfterWhatCameBefore) {
+  Listening f({{"port", "0"}, {"bind", "127.0.0.1"}});
+  Socket s(f.port());
+  s.Send("PING\r\n*1\r\n+PING\r\n");
+  std::string expected = "+PONG\r\n-ERR Protocol error: expected '$', got '+'\r\n";
+  EXPECT_EQ(s.Read(expected.size()), expected);
+  EXPECT_TRUE(s.Ended());
+}
+
+TEST(Server, AClientThatNeverReadsIsClosedAtItsLimit) {
+  Listening f({{"port", "0"}, {"bind", "127.0.0.1"}, {"client-output-buffer-limit", "normal 1000000 0 0"}});
+  f("SET big " + std::string(500000, 'x'));
+  Socket s(f.port());
+  std::string many;
+  for (int i = 0; i < 60; ++i) many += "GET big\r\n";
+  s.Send(many);
+  for (int i = 0; i < 5000 && !f.logger.Contains("closed for overcoming of output buffer limits"); ++i) usleep(1000);
+  EXPECT_TRUE(f.logger.Contains("closed for overcoming of output buffer limits"));
+  Socket other(f.port());
+  other.Send("PING\r\n");
+  EXPECT_EQ(other.Read(7), "+PONG\r\n");
+}
+
+TEST(Server, ABigValueInManyPiecesAndBack) {
+  Listening f({{"port", "0"}, {"bind", "127.0.0.1"}});
+  Socket s(f.port());
+  std::string value(8 * 1024 * 1024, 'v');
+  for (std::size_t i = 0; i < value.size(); i += 4096) value[i] = static_cast<char>('a' + i / 4096 % 26);
+  s.Send("*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$" + std::to_string(value.size()) + "\r\n");
+  s.Send(value);
+  s.Send("\r\n");
+  EXPECT_EQ(s.Read(5), "+OK\r\n");
+  s.Send("GET k\r\n");
+  std::string header = "$" + std::to_string(value.size()) + "\r\n";
+  EXPECT_EQ(s.Read(header.size()), header);
+  EXPECT_TRUE(s.Read(value.size()) == value);
+  EXPECT_EQ(s.Read(2), "\r\n");
+}
+
+}  // namespace
+}  // namespace slotwise::test
