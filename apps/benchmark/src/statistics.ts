@@ -26,7 +26,8 @@ export function spreadOf(values: readonly number[]): Spread {
 
 /** Ratio of paired runs; undefined if either side lacks the metric or has a 0: a cost below what the clock resolves. */
 export function ratioOf(subject: readonly number[], reference: readonly number[]): Spread | undefined {
-  if (subject.length === 0 || subject.length !== reference.length || [...subject, ...reference].includes(0)) return undefined
+  if (subject.length === 0 || subject.length !== reference.length) return undefined
+  if (subject.includes(0) || reference.includes(0)) return undefined
   return spreadOf(subject.map((value, round) => value / (reference[round]!)))
 }
 
