@@ -269,7 +269,7 @@ describe('the log', () => {
     await using dir = tempDir()
     const log = join(dir.path, 'log')
     await using server = await startSlotwise({ dir: dir.path, args: ['--logfile', log] })
-    expect(messages(readFileSync(log, 'utf8'))).toContain('Ready to accept connections')
+    await waitFor(() => messages(readFileSync(log, 'utf8')).includes('Ready to accept connections'))
     writeFileSync(log, '')
     await server.stop()
     expect(messages(readFileSync(log, 'utf8'))).toContain('Slotwise is now ready to exit, bye bye...')

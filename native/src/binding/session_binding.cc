@@ -3,6 +3,7 @@
 #include <cstring>
 #include <utility>
 
+#include "binding/msgpack_text.h"
 #include "binding/napi_util.h"
 #include "net/server.h"
 
@@ -228,6 +229,7 @@ napi_value SessionBinding::MakeObject() {
   const Function functions[] = {
       {"setPages", Call<&SessionBinding::SetPages>}, {"get", Call<&SessionBinding::Get>},
       {"getText", Call<&SessionBinding::GetText>},
+      {"getMsgpackText", Call<&SessionBinding::GetMsgpackText>},
       {"set", Call<&SessionBinding::Set>},           {"getMany", Call<&SessionBinding::GetMany>},
       {"command", Call<&SessionBinding::Command>},   {"commands", Call<&SessionBinding::Commands>},
       {"takeReply", Call<&SessionBinding::TakeReply>}, {"lastError", Call<&SessionBinding::LastError>},
@@ -289,6 +291,22 @@ napi_value SessionBinding::GetText(napi_env env, napi_value* args, std::size_t) 
     if (napi_create_string_latin1(env, result_.data + at, static_cast<std::size_t>(n), &text) == napi_ok) return text;
   }
   return Number(env, static_cast<double>(n));
+}
+
+// getMsgpackText(keyLength, at) -> as getText() if the value is a MessagePack string, else as get().
+napi_value SessionBinding::GetMsgpackText(napi_env env, napi_value* args, std::size_t) {
+  std::uint32_t key_length = Uint32(env, args[0]);
+  std::uint32_t at = Uint32(env, args[1]);
+  if (!session_ || !InRequest(key_length) || at > result_.size) return Int32(env, kClosed);
+  bool ascii = false;
+  const char* value = result_.data + at;
+  std::int64_t n = session_->Get({request_.data, key_length}, {result_.data + at, result_.size - at}, &ascii);
+  std::size_t head = n > 0 && ascii ? AsciiStringHead({value, static_cast<std::size_t>(n)}) : 0;
+  if (head > 0) {
+    napi_value text = nullptr;
+    if (napi_create_string_latin1(env, value + head, static_cast<std::size_t>(n) - head, &text) == napi_ok) return text;
+  }
+  return Number(env, static_cast<double>(n < 0 || !ascii ? n : n | kAsciiBit));
 }
 
 // set(keyLength, valueLength, ttlMs) -> 0, or -1: lastError(). Key and value are back to back in the request page.

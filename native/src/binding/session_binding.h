@@ -61,6 +61,7 @@ class SessionBinding final : public EventListener {
   napi_value SetPages(napi_env env, napi_value* args, std::size_t count);
   napi_value Get(napi_env env, napi_value* args, std::size_t count);
   napi_value GetText(napi_env env, napi_value* args, std::size_t count);
+  napi_value GetMsgpackText(napi_env env, napi_value* args, std::size_t count);
   napi_value Set(napi_env env, napi_value* args, std::size_t count);
   napi_value GetMany(napi_env env, napi_value* args, std::size_t count);
   napi_value Command(napi_env env, napi_value* args, std::size_t count);

@@ -27,6 +27,7 @@ export interface AddonSession {
   setPages(request: Uint8Array, result: Uint8Array): void
   get(keyLength: number, at: number): number
   getText(keyLength: number, at: number): string | number
+  getMsgpackText(keyLength: number, at: number): string | number
   set(keyLength: number, valueLength: number, ttlMs: number): number
   getMany(count: number, requestBytes: number, at: number): number
   command(argumentCount: number, requestBytes: number, at: number): number

@@ -45,6 +45,12 @@ export interface EngineOptions {
 /** Makes a value of the bytes [start, end) of the result page; `ascii`: see Engine.get. */
 export type ValueReader<T> = (page: Page, start: number, end: number, ascii: boolean) => T
 
+/** Size of what stands before the text of a value; -1 if it is no such text. */
+export type HeadReader = (page: Page, start: number, end: number) => number
+
+const noHead: HeadReader = () => 0
+const readText: ValueReader<string> = (page, start, end) => page.utf8Slice(start, end)
+
 /** One command of a batch and how its bulk strings are read. */
 export interface EngineCommand {
   readonly args: readonly Bytes[]
@@ -146,6 +152,18 @@ export class Engine {
     return typeof found === 'string' ? found : this.#text(key, found)
   }
 
+  /**
+   * The string at `key` if it is ASCII text as MessagePack has it: a head of up to five bytes, then the characters.
+   * @returns else what `get` would
+   * @throws {WrongTypeError}
+   */
+  getMsgpackText(key: Bytes): string | number {
+    const session = this.#session
+    if (session === null) throw new StoreClosedError()
+    const found = session.getMsgpackText(this.request.put(key, 0), this.at)
+    return typeof found === 'string' || found >= MISSING ? found : this.#getAgain(key, found)
+  }
+
   /** The string at `key` as bytes of the caller's own; null if there is none. @throws {WrongTypeError} */
   getBytes(key: Bytes): Uint8Array | null {
     const found = this.get(key)
@@ -191,37 +209,63 @@ export class Engine {
 
   /** As `getMany`, for texts. Short ones are cut from common strings of up to 4 KB, which they keep alive. */
   getManyText(keys: readonly Bytes[]): (string | null)[] {
+    return this.getManyStrings(keys, noHead, readText)
+  }
+
+  /**
+   * As `getMany` where most values are strings behind a head: ASCII ones are cut from common strings, others read.
+   * @param headOf  size of the head if the value is such a string and ASCII where the ASCII bit does not tell, else -1
+   */
+  getManyStrings<T>(keys: readonly Bytes[], headOf: HeadReader, read: ValueReader<T>): (T | string | null)[] {
     const count = keys.length
-    const values = new Array<string | null>(count)
+    const values = new Array<T | string | null>(count)
     let at = this.#lookUp(keys)
     if (at < 0) return values
+    const { result } = this
     const words = this.#words
     const first = this.at >>> 2
-    for (let i = 0; i < count;) {
-      // As many as share one string: ASCII, and together not too long.
-      let end = at
-      let next = i
-      for (; next < count; next++) {
-        const length = words[first + next]!
-        if (length < 0) continue
-        const size = length & LENGTH_MASK
-        if (length < ASCII_BIT || (end - at + size > SHARED_TEXT_MAX && end > at)) break
-        end += size
+    // The common string holds the bytes [from, to).
+    let text = ''
+    let from = 0
+    let to = 0
+    for (let i = 0; i < count; i++) {
+      const length = words[first + i]!
+      if (length < 0) {
+        if (length === WRONG_TYPE) throw new WrongTypeError()
+        values[i] = null
+        continue
       }
-      if (next === i) {
-        end = at + words[first + i]!
-        values[i++] = this.result.utf8Slice(at, end)
+      const end = at + (length & LENGTH_MASK)
+      const head = length < ASCII_BIT ? -1 : headOf(result, at, end)
+      if (head < 0) {
+        values[i] = read(result, at, end, length >= ASCII_BIT)
       } else {
-        const text = this.result.latin1Slice(at, end)
-        for (let from = 0; i < next; i++) {
-          const length = words[first + i]!
-          if (length === WRONG_TYPE) throw new WrongTypeError()
-          values[i] = length < 0 ? null : text.substring(from, from += length & LENGTH_MASK)
+        if (end > to) {
+          from = at
+          to = this.#runEnd(i, count, end)
+          text = result.latin1Slice(from, to)
         }
+        values[i] = text.substring(at + head - from, end - from)
       }
       at = end
     }
     return values
+  }
+
+  /** How far a common string may go that begins with value `i`, which ends at `end`. */
+  #runEnd(i: number, count: number, end: number): number {
+    const words = this.#words
+    const first = this.at >>> 2
+    let to = end
+    let size = words[first + i]! & LENGTH_MASK
+    for (let next = i + 1; next < count; next++) {
+      const length = words[first + next]!
+      if (length < 0) continue
+      size += length & LENGTH_MASK
+      if (size > SHARED_TEXT_MAX) break
+      to += length & LENGTH_MASK
+    }
+    return to
   }
 
   /** As `getMany`, for bytes of the caller's own. */

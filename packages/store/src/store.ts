@@ -101,9 +101,7 @@ export class Store<V = unknown> extends KeyCommands<V, 'now'> implements AsyncDi
       if (!isPlainTtl(options)) return super.set(key, value, options)
       ttlMs = wholeNumber('ttlMs', options.ttlMs, 1)
     }
-    const { request } = this.#engine
-    const keyLength = request.put(key, 0)
-    this.#engine.setFromPage(keyLength, this.codec.write(value, request, keyLength) - keyLength, ttlMs)
+    this.codec.set(this.#engine, key, value, ttlMs)
     return true
   }
 

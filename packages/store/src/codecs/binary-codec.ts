@@ -1,5 +1,5 @@
 /** Values are bytes, kept as they are. What is read belongs to the caller. */
-import { type Bytes, copyBytes, describe, type Engine, type RequestPage } from '@slotwise/engine'
+import { type Bytes, copyBytes, describe, type Engine } from '@slotwise/engine'
 import type { ValueCodec } from './codec.js'
 
 export const binaryCodec: ValueCodec<Uint8Array> = {
@@ -10,8 +10,8 @@ export const binaryCodec: ValueCodec<Uint8Array> = {
     return value
   },
 
-  write(value: Uint8Array, request: RequestPage, at: number): number {
-    return request.put(binaryCodec.encode(value), at)
+  set(engine: Engine, key: Bytes, value: Uint8Array, ttlMs: number): void {
+    engine.set(key, binaryCodec.encode(value), ttlMs)
   },
 
   read: copyBytes,

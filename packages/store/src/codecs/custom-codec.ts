@@ -1,5 +1,5 @@
 /** A user's Codec as the store needs it. */
-import { type Bytes, CodecError, copyBytes, type Page, type RequestPage } from '@slotwise/engine'
+import { type Bytes, CodecError, copyBytes, type Page } from '@slotwise/engine'
 import type { Codec, ValueCodec } from './codec.js'
 import { withLookUps } from './decoding-codec.js'
 
@@ -7,7 +7,6 @@ export function customCodec<V>(codec: Codec<V>): ValueCodec<V> {
   return withLookUps<V>({
     headBytes: 0,
     encode: (value: V): Bytes => codec.encode(value),
-    write: (value: V, request: RequestPage, at: number): number => request.put(codec.encode(value), at),
     read(page: Page, start: number, end: number): V {
       const bytes = copyBytes(page, start, end)
       try {

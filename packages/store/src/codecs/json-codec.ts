@@ -1,5 +1,5 @@
 /** Values are what JSON can say, kept as UTF-8 text. Numbers are as Redis has them, so INCR and the like work. */
-import { CodecError, describe, type Page, type RequestPage } from '@slotwise/engine'
+import { CodecError, describe, type Page } from '@slotwise/engine'
 import type { ValueCodec } from './codec.js'
 import { withLookUps } from './decoding-codec.js'
 
@@ -12,7 +12,6 @@ function encode(value: unknown): string {
 export const jsonCodec: ValueCodec<unknown> = withLookUps({
   headBytes: 0,
   encode,
-  write: (value: unknown, request: RequestPage, at: number): number => request.put(encode(value), at),
   read(page: Page, start: number, end: number, ascii: boolean): unknown {
     const text = ascii ? page.latin1Slice(start, end) : page.utf8Slice(start, end)
     try {

@@ -9,11 +9,12 @@
  * Records (msgpackr's own extension) are off, so that any MessagePack library can read the values.
  * Source: MessagePack specification.
  */
-import { CodecError, describe, type Page, type RequestPage } from '@slotwise/engine'
+import {
+  ASCII_BIT, type Bytes, CodecError, describe, type Engine, LENGTH_MASK, type Page, type RequestPage,
+} from '@slotwise/engine'
 import type { Options, Packr as PackrOf } from 'msgpackr'
 import * as msgpackr from 'msgpackr/pack'
 import type { ValueCodec } from './codec.js'
-import { withLookUps } from './decoding-codec.js'
 
 // The types of this entry do not resolve under nodenext; they are those of the main one.
 const { Packr } = msgpackr as unknown as { Packr: new (options: Options) => PackrOf }
@@ -65,10 +66,6 @@ function writeString(value: string, request: RequestPage, at: number): number {
   return request.put(value, putStringHead(request.page, at, length))
 }
 
-function readString(page: Page, start: number, end: number, ascii: boolean): string {
-  return ascii ? page.latin1Slice(start, end) : page.utf8Slice(start, end)
-}
-
 function readNumber(page: Page, start: number, end: number): number {
   const number = end - start < 400 ? Number(page.latin1Slice(start, end)) : NaN
   if (Number.isNaN(number)) throw foreign()
@@ -78,33 +75,58 @@ function readNumber(page: Page, start: number, end: number): number {
 const foreign = (cause?: unknown): CodecError =>
   new CodecError('the value is not MessagePack: another client or codec wrote it', { cause })
 
-export const msgpackCodec: ValueCodec<unknown> = withLookUps({
+/**
+ * Size of the head if the value is a string whose first characters are ASCII: the engine's ASCII bit says nothing of
+ * the first three bytes, where there may be characters already.
+ */
+function asciiStringHead(page: Page, start: number, end: number): number {
+  const size = end - start
+  const first = size === 0 ? 0 : page[start]!
+  if (first === 0xd9) return size > 2 && size === page[start + 1]! + 2 && page[start + 2]! < 128 ? 2 : -1
+  if ((first & 0xe0) !== 0xa0 || size !== (first & 31) + 1) return -1
+  const second = size < 2 ? 0 : page[start + 1]!
+  const third = size < 3 ? 0 : page[start + 2]!
+  return (second | third) < 128 ? 1 : -1
+}
+
+function read(page: Page, start: number, end: number, ascii: boolean): unknown {
+  const first = end > start ? page[start]! : 0
+  if (first < 0x80) {
+    if (!isNumberText(first)) throw foreign()
+    return readNumber(page, start, end)
+  }
+  const head = ascii ? asciiStringHead(page, start, end) : -1
+  if (head > 0) return page.latin1Slice(start + head, end)
+  if (first === 0xd9 && end - start === page[start + 1]! + 2) return page.utf8Slice(start + 2, end)
+  if ((first & 0xe0) === 0xa0 && end - start === (first & 31) + 1) return page.utf8Slice(start + 1, end)
+  try {
+    return packr.unpack(page, { start, end }) as unknown
+  } catch (cause) {
+    throw foreign(cause)
+  }
+}
+
+export const msgpackCodec: ValueCodec<unknown> = {
   headBytes: 3,
   encode,
+  read,
 
-  write(value: unknown, request: RequestPage, at: number): number {
-    return typeof value === 'string' ? writeString(value, request, at) : request.put(encode(value), at)
+  set(engine: Engine, key: Bytes, value: unknown, ttlMs: number): void {
+    if (typeof value !== 'string') return engine.set(key, encode(value), ttlMs)
+    const { request } = engine
+    const keyLength = request.put(key, 0)
+    engine.setFromPage(keyLength, writeString(value, request, keyLength) - keyLength, ttlMs)
   },
 
-  read(page: Page, start: number, end: number, ascii: boolean): unknown {
-    const first = end > start ? page[start]! : 0
-    // The engine's ASCII bit says nothing of the first three bytes, where there may be characters already.
-    if ((first & 0xe0) === 0xa0 && end - start === (first & 31) + 1) {
-      const second = end < start + 2 ? 0 : page[start + 1]!
-      const third = end < start + 3 ? 0 : page[start + 2]!
-      return readString(page, start + 1, end, ascii && (second | third) < 128)
-    }
-    if (first === 0xd9 && end - start === page[start + 1]! + 2) {
-      return readString(page, start + 2, end, ascii && page[start + 2]! < 128)
-    }
-    if (first < 0x80) {
-      if (!isNumberText(first)) throw foreign()
-      return readNumber(page, start, end)
-    }
-    try {
-      return packr.unpack(page, { start, end }) as unknown
-    } catch (cause) {
-      throw foreign(cause)
-    }
+  get(engine: Engine, key: Bytes): unknown {
+    const found = engine.getMsgpackText(key)
+    if (typeof found === 'string') return found
+    if (found < 0) return null
+    const { at } = engine
+    return read(engine.result, at, at + (found & LENGTH_MASK), found >= ASCII_BIT)
   },
-})
+
+  getMany(engine: Engine, keys: readonly Bytes[]): unknown[] {
+    return engine.getManyStrings(keys, asciiStringHead, read)
+  },
+}

@@ -1,5 +1,5 @@
 /** Values are strings, kept as UTF-8: what other Redis clients read and write. */
-import { type Bytes, describe, type Engine, type Page, type RequestPage } from '@slotwise/engine'
+import { type Bytes, describe, type Engine, type Page } from '@slotwise/engine'
 import type { ValueCodec } from './codec.js'
 
 export const textCodec: ValueCodec<string> = {
@@ -10,9 +10,9 @@ export const textCodec: ValueCodec<string> = {
     return value
   },
 
-  write(value: string, request: RequestPage, at: number): number {
+  set(engine: Engine, key: Bytes, value: string, ttlMs: number): void {
     if (typeof value !== 'string') throw new TypeError(`codec 'text' keeps strings, found ${describe(value)}`)
-    return request.put(value, at)
+    engine.set(key, value, ttlMs)
   },
 
   read(page: Page, start: number, end: number, ascii: boolean): string {
