@@ -7,6 +7,7 @@
  * A string by itself, the commonest value, is written and read here: msgpackr would take longer than the look-up.
  * Why 'msgpackr/pack': the main entry loads msgpackr-extract, whose install script the library must do without.
  * Records (msgpackr's own extension) are off, so that any MessagePack library can read the values.
+ * A property named __proto__ comes back as __proto_: msgpackr's guard against values that bring a prototype along.
  * Source: MessagePack specification.
  */
 import {
