@@ -169,6 +169,22 @@ TEST(Server, AProtocolErrorIsAnsweredAfterWhatCameBefore) {
   EXPECT_TRUE(s.Ended());
 }
 
+TEST(Server, AProtocolErrorReachesAClientThatIsStillSending) {
+  Listening f({{"port", "0"}, {"bind", "127.0.0.1"}});
+  std::string expected = "-ERR Protocol error: invalid bulk length\r\n";
+  for (int i = 0; i < 50; ++i) {
+    Socket s(f.port());
+    s.Send("*1\r\n$-3\r\n");
+    for (int k = 0; k < 20; ++k) s.Send("x");  // after the server has given up: a plain close would answer with a reset
+    usleep(500);
+    s.Send("x");
+    EXPECT_EQ(s.Read(expected.size()), expected);
+    EXPECT_TRUE(s.Ended());
+  }
+  for (int i = 0; i < 3000 && f.engine->server()->connection_count() > 0; ++i) usleep(1000);
+  EXPECT_EQ(f.engine->server()->connection_count(), 0u);
+}
+
 TEST(Server, AClientThatNeverReadsIsClosedAtItsLimit) {
   Listening f({{"port", "0"}, {"bind", "127.0.0.1"}, {"client-output-buffer-limit", "normal 1000000 0 0"}});
   f("SET big " + std::string(500000, 'x'));

@@ -23,6 +23,8 @@ thread_local IoThread* t_current = nullptr;
 constexpr std::size_t kUnauthenticatedOutputMax = 1024;
 constexpr int kAcceptsATurn = 64;
 constexpr std::int64_t kAcceptPauseMs = 100;
+constexpr std::int64_t kLingerMs = 1000;
+constexpr std::size_t kLingerBytes = 1024 * 1024;
 constexpr int kPausePollMs = 10;  // how soon the end of a CLIENT PAUSE is noticed
 
 class ConnectionSink final : public ClientSink {
@@ -183,7 +185,9 @@ void IoThread::Turn(int timeout_ms) {
     if (c->dead) continue;
     if (events[i].events & EPOLLOUT) Answered(c);
     if (events[i].events & (EPOLLIN | EPOLLHUP | EPOLLERR)) {
-      if (c->closing || c->paused) {
+      if (c->linger_until_ms != 0) {
+        DiscardInput(c);
+      } else if (c->closing || c->paused) {
         // Only the end of its replies is awaited; a reset ends that too.
         if (events[i].events & (EPOLLHUP | EPOLLERR)) Destroy(c);
       } else {
@@ -349,6 +353,7 @@ std::size_t IoThread::ParseAll(Connection* c, const char* data, std::size_t size
       if (c->dead || c->closing) break;
       engine_.logger().Debug("Protocol error (" + std::string(c->parser.error()) + ") from client: " + c->client.address);
       ReplyWriter(c->out, c->client.protocol).Error("ERR " + std::string(c->parser.error()));
+      c->lingers = true;
       Answered(c);
       CloseSoon(c, nullptr);
       break;
@@ -528,7 +533,8 @@ void IoThread::SendReplies(Connection* c, std::uint64_t promise) {
   if (c->out.empty()) {
     c->out.ReleaseIfEmpty();
     c->soft_limit_since_ms = 0;
-    if (c->closing) Destroy(c);
+    if (c->closing && c->lingers) Linger(c);
+    else if (c->closing) Destroy(c);
     return;
   }
   CheckOutputLimits(c);
@@ -591,10 +597,27 @@ void IoThread::CloseSoon(Connection* c, const char* why) {
   }
 }
 
+void IoThread::Linger(Connection* c) {
+  if (c->linger_until_ms != 0) return;
+  c->linger_until_ms = state_->now_ms + kLingerMs;
+  needs_clock_ = true;
+  shutdown(c->fd, SHUT_WR);
+  ArmWrite(c, false);
+}
+
+void IoThread::DiscardInput(Connection* c) {
+  char sink[4096];
+  ssize_t n = recv(c->fd, sink, sizeof sink, 0);
+  if (n < 0 && (errno == EAGAIN || errno == EINTR)) return;
+  if (n > 0) c->lingered_bytes += static_cast<std::size_t>(n);
+  if (n <= 0 || c->lingered_bytes > kLingerBytes) Destroy(c);
+}
+
 void IoThread::ArmWrite(Connection* c, bool on) {
   c->wants_write = on;
   epoll_event e{};
-  e.events = (c->closing || c->paused ? 0u : static_cast<std::uint32_t>(EPOLLIN)) | (on ? static_cast<std::uint32_t>(EPOLLOUT) : 0u);
+  bool reads = c->linger_until_ms != 0 || !(c->closing || c->paused);
+  e.events = (!reads ? 0u : static_cast<std::uint32_t>(EPOLLIN)) | (on ? static_cast<std::uint32_t>(EPOLLOUT) : 0u);
   e.data.ptr = c;
   epoll_ctl(epoll_fd_, EPOLL_CTL_MOD, c->fd, &e);
 }
@@ -663,6 +686,11 @@ void IoThread::Housekeeping() {
     if (timeout_ms > 0 && !c->client.subscribed() && !c->paused && now - c->client.last_interaction_ms > timeout_ms) {
       engine_.logger().Debug("Closing idle client " + c->client.address);
       Destroy(c.get());
+      continue;
+    }
+    if (c->linger_until_ms != 0) {
+      needs_clock_ = true;
+      if (now >= c->linger_until_ms) Destroy(c.get());
       continue;
     }
     if (c->soft_limit_since_ms != 0) {

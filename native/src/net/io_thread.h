@@ -84,6 +84,8 @@ class IoThread {
   void RefreshRecord(Connection* c);
   void CloseSoon(Connection* c, const char* why);
   void Destroy(Connection* c);
+  void Linger(Connection* c);
+  void DiscardInput(Connection* c);
   void DrainMailbox();
   void SendMessage(Message message);
   void ArmWrite(Connection* c, bool on);

@@ -143,11 +143,8 @@ const rows: Row[] = [
 
 const title = ({ row, what }: Row): string => `row ${row}: ${what}`
 
-/** A server that closes with input unread resets the connection; the reset may overtake its last reply: try again. */
-const resets = { retry: 5 }
-
 describe('bad input', () => {
-  it.each(rows.map((row) => [title(row), row] as const))('%s', resets, async (_, { input, reply, closed = false, login = true }) => {
+  it.each(rows.map((row) => [title(row), row] as const))('%s', async (_, { input, reply, closed = false, login = true }) => {
     const found = await exchange(slotwise.port, input, { login, ask: !closed })
     if (typeof reply === 'string') expect(found.reply).toBe(reply)
     else expect(found.reply).toMatch(reply)
@@ -155,7 +152,7 @@ describe('bad input', () => {
   })
 
   const marked = rows.filter((row) => row.redis)
-  it.skipIf(!peer('redis-server').usable).each(marked.map((row) => [title(row), row] as const))('%s: redis-server says the same', resets, async (_, { input, reply, closed = false, login = true }) => {
+  it.skipIf(!peer('redis-server').usable).each(marked.map((row) => [title(row), row] as const))('%s: redis-server says the same', async (_, { input, reply, closed = false, login = true }) => {
     const found = await exchange(redis!.port, input, { login, ask: !closed })
     if (typeof reply === 'string') expect(found.reply).toBe(reply)
     else expect(found.reply).toMatch(reply)
@@ -163,7 +160,7 @@ describe('bad input', () => {
   })
 
   /** What is malformed stays malformed however it arrives; long ones are cut in some tens of pieces. */
-  it.each(rows.map((row) => [title(row), row] as const))('%s: the same when it comes in pieces', resets, async (_, { input, reply, closed = false, login = true }) => {
+  it.each(rows.map((row) => [title(row), row] as const))('%s: the same when it comes in pieces', async (_, { input, reply, closed = false, login = true }) => {
     const found = await exchange(slotwise.port, input, { login, ask: !closed, pieces: Math.min(input.length, 60) })
     if (typeof reply === 'string') expect(found.reply).toBe(reply)
     else expect(found.reply).toMatch(reply)
@@ -184,7 +181,7 @@ describe('frames', () => {
     ['SET \'a\r\n', protocol('unbalanced quotes in request')],
     ['SET "a"b\r\n', protocol('unbalanced quotes in request')],
   ]
-  it.each(frames)('%j, split at every byte, is the same frame', resets, async (bytes, reply) => {
+  it.each(frames)('%j, split at every byte, is the same frame', async (bytes, reply) => {
     const input = Buffer.from(bytes, 'latin1')
     const whole = (await exchange(slotwise.port, input)).reply
     expect(whole).toBe(reply)
