@@ -24,7 +24,8 @@ constexpr std::size_t kLazyFreeEffort = 64;
 
 void EraseLazily(CommandContext& ctx, const KeyRef& key, Place place) {
   const ValueOps* ops = OpsOf(place.entry()->type());
-  if (ops == nullptr || ops->free_effort(place.entry()->pointer()) <= kLazyFreeEffort) return ctx.Erase(key, place);
+  const Entry* e = place.entry();
+  if (ops == nullptr || ops->free_effort(e->encoding(), e->pointer()) <= kLazyFreeEffort) return ctx.Erase(key, place);
   Entry* entry = ctx.Db().Detach(key, place);
   // Only a pointer is handed over, so holding the locks meanwhile does not matter.
   Cron::FreeLater(ctx.engine, entry);
@@ -104,7 +105,7 @@ Entry* Copied(CommandContext& ctx, const Entry* source, std::string_view name) {
   if (source->type() == Type::kString) {
     if (source->external()) source->pointer<Blob>()->Ref();
   } else {
-    e->set_pointer(OpsOf(source->type())->copy(source->pointer()));
+    e->set_pointer(OpsOf(source->type())->copy(source->encoding(), source->pointer()));
   }
   return e;
 }

@@ -71,7 +71,7 @@ void MemoryUsage(CommandContext& ctx) {
   const Entry* e = place.entry();
   std::size_t bytes = AllocatedSize(e->AllocationSize());
   if (e->external()) bytes += e->pointer<Blob>()->memory();
-  else if (const ValueOps* ops = OpsOf(e->type())) bytes += ops->memory(e->pointer());
+  else if (const ValueOps* ops = OpsOf(e->type())) bytes += ops->memory(e->encoding(), e->pointer());
   // Its share of the table: a place in a bucket of 64 bytes that holds about five and a half.
   constexpr std::size_t kIndexBytes = 12;
   ctx.reply.Integer(static_cast<std::int64_t>(bytes + kIndexBytes));

@@ -13,7 +13,7 @@ void FreeValue(Entry* e) {
     if (e->external()) e->pointer<Blob>()->Unref();
     return;
   }
-  if (const ValueOps* ops = OpsOf(e->type())) ops->free(e->pointer());
+  if (const ValueOps* ops = OpsOf(e->type())) ops->free(e->encoding(), e->pointer());
 }
 
 // How much to allocate for a string that has to hold `size` bytes and will probably grow again.

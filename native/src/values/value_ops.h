@@ -10,10 +10,11 @@ namespace slotwise {
 
 struct ValueOps {
   const char* name;                                        // as TYPE answers: "list"
-  void (*free)(void* object);
-  void* (*copy)(const void* object);                       // deep, for COPY
-  std::size_t (*memory)(const void* object);
-  std::size_t (*free_effort)(const void* object);          // number of allocations, for lazy free
+  // An object does not say of itself how it is encoded; its entry does.
+  void (*free)(Encoding encoding, void* object);
+  void* (*copy)(Encoding encoding, const void* object);               // deep, of the same encoding, for COPY
+  std::size_t (*memory)(Encoding encoding, const void* object);
+  std::size_t (*free_effort)(Encoding encoding, const void* object);  // number of allocations, for lazy free
   void (*digest)(const Entry* entry, unsigned char* out20);  // DEBUG DIGEST-VALUE contribution; may be null
 };
 
