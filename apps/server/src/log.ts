@@ -11,13 +11,16 @@ export type { Logger } from 'pino'
 /** Redis's levels in pino's words. */
 const levels: Record<string, string> = { debug: 'trace', verbose: 'debug', notice: 'info', warning: 'warn' }
 
+/** `loglevel` as pino's level. */
+export const pinoLevel = (loglevel: string): string => levels[loglevel] ?? 'info'
+
 /**
  * @param where.level  `loglevel` of the configuration
  * @param where.file  absolute; '' for standard output
  */
 export function openLog(where: { level: string; file: string }): Logger {
   const options = {
-    level: levels[where.level] ?? 'info',
+    level: pinoLevel(where.level),
     base: { pid: process.pid },
     timestamp: pino.stdTimeFunctions.isoTime,
     formatters: { level: (label: string) => ({ level: label }) },

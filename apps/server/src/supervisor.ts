@@ -7,7 +7,7 @@ import { resolve } from 'node:path'
 import type { ServerConfig } from '@slotwise/config'
 import { Node, NodeError, nodeOptionsOf, type NodeEvents } from '@slotwise/node'
 import { tellForeground } from './daemon.js'
-import { openLog, type Logger } from './log.js'
+import { openLog, pinoLevel, type Logger } from './log.js'
 import { pidFileOf, removePidFile, writePidFile } from './pid-file.js'
 import { notifySystemd } from './systemd.js'
 
@@ -44,6 +44,7 @@ export class Supervisor {
       this.#starting = Node.start(nodeOptionsOf(config), (line) => this.#line(line))
       const node = await this.#starting
       node.on('shutdown', (exitCode) => void this.#end(exitCode))
+      node.on('logLevel', (level) => this.#log.level = pinoLevel(level))
       node.on('error', (error) => this.#failed(error))
       if (this.#ending) return
       this.#setTitle()

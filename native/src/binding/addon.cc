@@ -7,7 +7,8 @@
 namespace slotwise::binding {
 namespace {
 
-// open({ names, directives: [[name, ...args]], renames: [[from, to]], configFile, persistent, attachOnly }, onEvent)
+// open({ names, directives: [[name, ...args]], renames: [[from, to]], configFile, persistent, attachOnly, willListen, anyPort },
+// onEvent)
 napi_value Open(napi_env env, napi_callback_info info) {
   Arguments<void, 2> a(env, info);
   OpenOptions options;
@@ -15,6 +16,8 @@ napi_value Open(napi_env env, napi_callback_info info) {
   if (std::string name = String(env, Property(env, a.values[0], "name")); !name.empty()) options.names.push_back(std::move(name));
   options.config_file = String(env, Property(env, a.values[0], "configFile"));
   options.persistent = Bool(env, Property(env, a.values[0], "persistent"));
+  options.will_listen = Bool(env, Property(env, a.values[0], "willListen"));
+  options.any_port = Bool(env, Property(env, a.values[0], "anyPort"));
   options.attach_only = Bool(env, Property(env, a.values[0], "attachOnly"));
   options.directives = StringLists(env, Property(env, a.values[0], "directives"));
   for (const std::vector<std::string>& pair : StringLists(env, Property(env, a.values[0], "renames"))) {

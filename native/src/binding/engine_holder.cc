@@ -101,6 +101,8 @@ Status EngineHolder::Start(const OpenOptions& options) {
   }
   EngineOptions engine_options;
   engine_options.persistent = options.persistent;
+  engine_options.will_listen = options.will_listen;
+  engine_->set_listen_any_port(options.any_port);
   return engine_->Start(engine_options);
 }
 
@@ -115,7 +117,7 @@ Status EngineHolder::Set(Config& config, const std::vector<std::vector<std::stri
 
 Status EngineHolder::Listen(const std::vector<std::vector<std::string>>& directives, bool any_port, int* port) {
   std::lock_guard<std::mutex> guard(listen_mutex_);
-  if (engine_->server() != nullptr) return Status::Error(EALREADY, "the store is listening already");
+  if (engine_->listening()) return Status::Error(EALREADY, "the store is listening already");
   if (Status s = Set(engine_->config(), directives); !s.ok()) return s;
   engine_->set_listen_any_port(any_port);
   Status status = engine_->Listen();
@@ -169,5 +171,7 @@ void EngineHolder::Log(LogLevel level, std::string_view message) {
 }
 
 void EngineHolder::OnShutdown(int exit_code) { Emit({Event::Kind::kShutdown, exit_code, {}}); }
+
+void EngineHolder::OnLogLevel(int level) { Emit({Event::Kind::kLogLevel, level, {}}); }
 
 }  // namespace slotwise::binding

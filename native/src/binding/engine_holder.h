@@ -19,13 +19,14 @@ struct OpenOptions {
   std::vector<std::pair<std::string, std::string>> renames;    // rename-command
   std::string config_file;
   bool persistent = false;
+  bool will_listen = false;                                    // a port that is taken is found before the data is loaded
   bool attach_only = false;                                    // fail if there is no such engine
   bool any_port = false;                                       // Listen: port 0 means any
 };
 
 struct Event {
-  enum class Kind { kLog, kShutdown, kMessage, kMessagesLost } kind;
-  int number;        // log level or exit code
+  enum class Kind { kLog, kShutdown, kMessage, kMessagesLost, kLogLevel } kind;
+  int number;        // log level, exit code, or place in the values of `loglevel`
   std::string text;  // of a message: a RESP3 push
 };
 
@@ -53,6 +54,7 @@ class EngineHolder final : public Logger, public EngineHost {
 
   void Log(LogLevel level, std::string_view message) override;
   void OnShutdown(int exit_code) override;
+  void OnLogLevel(int level) override;
 
  private:
   Status Start(const OpenOptions& options);

@@ -66,7 +66,12 @@ SessionBinding::~SessionBinding() = default;
 const char* SessionBinding::FailureCode(Work work, const Status& status) {
   switch (work) {
     case Work::kOpen:
-      return status.code() == EWOULDBLOCK ? "LOCKED" : status.code() == ENOENT ? "NOENT" : "OPEN";
+      switch (status.code()) {
+        case EWOULDBLOCK: return "LOCKED";
+        case ENOENT: return "NOENT";
+        case EADDRINUSE: return "LISTEN";
+        default: return "OPEN";
+      }
     case Work::kListen:
       return "LISTEN";
     default:

@@ -65,6 +65,19 @@ bool EqualsLower(std::string_view name, std::string_view lower) {
   std::abort();
 }
 
+// What Redis 7.0 has and this server will not: why, for whoever asks; null for everything else.
+const char* NeverServed(std::span<const std::string_view> args) {
+  for (const CommandSpec& spec : CommandSpecs()) {
+    bool script = std::string_view(spec.group) == "scripting" && spec.container < 0;
+    if (script && EqualsLower(args[0], spec.name)) return "it runs no scripts";
+  }
+  if (args.size() < 2 || !EqualsLower(args[0], "module")) return nullptr;
+  for (std::string_view sub : {"load", "loadex", "unload"}) {
+    if (EqualsLower(args[1], sub)) return "it has no modules";
+  }
+  return nullptr;
+}
+
 // Redis prints these as C strings: what follows a NUL is not shown.
 std::string_view Printable(std::string_view bytes, std::size_t limit) {
   return bytes.substr(0, std::min(limit, bytes.find('\0')));
@@ -175,6 +188,13 @@ const Command* CommandTable::FindFullName(std::string_view full_name) const {
 std::string CommandTable::ErrorText(const Resolution& resolution, std::span<const std::string_view> args) {
   constexpr std::size_t kShown = 128;  // bytes of a name, and of all arguments together
   if (resolution.outcome == Outcome::kWrongArity) return WrongArityText(*resolution.command);
+  if (const char* reason = NeverServed(args)) {
+    std::string name(args[0]);
+    if (resolution.outcome == Outcome::kUnknownSubcommand) name.append(" ").append(args[1]);
+    for (char& c : name)
+      if (c >= 'a' && c <= 'z') c = static_cast<char>(c - 32);
+    return "ERR " + name + " is not supported by this server: " + reason;
+  }
   if (resolution.outcome == Outcome::kUnknownSubcommand) {
     std::string container(Printable(args[0], kShown));
     for (char& c : container)

@@ -70,10 +70,19 @@ Engine::Engine(std::unique_ptr<Config> config, Logger& logger, EngineHost* host)
     if (config_->Bool(Directive::kAppendonly) == log_->persistent()) return Status::Ok();
     return Status::Error(-1, "appendonly can only be changed at start-up in this version");
   });
-  // Listeners are opened once; another port needs a restart.
-  config_->OnChange(Directive::kPort, [this] {
-    if (!server_ || config_->Int(Directive::kPort) == server_->port()) return Status::Ok();
-    return Status::Error(-1, "Unable to listen on this port. Check server logs.");
+  auto listen_again = [this](const char* error) {
+    if (!listening()) return Status::Ok();
+    Status s = server_->Relisten();
+    return s.ok() ? s : Status::Error(s.code(), error);
+  };
+  config_->OnChange(Directive::kPort, [this, listen_again] {
+    listen_any_port_ = false;  // one has been named
+    return listen_again("Unable to listen on this port. Check server logs.");
+  });
+  config_->OnChange(Directive::kBind, [listen_again] { return listen_again("Failed to bind to specified addresses."); });
+  config_->OnChange(Directive::kLoglevel, [this] {
+    if (host_ != nullptr) host_->OnLogLevel(config_->Enum(Directive::kLoglevel));
+    return Status::Ok();
   });
 }
 
@@ -84,6 +93,11 @@ Engine::~Engine() {
 }
 
 Status Engine::Start(const EngineOptions& options) {
+  if (options.will_listen) {
+    server_ = std::make_unique<Server>(*this);
+    // Only a port that is taken ends it here; what else may be wrong is for Listen() to say.
+    if (Status s = server_->Bind(); s.code() == EADDRINUSE) return s;
+  }
   if (options.persistent) {
     CommitLogOptions where;
     where.dir = config_->Str(Directive::kDir);
@@ -112,8 +126,8 @@ Status Engine::Start(const EngineOptions& options) {
 }
 
 Status Engine::Listen() {
-  if (server_) return Status::Error(-1, "already listening");
-  server_ = std::make_unique<Server>(*this);
+  if (listening()) return Status::Error(-1, "already listening");
+  if (!server_) server_ = std::make_unique<Server>(*this);
   Status s = server_->Start();
   if (!s.ok()) server_.reset();
   return s;
@@ -126,6 +140,8 @@ Status Engine::Stop() {
   if (cron_) cron_->Stop();
   return log_->Close();
 }
+
+bool Engine::listening() const { return server_ && server_->running(); }
 
 ThreadState& Engine::AddThread() {
   std::lock_guard<std::mutex> guard(threads_mutex_);

@@ -35,7 +35,7 @@ class DataDirLock;
 struct EngineOptions {
   // Everything else is in Config, which the caller fills before it creates the engine.
   bool persistent = false;            // appendonly
-  bool embedded = false;              // no server unless Listen() is called
+  bool will_listen = false;           // Listen() follows: its TCP ports are bound before the data is loaded
 };
 
 // A parsed command with what was computed ahead of its execution, for the batch.
@@ -52,6 +52,8 @@ class EngineHost {
  public:
   virtual ~EngineHost() = default;
   virtual void OnShutdown(int exit_code) = 0;
+  // CONFIG SET loglevel: its place in the directive's values.
+  virtual void OnLogLevel(int /*level*/) {}
 };
 
 class Engine {
@@ -101,7 +103,8 @@ class Engine {
   Logger& logger() { return logger_; }
   PubSub& pubsub() { return *pubsub_; }
   ClientRegistry& clients() { return *clients_; }
-  Server* server() { return server_.get(); }
+  Server* server() { return server_.get(); }  // null before Listen(), or Start() with will_listen
+  bool listening() const;
   Cron* cron() { return cron_.get(); }  // null before Start()
   EngineHost* host() { return host_; }
 

@@ -79,17 +79,32 @@ Status IoThread::Start() {
   e.events = EPOLLIN;
   e.data.ptr = nullptr;
   epoll_ctl(epoll_fd_, EPOLL_CTL_ADD, wake_fd_, &e);
-  // Listeners are told apart from connections by their lowest address bit.
-  for (Listener& l : listeners_) {
-    e.data.u64 = reinterpret_cast<std::uintptr_t>(&l) | 1;
-    epoll_ctl(epoll_fd_, EPOLL_CTL_ADD, l.fd, &e);
-  }
+  WatchListeners();
   state_ = &engine_.AddThread();
   thread_ = std::thread([this] {
     pthread_setname_np(pthread_self(), ("slotwise-io-" + std::to_string(index_)).c_str());
     Run();
   });
   return Status::Ok();
+}
+
+// Listeners are told apart from connections by their lowest address bit.
+void IoThread::WatchListeners() {
+  epoll_event e{};
+  e.events = EPOLLIN;
+  for (Listener& l : listeners_) {
+    e.data.u64 = reinterpret_cast<std::uintptr_t>(&l) | 1;
+    epoll_ctl(epoll_fd_, EPOLL_CTL_ADD, l.fd, &e);
+  }
+}
+
+void IoThread::ReplaceListeners(const std::vector<Listener>& listeners) {
+  for (const Listener& old : listeners_) {
+    epoll_ctl(epoll_fd_, EPOLL_CTL_DEL, old.fd, nullptr);
+    if (std::none_of(listeners.begin(), listeners.end(), [&](const Listener& l) { return l.fd == old.fd; })) close(old.fd);
+  }
+  listeners_ = listeners;
+  if (accept_paused_until_ms_ == 0) WatchListeners();
 }
 
 void IoThread::StopAndJoin() {
@@ -137,6 +152,10 @@ void IoThread::Kill(std::uint64_t connection_id) { SendMessage({Message::Kind::k
 void IoThread::Adopt(int fd, bool unix_socket, const std::string& local) {
   connection_count_.fetch_add(1, std::memory_order_relaxed);
   SendMessage({Message::Kind::kAdopt, 0, nullptr, nullptr, fd, unix_socket, local});
+}
+
+void IoThread::SetListeners(std::vector<Listener> listeners) {
+  SendMessage({Message::Kind::kListeners, 0, nullptr, nullptr, -1, false, {}, std::make_shared<const std::vector<Listener>>(std::move(listeners))});
 }
 
 Connection* IoThread::FindConnection(std::uint64_t id) {
@@ -654,6 +673,10 @@ void IoThread::DrainMailbox() {
       AddConnection(m.fd, m.unix_socket, m.local);
       continue;
     }
+    if (m.kind == Message::Kind::kListeners) {
+      ReplaceListeners(*m.listeners);
+      continue;
+    }
     Connection* c = FindConnection(m.connection_id);
     if (c == nullptr || c->dead) continue;
     if (m.kind == Message::Kind::kKill) {
@@ -671,12 +694,7 @@ void IoThread::Housekeeping() {
   last_housekeeping_ms_ = now;
   if (accept_paused_until_ms_ != 0 && MonotonicMs() >= accept_paused_until_ms_) {
     accept_paused_until_ms_ = 0;
-    for (Listener& l : listeners_) {
-      epoll_event e{};
-      e.events = EPOLLIN;
-      e.data.u64 = reinterpret_cast<std::uintptr_t>(&l) | 1;
-      epoll_ctl(epoll_fd_, EPOLL_CTL_ADD, l.fd, &e);
-    }
+    WatchListeners();
   }
   std::int64_t timeout_ms = engine_.config().Int(Directive::kTimeout) * 1000;
   if (timeout_ms == 0 && !needs_clock_) return;

@@ -30,6 +30,8 @@ class IoThread {
 
   Status Start();
   void AddListener(const Listener& listener);  // before Start
+  // While it runs, from any thread: these and no others; it closes those that are no longer among them.
+  void SetListeners(std::vector<Listener> listeners);
   void StopAndJoin();
 
   // From any thread.
@@ -53,13 +55,14 @@ class IoThread {
   static constexpr std::size_t kBatchMax = 64;
 
   struct Message {
-    enum class Kind : std::uint8_t { kPush, kKill, kAdopt } kind;
+    enum class Kind : std::uint8_t { kPush, kKill, kAdopt, kListeners } kind;
     std::uint64_t connection_id = 0;
     std::shared_ptr<const std::string> resp2;
     std::shared_ptr<const std::string> resp3;
     int fd = -1;
     bool unix_socket = false;
     std::string local;
+    std::shared_ptr<const std::vector<Listener>> listeners = nullptr;
   };
   struct Pending {
     Connection* connection;
@@ -70,6 +73,8 @@ class IoThread {
   void Run();
   void Turn(int timeout_ms);
   void Accept(const Listener& listener);
+  void WatchListeners();
+  void ReplaceListeners(const std::vector<Listener>& listeners);
   void AddConnection(int fd, bool unix_socket, const std::string& local);
   void ReadFrom(Connection* c);
   // Parses everything in `data`; returns how many bytes were taken. `stable`: the bytes stay where they are this turn.

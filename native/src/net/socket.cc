@@ -15,6 +15,8 @@
 namespace slotwise {
 namespace {
 
+constexpr const char* kCannotListen = "Could not create server TCP listening socket ";
+
 Status Fail(const std::string& what, int error) { return Status::Error(error, what + ": " + std::strerror(error)); }
 
 std::string Format(const sockaddr_storage& a) {
@@ -34,8 +36,9 @@ std::string Format(const sockaddr_storage& a) {
 
 }  // namespace
 
-Status ListenTcp(const std::string& address, int port, int backlog, Listener* out) {
-  std::string name = "Could not create server TCP listening socket " + address + ":" + std::to_string(port);
+Status BindTcp(const std::string& address, int port, Listener* out) {
+  out->spec = address + ":" + std::to_string(port);
+  std::string name = kCannotListen + out->spec;
   sockaddr_storage a{};
   socklen_t size;
   bool any6 = address == "::*" || address == "::";
@@ -52,7 +55,7 @@ Status ListenTcp(const std::string& address, int port, int backlog, Listener* ou
     v6.sin6_port = htons(static_cast<std::uint16_t>(port));
     size = sizeof v6;
   } else if (address == "localhost") {
-    return ListenTcp("127.0.0.1", port, backlog, out);
+    return BindTcp("127.0.0.1", port, out);
   } else {
     return Status::Error(EINVAL, name + ": not an IP address");
   }
@@ -61,7 +64,7 @@ Status ListenTcp(const std::string& address, int port, int backlog, Listener* ou
   int one = 1;
   setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
   if (a.ss_family == AF_INET6) setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof one);
-  if (bind(fd, reinterpret_cast<sockaddr*>(&a), size) != 0 || listen(fd, backlog) != 0) {
+  if (bind(fd, reinterpret_cast<sockaddr*>(&a), size) != 0) {
     int error = errno;
     close(fd);
     return Fail(name + ": bind", error);
@@ -71,6 +74,14 @@ Status ListenTcp(const std::string& address, int port, int backlog, Listener* ou
   out->address = LocalAddress(fd);
   return Status::Ok();
 }
+
+Status StartListening(const Listener& listener, int backlog) {
+  // Two may be bound to one port as long as neither listens: here the second finds out.
+  if (listen(listener.fd, backlog) == 0) return Status::Ok();
+  return Fail(kCannotListen + listener.spec + ": listen", errno);
+}
+
+void StopListening(const Listener& listener) { shutdown(listener.fd, SHUT_RDWR); }
 
 Status ListenUnix(const std::string& path, int permissions, int backlog, Listener* out) {
   std::string name = "Failed opening Unix socket: bind: " + path;

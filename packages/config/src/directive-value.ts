@@ -5,8 +5,11 @@
  */
 import type { DirectiveSpec } from './directive.js'
 
-/** `value` as CONFIG GET prints it, or the sentence Redis refuses it with. */
-export type Parsed = { readonly value: string } | { readonly error: string }
+/**
+ * `value` as CONFIG GET prints it, or the sentence Redis refuses it with. `exact`: the argument that means all of it,
+ * where the printed form leaves something out.
+ */
+export type Parsed = { readonly value: string; readonly exact?: string } | { readonly error: string }
 
 const wrongCount: Parsed = { error: 'wrong number of arguments' }
 const int64Max = 2n ** 63n - 1n
@@ -237,7 +240,8 @@ function parseEventClasses(args: readonly string[]): Parsed {
   // After an A Redis does not print `n` either, though A does not contain it.
   const all = keyClasses.every((letter) => letters.includes(letter))
   const printed = (all ? printedAfterA : known).filter((letter) => letters.includes(letter))
-  return { value: (all ? 'A' : '') + printed.join('') }
+  const value = (all ? 'A' : '') + printed.join('')
+  return all && letters.includes('n') ? { value, exact: `${value}n` } : { value }
 }
 
 function parsePrimary(args: readonly string[]): Parsed {

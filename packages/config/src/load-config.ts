@@ -150,7 +150,7 @@ class Loader {
       value = this.#cwd = this.#dirSetting = directory.value
     }
     if (spec.type === 'save') this.#saveWasSet = true
-    this.#settings.set(spec.name, { value, origin })
+    this.#settings.set(spec.name, { value, exact: parsed.exact ?? value, origin })
     return null
   }
 

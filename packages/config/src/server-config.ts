@@ -34,6 +34,8 @@ export interface RenamedCommand {
 
 export interface Setting {
   readonly value: string
+  /** For the engine: as `value`, except where CONFIG GET does not print all of it. */
+  readonly exact: string
   readonly origin: Origin
 }
 
@@ -93,11 +95,11 @@ export class ServerConfig {
     return this.#settings.get(specOf(name).name)?.origin ?? { source: 'default' }
   }
 
-  /** Name and value of all directives that were set, even to their default, in the table's order. For the engine. */
+  /** Name and exact value of all directives that were set, even to their default, in the table's order. For the engine. */
   entries(): [name: DirectiveName, value: string][] {
     return directives.flatMap(({ name }) => {
       const setting = this.#settings.get(name)
-      return setting === undefined ? [] : [[name, setting.value] as [DirectiveName, string]]
+      return setting === undefined ? [] : [[name, setting.exact] as [DirectiveName, string]]
     })
   }
 

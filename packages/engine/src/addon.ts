@@ -15,10 +15,12 @@ export interface AddonOptions {
   configFile: string
   persistent: boolean
   attachOnly: boolean
+  willListen: boolean
+  anyPort: boolean
 }
 
 /** What an event is about; counts as in native/src/binding/engine_holder.h. */
-export const EventKind = { log: 0, shutdown: 1, message: 2, messagesLost: 3 } as const
+export const EventKind = { log: 0, shutdown: 1, message: 2, messagesLost: 3, logLevel: 4 } as const
 
 export type EventCallback = (kind: number, number: number, payload: string | Buffer) => void
 

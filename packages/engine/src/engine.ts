@@ -19,6 +19,11 @@ export type LogLevel = 'debug' | 'info' | 'warn' | 'error'
 /** In the order of native/src/base/logger.h. */
 const LOG_LEVELS: readonly LogLevel[] = ['debug', 'info', 'warn', 'error']
 
+export type RedisLogLevel = 'debug' | 'verbose' | 'notice' | 'warning'
+
+/** In the order of `loglevel` in native/tables/directives.json. */
+const REDIS_LOG_LEVELS: readonly RedisLogLevel[] = ['debug', 'verbose', 'notice', 'warning']
+
 export interface EngineOptions {
   /** Any of them finds the engine in this process. @default none: a private engine */
   names?: readonly string[]
@@ -32,10 +37,16 @@ export interface EngineOptions {
   persistent?: boolean
   /** Reject with NotOpenError rather than open what is not open yet. @default false */
   attachOnly?: boolean
+  /** `listen` follows: reject with ListenError before loading the data if the port is taken. @default false */
+  willListen?: boolean
+  /** With `willListen` and port 0: as for `listen`. @default false */
+  anyPort?: boolean
   /** Log lines of the engine, also those of other threads. Called on this thread. */
   onLog?: (level: LogLevel, message: string) => void
   /** A client sent SHUTDOWN; the log has been synced. */
   onShutdown?: (exitCode: number) => void
+  /** CONFIG SET loglevel: the least important level to show, in Redis's words. */
+  onLogLevel?: (level: RedisLogLevel) => void
   /** A message of a channel this session is subscribed to: the parts of the push, 'message', channel, text. */
   onMessage?: (parts: Uint8Array[]) => void
   /** Messages were dropped since this thread did not take them: over 64 MB were waiting. */
@@ -89,16 +100,17 @@ export class Engine {
   /**
    * Opens an engine, or attaches to one that this process has open under one of the names; the last to close stops it.
    * Loading a large data directory takes its time, on a thread of the pool.
-   * @throws {LockedError | OpenError | NotOpenError}
+   * @throws {LockedError | OpenError | NotOpenError | ListenError}
    */
   static async open(options: EngineOptions = {}): Promise<Engine> {
-    const { onLog = noEvent, onShutdown = noEvent, onMessage = noEvent, onMessagesLost = noEvent } = options
+    const { onLog = noEvent, onShutdown = noEvent, onLogLevel = noEvent, onMessage = noEvent, onMessagesLost = noEvent } = options
     const onEvent = (kind: number, number: number, payload: string | Buffer): void => {
       switch (kind) {
         case EventKind.log: return onLog(LOG_LEVELS[number] ?? 'error', String(payload))
         case EventKind.shutdown: return onShutdown(number)
         case EventKind.message: return onMessage(messageParts(payload as Page))
         case EventKind.messagesLost: return onMessagesLost()
+        case EventKind.logLevel: return onLogLevel(REDIS_LOG_LEVELS[number] ?? 'notice')
         default: return undefined
       }
     }
@@ -110,6 +122,8 @@ export class Engine {
         configFile: options.configFile ?? '',
         persistent: options.persistent ?? false,
         attachOnly: options.attachOnly ?? false,
+        willListen: options.willListen ?? false,
+        anyPort: options.anyPort ?? false,
       }, onEvent)
       return new Engine(session)
     } catch (error) {

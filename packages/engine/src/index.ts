@@ -1,7 +1,7 @@
 /** @slotwise/engine: the typed face of the addon. See README.md. */
 export { ASCII_BIT, LENGTH_MASK, type EngineStats } from './addon.js'
 export { checkAof, type CheckAofOptions } from './check-aof.js'
-export { Engine, type EngineCommand, type EngineOptions, type HeadReader, type LogLevel, type ValueReader } from './engine.js'
+export { Engine, type EngineCommand, type EngineOptions, type HeadReader, type LogLevel, type RedisLogLevel, type ValueReader } from './engine.js'
 export {
   addonError, CodecError, ListenError, LockedError, LogError, NotOpenError, OpenError, ReplyError, replyError,
   StoreClosedError, StoreError, WrongTypeError,

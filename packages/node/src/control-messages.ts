@@ -2,12 +2,13 @@
  * What the control thread and the thread that started it say to each other. After `stop` the thread ends by itself;
  * `stopped` or `failed` is the last word.
  */
-import type { LogLevel } from '@slotwise/engine'
+import type { LogLevel, RedisLogLevel } from '@slotwise/engine'
 
 export type ToControl = { readonly type: 'stop' }
 
 export type FromControl =
   | { readonly type: 'log'; readonly level: LogLevel; readonly message: string }
+  | { readonly type: 'logLevel'; readonly level: RedisLogLevel }
   | { readonly type: 'ready'; readonly port: number }
   | { readonly type: 'shutdown'; readonly exitCode: number }
   | { readonly type: 'stopped' }

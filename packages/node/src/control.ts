@@ -21,7 +21,9 @@ function fail(error: unknown): void {
 async function start(): Promise<Engine> {
   const engine = await Engine.open({
     ...options,
+    willListen: true,
     onLog: (level, message) => tell({ type: 'log', level, message }),
+    onLogLevel: (level) => tell({ type: 'logLevel', level }),
     onShutdown: (exitCode) => tell({ type: 'shutdown', exitCode }),
   })
   try {

@@ -5,7 +5,7 @@
  */
 import { EventEmitter, once } from 'node:events'
 import { Worker } from 'node:worker_threads'
-import type { LogLevel } from '@slotwise/engine'
+import type { LogLevel, RedisLogLevel } from '@slotwise/engine'
 import type { FromControl, ToControl } from './control-messages.js'
 import type { NodeOptions } from './node-options.js'
 
@@ -17,6 +17,8 @@ export class NodeError extends Error {
 
 export interface NodeEvents {
   log: [line: { level: LogLevel; message: string }]
+  /** A client changed `loglevel`. */
+  logLevel: [level: RedisLogLevel]
   /** A client sent SHUTDOWN: the log is synced; stop the node and end the process with that code. */
   shutdown: [exitCode: number]
   /** The control thread died. Without a listener this ends the process. */
@@ -50,6 +52,7 @@ export class Node extends EventEmitter<NodeEvents> implements AsyncDisposable {
       worker.on('message', (message: FromControl) => {
         switch (message.type) {
           case 'log': return void this.emit('log', message)
+          case 'logLevel': return void this.emit('logLevel', message.level)
           case 'shutdown': return void this.emit('shutdown', message.exitCode)
           case 'ready':
             ready = true

@@ -68,7 +68,7 @@ describe('connections', () => {
     const before = residentBytes(server.pid)
     await flood(server, encodeCommand(['GET', 'big']))
     expect(await client.command('PING')).toBe('PONG')
-    expect(server.output).toContain('closed for overcoming of output buffer limits')
+    await waitFor(() => server.output.includes('closed for overcoming of output buffer limits'))
     expect(residentBytes(server.pid) - before).toBeLessThan(64 << 20)
   })
 
@@ -177,6 +177,46 @@ describe('big and slow', () => {
     const value = await other.command('GET', 'big') as Buffer
     expect([value.length, value[0], value.at(-1)]).toEqual([size, 118, 118])
   }, 120_000)
+
+  it('LCS of two strings of 512 MB is refused within 10 ms (row 30)', async () => {
+    await using server = await startSlotwise()
+    await using client = await server.client({ timeoutMs: 60_000 })
+    const last = (512 << 20) - 1
+    for (const key of ['a', 'b']) expect(await client.command('SETRANGE', key, last, 'x')).toBe(last + 1)
+    const refused = new RespError('ERR Insufficient memory, transient memory for LCS exceeds proto-max-bulk-len')
+    let bestMs = Infinity
+    for (let round = 0; round < 5; round++) {
+      const startMs = performance.now()
+      expect(await client.command('LCS', 'a', 'b', 'IDX')).toEqual(refused)
+      bestMs = Math.min(bestMs, performance.now() - startMs)
+    }
+    expect(bestMs).toBeLessThan(10)
+  })
+
+  it('a transaction without end is refused at the limit of its queue, and its client closed (row 20)', async () => {
+    await using server = await startSlotwise({ args: ['--slotwise-multi-queue-limit', '8mb'] })
+    await using client = await server.client()
+    await client.command('SET', 'k', 'before')
+    const before = residentBytes(server.pid)
+    await using hostile = await server.client()
+    expect(await hostile.command('MULTI')).toBe('OK')
+    const block = Buffer.concat(Array.from({ length: 1000 }, () => encodeCommand(['SET', 'k', 'y'.repeat(1000)])))
+    let queued = 0
+    let refusal: unknown = null
+    for (let sent = 0; refusal === null && sent < 100; sent++) {
+      hostile.send(block)
+      for (let at = 0; at < 1000 && refusal === null; at++) {
+        const reply = await hostile.read()
+        if (reply === 'QUEUED') queued++
+        else refusal = reply
+      }
+    }
+    expect(refusal).toEqual(new RespError('ERR transaction is too big: its queued commands exceed slotwise-multi-queue-limit'))
+    expect(queued).toBeGreaterThan(5000)
+    await hostile.closed
+    expect(await client.command('GET', 'k')).toBe('before')
+    expect(residentBytes(server.pid) - before).toBeLessThan(64 << 20)
+  })
 
   it('an inline line of 1 GB is cut off at 64 KB, and costs no memory', async () => {
     await using server = await startSlotwise()
