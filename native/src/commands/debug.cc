@@ -15,8 +15,10 @@
 #include "commands/debug_digest.h"
 #include "commands/encoding_name.h"
 #include "commands/key_access.h"
+#include "config/value_text.h"
 #include "engine/client.h"
 #include "engine/engine.h"
+#include "values/list.h"
 
 namespace slotwise {
 
@@ -76,6 +78,18 @@ std::size_t SerializedLength(const Entry* e) {
   return n + (n < 64 ? 1 : n < 16384 ? 2 : n <= UINT32_MAX ? 5 : 9);
 }
 
+// The nodes of a list, in the words of DEBUG OBJECT.
+std::string ListLayout(CommandContext& ctx, const Entry* e) {
+  List list = List::Of(e);
+  std::size_t bytes = 0;
+  list.ForEachNode([&](ListNode node) { bytes += node.stored_size(); });
+  char text[160];
+  int n = std::snprintf(text, sizeof text, " ql_nodes:%zu ql_avg_node:%.2f ql_listpack_max:%lld ql_compressed:0 ql_uncompressed_size:%zu",
+                        list.node_count(), static_cast<double>(list.size()) / static_cast<double>(list.node_count()),
+                        static_cast<long long>(ctx.engine.config().Int(Directive::kListMaxListpackSize)), bytes);
+  return std::string(text, static_cast<std::size_t>(n));
+}
+
 void Object(CommandContext& ctx) {
   KeyRef key(ctx.arg(2));
   StripeGuard guard(ctx, StripeOf(key.slot));
@@ -83,10 +97,24 @@ void Object(CommandContext& ctx) {
   if (!place) return ctx.Error(errors::kNoSuchKey);
   const Entry* e = place.entry();
   char line[256];
-  std::snprintf(line, sizeof line, "Value at:%p refcount:1 encoding:%s serializedlength:%zu lru:%u lru_seconds_idle:%lld",
+  int size = std::snprintf(line, sizeof line, "Value at:%p refcount:1 encoding:%s serializedlength:%zu lru:%u lru_seconds_idle:%lld",
                 static_cast<const void*>(e), EncodingName(e->encoding()), SerializedLength(e), e->access(),
                 static_cast<long long>(IdleMs(e, ctx.now_ms) / 1000));
-  ctx.reply.Simple(line);
+  std::string text(line, static_cast<std::size_t>(size));
+  if (e->type() == Type::kList) text += ListLayout(ctx, e);
+  ctx.reply.Simple(text);
+}
+
+// DEBUG QUICKLIST-PACKED-THRESHOLD: from which size on elements of lists are nodes of their own; 0 for the default.
+void PackedThreshold(CommandContext& ctx) {
+  constexpr std::uint64_t kDefault = std::uint64_t{1} << 30;
+  constexpr std::uint64_t kMost = (std::uint64_t{1} << 32) - (1 << 20);
+  std::uint64_t bytes;
+  if (!ParseMemory(ctx.arg(2), &bytes) || bytes > kMost) {
+    return ctx.Error("ERR argument must be a memory value bigger than 1 and smaller than 4gb");
+  }
+  List::PackedThreshold().store(bytes == 0 ? kDefault : bytes, std::memory_order_relaxed);
+  ctx.reply.Ok();
 }
 
 bool CountArg(CommandContext& ctx, std::size_t i, std::int64_t* out) {
@@ -153,7 +181,7 @@ constexpr Subcommand kSubcommands[] = {
     {"pause-cron", 3, 3, Ok, " <0|1>", "Accepted without effect."},
     {"populate", 3, 5, Populate, " <count> [<prefix>] [<size>]", "Create string keys <prefix>:<number>."},
     {"protocol", 3, 3, DebugProtocol, " <type>", "Reply with a value of a protocol type."},
-    {"quicklist-packed-threshold", 3, 3, Ok, " <size>", "Accepted without effect."},
+    {"quicklist-packed-threshold", 3, 3, PackedThreshold, " <size>", "From which size on elements of lists are nodes of their own."},
     {"reload", 2, kAny, DebugReload, "", "Sync the append-only file and load the data from it again."},
     {"loadaof", 2, 2, DebugReload, "", "The same."},
     {"replybuffer", 4, 4, Ok, " <option> <value>", "Accepted without effect."},

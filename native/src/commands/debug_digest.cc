@@ -29,16 +29,6 @@ void MixNumber(Sha1Digest& digest, std::uint32_t n) {
 
 }  // namespace
 
-void XorDigest(Sha1Digest& digest, std::string_view bytes) {
-  Sha1Digest hash = Sha1(bytes);
-  for (std::size_t i = 0; i < digest.size(); ++i) digest[i] ^= hash[i];
-}
-
-void MixDigest(Sha1Digest& digest, std::string_view bytes) {
-  XorDigest(digest, bytes);
-  digest = Sha1({reinterpret_cast<const char*>(digest.data()), digest.size()});
-}
-
 void AddEntry(Sha1Digest& digest, const Entry* entry) {
   MixNumber(digest, TypeNumber(entry->type()));
   if (entry->type() == Type::kString) {

@@ -6,15 +6,10 @@
 #include <string>
 #include <string_view>
 
-#include "base/sha1.h"
 #include "keyspace/keyspace.h"
+#include "values/value_digest.h"
 
 namespace slotwise {
-
-// digest ^= SHA1(bytes): what is combined so may come in any order.
-void XorDigest(Sha1Digest& digest, std::string_view bytes);
-// The same, and the result is hashed again: order matters.
-void MixDigest(Sha1Digest& digest, std::string_view bytes);
 
 // Adds type, value and deadline of `entry`, which may not change meanwhile.
 void AddEntry(Sha1Digest& digest, const Entry* entry);

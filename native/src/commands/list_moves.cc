@@ -73,14 +73,13 @@ bool MultiPopArgs::Parse(CommandContext& ctx, std::size_t numkeys_index) {
   if (!ListEndArg(ctx, i, &end)) return false;
   ++i;
   if (i == ctx.argc()) return true;
-  if (i + 2 != ctx.argc() || !ctx.ArgIs(i, "COUNT")) {
-    ctx.SyntaxError();
-    return false;
-  }
-  std::int64_t n;
-  if (!ctx.IntegerArgInRange(i + 1, 1, INT64_MAX, &n, "ERR count should be greater than 0")) return false;
+  std::int64_t n = 1;
+  bool is_count = i + 1 < ctx.argc() && ctx.ArgIs(i, "COUNT");
+  if (is_count && !ctx.IntegerArgInRange(i + 1, 1, INT64_MAX, &n, "ERR count should be greater than 0")) return false;
   count = static_cast<std::uint64_t>(n);
-  return true;
+  if (is_count && i + 2 == ctx.argc()) return true;
+  ctx.SyntaxError();
+  return false;
 }
 
 namespace {

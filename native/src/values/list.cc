@@ -3,8 +3,7 @@
 #include <algorithm>
 #include <vector>
 
-#include "base/sha1.h"
-#include "commands/debug_digest.h"
+#include "values/value_digest.h"
 #include "values/value_ops.h"
 
 namespace slotwise {
@@ -312,10 +311,13 @@ void List::AppendNode(ListNode node) {
 ListCursor::ListCursor(const List& list, std::uint64_t index, ListEnd towards)
     : tree_(list.is_tree() ? list.tree() : nullptr), forward_(towards == ListEnd::kTail) {
   if (index >= list.size()) return;
-  if (tree_ == nullptr) return Enter(ListNode(list.pack()), static_cast<std::int64_t>(index));
-  std::uint64_t offset;
-  place_ = tree_->Find(index, &offset);
-  Enter(place_.node(), static_cast<std::int64_t>(offset));
+  if (tree_ == nullptr) {
+    Enter(ListNode(list.pack()), static_cast<std::int64_t>(index));
+  } else {
+    std::uint64_t offset;
+    place_ = tree_->Find(index, &offset);
+    Enter(place_.node(), static_cast<std::int64_t>(offset));
+  }
 }
 
 void ListCursor::Enter(ListNode node, std::int64_t offset) {
@@ -361,10 +363,10 @@ void Digest(const Entry* e, unsigned char* out) {
 
 constexpr ValueOps kListOps = {
     "list",
-    [](void* object) { List(object).Free(); },
-    [](const void* object) { return List(const_cast<void*>(object)).Copy().object(); },
-    [](const void* object) { return List(const_cast<void*>(object)).memory(); },
-    [](const void* object) { return object == nullptr ? std::size_t{1} : List(const_cast<void*>(object)).node_count(); },
+    [](Encoding, void* object) { List(object).Free(); },
+    [](Encoding, const void* object) { return List(const_cast<void*>(object)).Copy().object(); },
+    [](Encoding, const void* object) { return List(const_cast<void*>(object)).memory(); },
+    [](Encoding, const void* object) { return object == nullptr ? std::size_t{1} : List(const_cast<void*>(object)).node_count(); },
     Digest,
 };
 [[maybe_unused]] const bool kRegistered = (RegisterValueOps(Type::kList, &kListOps), true);
