@@ -40,7 +40,7 @@ TEST(Lists, PushAndPopAtBothEnds) {
       {"LPOP l 1", kNullArray},
       {"LPOP l 0", kNullArray},
       {"LPOP l -1", Err("ERR value is out of range, must be positive")},
-      {"LPOP l x", kNotAnInteger},
+      {"LPOP l x", Err("ERR value is out of range, must be positive")},
       {"LPOP l 1 1", Err("ERR wrong number of arguments for 'lpop' command")},
       {"LLEN l", Int(0)},
   });

@@ -56,10 +56,7 @@ void Pop(CommandContext& ctx, ListEnd end) {
   if (ctx.argc() > 3) return ctx.WrongArity();
   bool counted = ctx.argc() == 3;
   std::int64_t most = 1;
-  if (counted) {
-    if (!ctx.IntegerArg(2, &most)) return;
-    if (most < 0) return ctx.Error("ERR value is out of range, must be positive");
-  }
+  if (counted && !ctx.IntegerArgInRange(2, 0, INT64_MAX, &most, "ERR value is out of range, must be positive")) return;
   KeyRef key = ctx.Key(1);
   Place place = ctx.FindForWrite(key);
   if (!place) return counted ? ctx.reply.NullArray() : ctx.reply.Null();
