@@ -105,7 +105,7 @@ std::int64_t EmbeddedSession::GetMany(std::span<const std::string_view> names, s
       __builtin_prefetch(&db.Table(keys_[i].slot));
     }
     for (std::size_t i = 0; i < n; ++i) db.Table(keys_[i].slot).PrefetchBucket(keys_[i].hash);
-    for (std::size_t i = 0; i < n; ++i) db.Table(keys_[i].slot).PrefetchEntry(keys_[i].hash);
+    for (std::size_t i = 0; i < n; ++i) db.Table(keys_[i].slot).PrefetchItem(keys_[i].hash);
     for (std::size_t i = 0; i < n; ++i) {
       std::int32_t length = static_cast<std::int32_t>(kMissing);
       WithValue(keys_[i], [&](const Entry* e) {

@@ -81,7 +81,7 @@ void Engine::Prefetch(const PreparedCommand& p) const {
 }
 
 void Engine::PrefetchEntry(const PreparedCommand& p) const {
-  if (p.key_index != UINT32_MAX) keyspace_->Db(p.client->db).Table(p.key.slot).PrefetchEntry(p.key.hash);
+  if (p.key_index != UINT32_MAX) keyspace_->Db(p.client->db).Table(p.key.slot).PrefetchItem(p.key.hash);
 }
 
 void Engine::Call(ThreadState& thread, Client& client, std::span<const std::string_view> args, OutBuffer& out) {
