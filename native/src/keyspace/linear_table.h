@@ -177,13 +177,25 @@ class LinearTable : public LinearBuckets {
   // free the item.
   template <typename F>
   void VisitAll(F&& visit) const {
+    VisitAllWhile([&](Item* item) {
+      visit(item);
+      return true;
+    });
+  }
+  // The same, until visit returns false.
+  template <typename F>
+  void VisitAllWhile(F&& visit) const {
     constexpr std::uint32_t kAhead = 2;
     for (std::uint32_t i = 0; i < buckets_; ++i) {
       if (i + kAhead < buckets_) {
         const Bucket* ahead = At(i + kAhead);
         for (unsigned used = ahead->used; used != 0; used &= used - 1) __builtin_prefetch(ahead->template At<char>(std::countr_zero(used)));
       }
-      VisitBucket(i, visit);
+      for (const Bucket* b = At(i); b != nullptr; b = b->Next()) {
+        for (unsigned used = b->used; used != 0; used &= used - 1) {
+          if (!visit(b->template At<Item>(std::countr_zero(used)))) return;
+        }
+      }
     }
   }
   // A fair choice among all items; null if empty.

@@ -182,6 +182,7 @@ class MemberTable : private LinearTable<MemberItems<ItemType>> {
   using Base::Scan;
   using Base::size;
   using Base::VisitAll;
+  using Base::VisitAllWhile;
   using Base::VisitBucket;
 
   Place Find(std::string_view key) const { return Base::Find(key, KeyHash(key)); }
