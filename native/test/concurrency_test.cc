@@ -1,25 +1,14 @@
 // Many threads on one engine: what must hold whatever the interleaving. The real gate is the TSan build of this file.
-#include <stdlib.h>
-
 #include <atomic>
-#include <filesystem>
 #include <thread>
 
 #include "engine/embedded_session.h"
 #include "engine_fixture.h"
+#include "temp_dir.h"
 #include "test.h"
 
 namespace slotwise::test {
 namespace {
-
-struct TempDir {
-  TempDir() {
-    char pattern[] = "/tmp/slotwise-test-XXXXXX";
-    path = mkdtemp(pattern);
-  }
-  ~TempDir() { std::filesystem::remove_all(path); }
-  std::string path;
-};
 
 // A caller with a thread state of its own.
 struct Caller {
@@ -103,7 +92,7 @@ TEST(Concurrency, CountersTransfersAndOptimisticLocking) {
   std::string before;
   constexpr int kThreads = 4;
   {
-    EngineFixture f({{"dir", dir.path}, {"appendfsync", "everysec"}});
+    EngineFixture f({{"dir", dir.path()}, {"appendfsync", "everysec"}});
     ASSERT_TRUE(f.status.ok());
     std::atomic<int> transfers{0};
     InThreads(kThreads, [&](int i) { Work(*f.engine, i, transfers); });
@@ -122,7 +111,7 @@ TEST(Concurrency, CountersTransfersAndOptimisticLocking) {
     before = Dump(f);
   }
   // The order of the log is the order in which it happened: replaying it gives the same.
-  EngineFixture f({{"dir", dir.path}});
+  EngineFixture f({{"dir", dir.path()}});
   ASSERT_TRUE(f.status.ok());
   EXPECT_TRUE(Dump(f) == before);
 }

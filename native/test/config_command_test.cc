@@ -1,8 +1,7 @@
 // CONFIG as clients see it; the directives themselves are tested in config_test.cc.
 #include <fstream>
 
-#include <unistd.h>
-
+#include "temp_dir.h"
 #include "test.h"
 #include "test_client.h"
 
@@ -35,9 +34,8 @@ TEST(ConfigCommand, SetIsAllOrNothing) {
 TEST(ConfigCommand, RewriteNeedsAFile) {
   EngineFixture f;
   EXPECT_EQ(f("CONFIG REWRITE"), "-ERR The server is running without a config file\r\n");
-  char dir[] = "/tmp/slotwise-config-XXXXXX";
-  ASSERT_TRUE(mkdtemp(dir) != nullptr);
-  std::string path = std::string(dir) + "/redis.conf";
+  const TempDir dir;
+  std::string path = dir.path() + "/redis.conf";
   std::ofstream(path) << "# mine\nmaxmemory 1mb\n";
   f.engine->config().SetConfigFile(path);
   f("CONFIG SET maxmemory 2mb");
@@ -45,10 +43,8 @@ TEST(ConfigCommand, RewriteNeedsAFile) {
   std::ifstream file(path);
   std::string text((std::istreambuf_iterator<char>(file)), {});
   EXPECT_TRUE(text.starts_with("# mine\nmaxmemory 2mb\n"));
-  f.engine->config().SetConfigFile(std::string(dir) + "/gone/redis.conf");
+  f.engine->config().SetConfigFile(dir.path() + "/gone/redis.conf");
   EXPECT_TRUE(f("CONFIG REWRITE").starts_with("-ERR Rewriting config file: "));
-  unlink(path.c_str());
-  rmdir(dir);
 }
 
 }  // namespace

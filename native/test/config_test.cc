@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/split_args.h"
+#include "temp_dir.h"
 #include "test.h"
 
 namespace slotwise {
@@ -150,16 +151,15 @@ TEST(Config, SomeDirectivesCannotChangeWhileLoading) {
 }
 
 TEST(Config, DirIsResolvedButTheProcessStays) {
-  char dir[] = "/tmp/slotwise-config-XXXXXX";
-  ASSERT_TRUE(mkdtemp(dir) != nullptr);
+  const test::TempDir dir;
   char before[PATH_MAX];
   char after[PATH_MAX];
   ASSERT_TRUE(getcwd(before, sizeof(before)) != nullptr);
   Config config;
   EXPECT_EQ(AtStart(config, std::string("dir ") + dir), "OK");
-  EXPECT_EQ(config.Str(Directive::kDir), dir);
+  EXPECT_EQ(config.Str(Directive::kDir), dir.path());
   EXPECT_EQ(AtStart(config, "dir ."), "OK");
-  EXPECT_EQ(config.Str(Directive::kDir), dir);
+  EXPECT_EQ(config.Str(Directive::kDir), dir.path());
   EXPECT_EQ(AtStart(config, "dir missing"), "No such file or directory");
   EXPECT_EQ(AtStart(config, "dir \"\""), "No such file or directory");
   EXPECT_EQ(AtStart(config, "dir /dev/null"), "Not a directory");
@@ -168,7 +168,6 @@ TEST(Config, DirIsResolvedButTheProcessStays) {
   EXPECT_EQ(config.Str(Directive::kDir), "/tmp");
   ASSERT_TRUE(getcwd(after, sizeof(after)) != nullptr);
   EXPECT_EQ(std::string(before), after);
-  rmdir(dir);
 }
 
 TEST(Config, StartTakesLinesAsConfigurationFilesHaveThem) {

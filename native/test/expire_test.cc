@@ -7,6 +7,7 @@
 #include <sstream>
 
 #include "engine_fixture.h"
+#include "temp_dir.h"
 #include "test.h"
 
 namespace slotwise {
@@ -101,14 +102,9 @@ TEST(Expire, AnExpiredKeyIsNowhereToBeSeen) {
 // The words of the log, one command a line, SELECT left out.
 class LogOf {
  public:
-  LogOf() {
-    char name[] = "/tmp/slotwise-expire-XXXXXX";
-    dir_ = mkdtemp(name);
-  }
-  ~LogOf() { (void)std::system(("rm -rf " + dir_).c_str()); }
-  const std::string& dir() const { return dir_; }
+  const std::string& dir() const { return dir_.path(); }
   std::string Words() const {
-    std::ifstream file(dir_ + "/appendonlydir/appendonly.aof.1.incr.aof");
+    std::ifstream file(dir() + "/appendonlydir/appendonly.aof.1.incr.aof");
     std::stringstream out;
     std::string line;
     while (std::getline(file, line)) {
@@ -126,7 +122,7 @@ class LogOf {
   }
 
  private:
-  std::string dir_;
+  TempDir dir_;
 };
 
 // Source: replication.md, section 11.

@@ -9,6 +9,7 @@
 #include "log/aof_loader.h"
 #include "log/aof_log.h"
 #include "recording_files.h"
+#include "temp_dir.h"
 #include "test.h"
 
 namespace slotwise::test {
@@ -103,22 +104,5 @@ inline Loaded Load(FileSystem& files) {
   NullLogger logger;
   return Load(files, logger);
 }
-
-// A directory of the real file system, removed at the end.
-class TempDir {
- public:
-  TempDir() {
-    char name[] = "/tmp/slotwise-test-XXXXXX";
-    path_ = mkdtemp(name);
-  }
-  ~TempDir() {
-    std::string command = "rm -rf '" + path_ + "'";
-    if (std::system(command.c_str()) != 0) std::abort();
-  }
-  const std::string& path() const { return path_; }
-
- private:
-  std::string path_;
-};
 
 }  // namespace slotwise::test

@@ -3,15 +3,15 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
-#include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <unistd.h>
 
-#include <filesystem>
+#include <atomic>
 #include <thread>
 
 #include "engine_fixture.h"
+#include "temp_dir.h"
 #include "test.h"
 
 namespace slotwise::test {
@@ -69,15 +69,6 @@ struct Listening : EngineFixture {
   int port() { return engine->server()->port(); }
 };
 
-struct TempDir {
-  TempDir() {
-    char pattern[] = "/tmp/slotwise-test-XXXXXX";
-    path = mkdtemp(pattern);
-  }
-  ~TempDir() { std::filesystem::remove_all(path); }
-  std::string path;
-};
-
 TEST(Server, ManyClientsOnTwoThreadsWithEveryFsyncPolicy) {
   for (const char* policy : {"always", "everysec", "no"}) {
     TempDir dir;
@@ -85,7 +76,7 @@ TEST(Server, ManyClientsOnTwoThreadsWithEveryFsyncPolicy) {
     constexpr int kRounds = 40;
     constexpr int kPipeline = 16;
     {
-      Listening f({{"port", "0"}, {"bind", "127.0.0.1"}, {"io-threads", "2"}, {"dir", dir.path}, {"appendfsync", policy}});
+      Listening f({{"port", "0"}, {"bind", "127.0.0.1"}, {"io-threads", "2"}, {"dir", dir.path()}, {"appendfsync", policy}});
       ASSERT_TRUE(f.status.ok());
       std::vector<std::thread> clients;
       for (int c = 0; c < kClients; ++c) {
@@ -113,7 +104,7 @@ TEST(Server, ManyClientsOnTwoThreadsWithEveryFsyncPolicy) {
       std::string total = std::to_string(kClients * kRounds * kPipeline);
       EXPECT_EQ(f("GET shared"), "$" + std::to_string(total.size()) + "\r\n" + total + "\r\n");
     }
-    EngineFixture again({{"dir", dir.path}});
+    EngineFixture again({{"dir", dir.path()}});
     std::string total = std::to_string(kClients * kRounds * kPipeline);
     EXPECT_EQ(again("GET shared"), "$" + std::to_string(total.size()) + "\r\n" + total + "\r\n");
   }
@@ -183,6 +174,43 @@ TEST(Server, AProtocolErrorReachesAClientThatIsStillSending) {
   }
   for (int i = 0; i < 3000 && f.engine->server()->connection_count() > 0; ++i) usleep(1000);
   EXPECT_EQ(f.engine->server()->connection_count(), 0u);
+}
+
+TEST(Server, ThePortMovesWhileClientsWork) {
+  Listening f({{"port", "0"}, {"bind", "127.0.0.1"}, {"io-threads", "2"}});
+  int first = f.port();
+  std::atomic<bool> stop{false};
+  std::vector<std::thread> clients;
+  for (int i = 0; i < 2; ++i) {
+    clients.emplace_back([&] {
+      Socket s(first);
+      while (!stop.load()) {
+        s.Send("PING\r\n");
+        if (s.Read(7) != "+PONG\r\n") return Fail(__FILE__, __LINE__, "a connection did not outlive its listener");
+      }
+    });
+  }
+  int second;
+  {
+    EngineFixture other({{"port", "0"}, {"bind", "127.0.0.1"}});
+    other.engine->set_listen_any_port(true);
+    ASSERT_TRUE(other.engine->Listen().ok());
+    second = other.engine->server()->port();
+    std::string refused = f("CONFIG SET port " + std::to_string(second));
+    EXPECT_TRUE(refused.ends_with("Unable to listen on this port. Check server logs.\r\n"));
+  }
+  // Taken and free again: the others' port, back and forth, with an address that overlaps the old one.
+  for (int round = 0; round < 20; ++round) {
+    EXPECT_EQ(f("CONFIG SET port " + std::to_string(second)), "+OK\r\n");
+    EXPECT_EQ(f(round % 2 == 0 ? "CONFIG SET bind 0.0.0.0" : "CONFIG SET bind 127.0.0.1"), "+OK\r\n");
+    Socket s(second);
+    s.Send("PING\r\n");
+    EXPECT_EQ(s.Read(7), "+PONG\r\n");
+    EXPECT_EQ(f("CONFIG SET port " + std::to_string(first)), "+OK\r\n");
+    EXPECT_FALSE(Socket(second).connected());
+  }
+  stop = true;
+  for (auto& c : clients) c.join();
 }
 
 TEST(Server, AClientThatNeverReadsIsClosedAtItsLimit) {

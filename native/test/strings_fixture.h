@@ -1,12 +1,10 @@
 // Tables of commands with their replies, for the string commands; and what they propagate.
 #pragma once
-#include <stdlib.h>
-
-#include <filesystem>
 #include <string>
 #include <vector>
 
 #include "engine_fixture.h"
+#include "temp_dir.h"
 #include "test.h"
 
 namespace slotwise::test {
@@ -38,7 +36,7 @@ inline void PutList(EngineFixture& f, const char* key) {
 // An engine with a log in a directory of its own, so that effects are recorded.
 class LoggingFixture {
  public:
-  LoggingFixture() : f({{"dir", dir_.path}}) {}
+  LoggingFixture() : f({{"dir", dir_.path()}}) {}
   // What the command adds to the log, its arguments separated by blanks; one line for each effect.
   std::string Effects(const std::string& command) {
     f(command);
@@ -57,14 +55,6 @@ class LoggingFixture {
   }
 
  private:
-  struct Dir {
-    Dir() {
-      char name[] = "/tmp/slotwise-strings-XXXXXX";
-      path = mkdtemp(name);
-    }
-    ~Dir() { std::filesystem::remove_all(path); }
-    std::string path;
-  };
   // The number in "*3\r\n" or "$5\r\n", taken off the front.
   static std::size_t Number(std::string_view& bytes) {
     std::size_t n = 0, at = 1;
@@ -72,7 +62,7 @@ class LoggingFixture {
     bytes.remove_prefix(at + 2);
     return n;
   }
-  Dir dir_;
+  TempDir dir_;
 
  public:
   EngineFixture f;

@@ -95,7 +95,7 @@ export class ServerConfig {
     return this.#settings.get(specOf(name).name)?.origin ?? { source: 'default' }
   }
 
-  /** Name and exact value of all directives that were set, even to their default, in the table's order. For the engine. */
+  /** Name and exact value of all directives that were set, even to their default, in the order of the table. */
   entries(): [name: DirectiveName, value: string][] {
     return directives.flatMap(({ name }) => {
       const setting = this.#settings.get(name)

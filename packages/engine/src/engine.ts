@@ -103,7 +103,9 @@ export class Engine {
    * @throws {LockedError | OpenError | NotOpenError | ListenError}
    */
   static async open(options: EngineOptions = {}): Promise<Engine> {
-    const { onLog = noEvent, onShutdown = noEvent, onLogLevel = noEvent, onMessage = noEvent, onMessagesLost = noEvent } = options
+    const {
+      onLog = noEvent, onShutdown = noEvent, onLogLevel = noEvent, onMessage = noEvent, onMessagesLost = noEvent,
+    } = options
     const onEvent = (kind: number, number: number, payload: string | Buffer): void => {
       switch (kind) {
         case EventKind.log: return onLog(LOG_LEVELS[number] ?? 'error', String(payload))

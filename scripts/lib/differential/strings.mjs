@@ -1,38 +1,8 @@
-/**
- * Random commands of the groups string and bitmap over few keys, so that they meet, with arguments at and beyond every
- * limit. No time that passes during the run: what expires has expired when it is set, or does so in years.
- */
+/** Random commands of the groups string and bitmap. */
+import { edges, floats, noIntegers, relativeTimes, times } from './random.mjs'
 
-/** Seeded; returns { below, pick, chance }. */
-export function randomSource(seed) {
-  let state = BigInt(seed)
-  const next = () => {
-    state = (state + 0x9e3779b97f4a7c15n) & 0xffffffffffffffffn
-    let z = state
-    z = ((z ^ (z >> 30n)) * 0xbf58476d1ce4e5b9n) & 0xffffffffffffffffn
-    z = ((z ^ (z >> 27n)) * 0x94d049bb133111ebn) & 0xffffffffffffffffn
-    return Number((z ^ (z >> 31n)) >> 11n)
-  }
-  const below = (n) => next() % n
-  return { below, pick: (list) => list[below(list.length)], chance: (percent) => below(100) < percent }
-}
-
-const noIntegers = ['', 'abc', '1.5', '+1', ' 1', '1 ', '01', '-0', '-', '1e3', '0x10', '\0', '1\0', '99999999999999999999', '-99999999999999999999']
-const edges = ['9223372036854775807', '-9223372036854775808', '9223372036854775808', '-9223372036854775809',
-  '9223372036854775806', '-9223372036854775807', '4294967295', '4294967296', '-4294967296', '2147483647', '2147483648',
-  '-2147483648', '8388607', '8388608', '1048576', '1048575', '1048577', '65535', '65536', '1152921504606846976',
-  '18446744073709551615']
-const floats = ['1.5', '-3.7e10', '1e400', '-1e4932', '1e4932', '1e-400', '1e-4950', 'inf', '-inf', '+inf', 'Infinity', 'nan', '-nan', '0x10', '0x1p3', '3.0e3',
-  '+2', ' 1', '1 ', '1.', '.5', '.', 'e5', '1e', '0.1', '0.30000000000000004', '12345678901234567890', '9223372036854775807', '5.0e0', '-0', '-0.0',
-  '1000000000000000000000000000000000000000000', '0.00000000000000001', '0.000000000000000001', '1.00000000000000005', '-1.5', `1${'0'.repeat(5000)}`, '9'.repeat(5200), '1\x002']
-const times = ['100000', '4102444800', '4102444800000', '1', '1000000000000', '0', '-1', '9223372036854775807', '9223372036854775',
-  '9223372036854776', '9223372036854775808', '-9223372036854775808', 'abc', '', '1.5']
-const relativeTimes = times.filter((time) => time !== '1')
-
-export function stringCommands(seed) {
-  const { below, pick, chance } = randomSource(seed)
-  const keys = Array.from({ length: 14 }, (_, i) => `k${i}`).concat(['', 'a\0b\r\n', 'x'.repeat(300), '{k1}x', '{k1}y'])
-  const key = () => pick(keys)
+export function stringCommands({ below, pick, chance, key: anyKey, word, some }) {
+  const key = () => anyKey('k')
   const small = () => String(below(100) - 20)
   const integer = () => (chance(75) ? small() : chance(60) ? pick(edges) : pick(noIntegers))
   const offset = () => (chance(80) ? String(below(chance(85) ? 200 : 30000)) : integer())
@@ -47,12 +17,10 @@ export function stringCommands(seed) {
     if (kind < 99) return 'v'.repeat(pick([2047, 2048, 2049, 16383, 16384, 20000]))
     return chance(20) ? 'w'.repeat(pick([1048576, 1048575, 700000])) : ''
   }
-  const word = (text) => (chance(70) ? text : chance(50) ? text.toLowerCase() : text.replace(/[A-Z]/g, (c) => (chance(50) ? c : c.toLowerCase())))
   const timed = () => {
     const unit = pick(['EX', 'PX', 'EXAT', 'PXAT'])
     return chance(95) ? [word(unit), pick(unit.endsWith('AT') ? times : relativeTimes)] : [word(unit)]
   }
-  const some = (choices, most) => Array.from({ length: below(most + 1) }, () => pick(choices)()).flat()
   const setOptions = [() => word('NX'), () => word('XX'), () => word('GET'), () => word('GET'), () => word('KEEPTTL'), timed, timed, () => word('PERSIST'), () => 'FOO']
   const getExOptions = [timed, timed, () => word('PERSIST'), () => word('KEEPTTL'), () => word('NX')]
   const range = () => {
@@ -74,7 +42,7 @@ export function stringCommands(seed) {
   const pairs = () => Array.from({ length: 1 + below(4) }, () => [key(), value()]).flat()
   const lcsOptions = [() => word('IDX'), () => word('LEN'), () => [word('MINMATCHLEN'), integer()], () => word('WITHMATCHLEN'), () => 'FOO']
 
-  const commands = [
+  return [
     [8, () => ['SET', key(), value()]],
     [10, () => ['SET', key(), value(), ...some(setOptions, 3)]],
     [6, () => ['GET', key()]],
@@ -103,17 +71,6 @@ export function stringCommands(seed) {
     [10, () => ['BITFIELD', key(), ...fields(0)]],
     [4, () => ['BITFIELD_RO', key(), ...(chance(60) ? Array.from({ length: 1 + below(3) }, () => [word('GET'), field(), fieldOffset()]).flat() : fields(1))]],
     [6, () => ['OBJECT', 'ENCODING', key()]],
-    [3, () => ['PEXPIRETIME', key()]],
-    [3, () => ['DEL', key()]],
-    [1, () => (chance(10) ? ['FLUSHALL'] : ['DBSIZE'])],
     [1, () => [pick(['SET', 'GET', 'INCR', 'SETRANGE', 'BITOP', 'GETEX', 'LCS', 'BITPOS', 'MSET']), ...Array.from({ length: below(2) }, key)]],
   ]
-  const weighted = commands.flatMap(([weight, make]) => Array(weight).fill(make))
-  return {
-    keys,
-    next: () => {
-      const args = pick(weighted)()
-      return [word(args[0]), ...args.slice(1)]
-    },
-  }
 }
