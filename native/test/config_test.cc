@@ -156,7 +156,7 @@ TEST(Config, DirIsResolvedButTheProcessStays) {
   char after[PATH_MAX];
   ASSERT_TRUE(getcwd(before, sizeof(before)) != nullptr);
   Config config;
-  EXPECT_EQ(AtStart(config, std::string("dir ") + dir), "OK");
+  EXPECT_EQ(AtStart(config, "dir " + dir.path()), "OK");
   EXPECT_EQ(config.Str(Directive::kDir), dir.path());
   EXPECT_EQ(AtStart(config, "dir ."), "OK");
   EXPECT_EQ(config.Str(Directive::kDir), dir.path());

@@ -36,9 +36,38 @@ export function encodeCommand(args) {
   return Buffer.concat(parts)
 }
 
-/** Every command of an AOF segment, as arrays of latin1 strings; annotations are skipped. */
-export function decodeCommands(buffer) {
-  const commands = []
+/**
+ * The frame that begins at `at`, which is complete, as a value: 'text' with its kind in front ('+OK', ':1', '-ERR x', '$abc'),
+ * null, or an array of values. A map is the array of its keys and values.
+ */
+export function decodeFrame(buffer, at = 0) {
+  const [value] = decodeAt(buffer, at)
+  return value
+}
+
+function decodeAt(buffer, at) {
+  const end = lineEnd(buffer, at)
+  const kind = String.fromCharCode(buffer[at])
+  const line = buffer.toString('latin1', at + 1, end)
+  const next = end + 2
+  if (kind === '_' || line === '-1' && (kind === '$' || kind === '*')) return [null, next]
+  if (kind === '$' || kind === '=' || kind === '!') {
+    const size = Number(line)
+    return [kind + buffer.toString('latin1', next, next + size), next + size + 2]
+  }
+  if (!'*%~>'.includes(kind)) return [kind + line, next]
+  const values = []
+  let place = next
+  for (let left = kind === '%' ? Number(line) * 2 : Number(line); left > 0; --left) {
+    const [value, after] = decodeAt(buffer, place)
+    values.push(value)
+    place = after
+  }
+  return [values, place]
+}
+
+/** Every command of an AOF segment, as arrays of latin1 strings, one after another; annotations are skipped. */
+export function* decodeCommands(buffer) {
   for (let at = 0; at < buffer.length;) {
     const end = lineEnd(buffer, at)
     if (buffer[at] === 35) { at = end + 2; continue } // '#': a timestamp
@@ -51,7 +80,6 @@ export function decodeCommands(buffer) {
       args.push(buffer.toString('latin1', headEnd + 2, headEnd + 2 + size))
       at = headEnd + 2 + size + 2
     }
-    commands.push(args)
+    yield args
   }
-  return commands
 }

@@ -90,6 +90,7 @@ void RenameKey(CommandContext& ctx, bool only_if_absent) {
   entry->Destroy();  // what its pointer refers to lives on in the new entry
   ctx.Changed(from);
   ctx.Changed(to);
+  ctx.Notify(kNotifyNew, "new", to.key);
   ctx.Notify(kNotifyGeneric, "rename_from", from.key);
   ctx.Notify(kNotifyGeneric, "rename_to", to.key);
   if (only_if_absent) ctx.reply.Integer(1);
@@ -132,6 +133,7 @@ void Copy(CommandContext& ctx) {
   }
   ctx.Db(db).Attach(to, Copied(ctx, ctx.Db().Find(from).entry(), to.key));
   ctx.ChangedIn(db, to);
+  ctx.NotifyIn(db, kNotifyNew, "new", to.key);
   ctx.NotifyIn(db, kNotifyGeneric, "copy_to", to.key);
   ctx.reply.Integer(1);
 }
@@ -145,6 +147,7 @@ void Move(CommandContext& ctx) {
   ctx.Db(db).Attach(key, ctx.Db().Detach(key, ctx.Db().Find(key)));
   ctx.Changed(key);
   ctx.ChangedIn(db, key);
+  ctx.NotifyIn(db, kNotifyNew, "new", key.key);
   ctx.Notify(kNotifyGeneric, "move_from", key.key);
   ctx.NotifyIn(db, kNotifyGeneric, "move_to", key.key);
   ctx.reply.Integer(1);
