@@ -8,7 +8,7 @@ import { benchmarkBin, inRoot } from './repository.mjs'
 import { buildFuzz, command, fuzz, fuzzTargets, hasTests, nativeTests, vitest } from './test-runners.mjs'
 import { which } from './toolchain.mjs'
 
-export const groups = ['lint', 'docs', 'nx', 'native', 'fuzz', 'unit', 'peers', 'bench']
+export const groups = ['lint', 'docs', 'nx', 'native', 'fuzz', 'unit', 'peers', 'differential', 'bench']
 
 /** One part of the set-up as a step; nothing is built that is up to date. */
 const setUp = (part, cores, after) => ({
@@ -50,6 +50,14 @@ export function testPlan({ fuzzSeconds, passOn, hint }) {
     })),
     { name: 'unit', group: 'unit', cores: 2, after: built, run: () => vitest('unit', passOn, hint('unit')) },
     { name: 'peers', group: 'peers', cores: 2, after: built, run: () => vitest('peers', passOn, hint('peers')) },
+    ...['small', 'default'].map((thresholds, i) => ({
+      // The short form; `npm run differential` is the long one.
+      name: `differential ${thresholds}`, group: 'differential', cores: 1, after: built,
+      run: () => which('redis-server') === null
+        ? { ok: true, ...none, skipped: 1 }
+        : command('differential', process.execPath, [inRoot('scripts', 'differential.mjs'), '--count', '40000', '--seed', String(i + 1), '--thresholds', thresholds],
+          { onLine: hint(`differential ${thresholds}`) }),
+    })),
     {
       name: 'bench smoke', group: 'bench', cores: 2, after: built,
       // That the suite runs, not how fast: figures come from `npm run bench` on a quiet machine.

@@ -33,7 +33,8 @@ bool ParseConditions(CommandContext& ctx, unsigned* conditions) {
     } else if (ctx.ArgIs(i, "LT")) {
       *conditions |= kLt;
     } else {
-      ctx.Error("ERR Unsupported option " + std::string(ctx.arg(i)));
+      // Redis prints it as a C string.
+      ctx.Error("ERR Unsupported option " + std::string(ctx.arg(i).substr(0, ctx.arg(i).find('\0'))));
       return false;
     }
   }

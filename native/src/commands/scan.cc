@@ -95,9 +95,8 @@ struct ScanOptions {
     }
     return true;
   }
-  bool Accepts(const Entry* e) const {
-    return (!has_pattern || GlobMatch(pattern, e->key())) && (!has_type || EqualsIgnoreCase(type, TypeName(e->type())));
-  }
+  bool AcceptsName(const Entry* e) const { return !has_pattern || GlobMatch(pattern, e->key()); }
+  bool AcceptsType(std::string_view name) const { return !has_type || EqualsIgnoreCase(type, name); }
 };
 
 void Scan(CommandContext& ctx) {
@@ -116,11 +115,16 @@ void Scan(CommandContext& ctx) {
     do {
       position = ctx.Db().Table(slot).Scan(position, [&](const Entry* e) {
         ++visited;
-        if (!options.Accepts(e)) return;
+        if (!options.AcceptsName(e)) return;
         if (e->ExpiredAt(ctx.now_ms)) expired.emplace_back(e->key());
-        else keys.Add(e->key());
+        else if (options.AcceptsType(TypeName(e->type()))) keys.Add(e->key());
       });
       DeleteExpired(ctx, expired);
+      // Redis asks for the type by a lookup, which misses what has expired: of type none, which may be what is wanted.
+      for (std::size_t i = 0; options.has_type && i < expired.size(); ++i) {
+        ctx.Notify(kNotifyKeyMiss, "keymiss", expired[i]);
+        if (options.AcceptsType("none")) keys.Add(expired[i]);
+      }
       expired.clear();
     } while (position != 0 && visited < options.count && --chains > 0);
     if (position == 0) {

@@ -54,7 +54,8 @@ export const sameReply = (command, redis, slotwise, mode) =>
 /** Commands of the logs. A set's members may come in any order; `swaps` are the random choices that were evened out. */
 export function sameLogged(a, b, swaps) {
   if (a.length !== b.length) return swaps.get(a.join('\0'))?.has(b.join('\0')) ?? false
-  if (a.every((arg, i) => arg === b[i] || (i === a.length - 1 && ['PXAT', 'PEXPIREAT'].includes(a[i === 2 ? 0 : i - 1]) && sameTime(arg, b[i])))) return true
+  const isTime = (i) => (a[0] === 'PEXPIREAT' ? i === 2 : i === a.length - 1 && a[i - 1] === 'PXAT')
+  if (a.every((arg, i) => arg === b[i] || (isTime(i) && sameTime(arg, b[i])))) return true
   if (a[0] !== b[0] || a[1] !== b[1]) return false
   return ['SREM', 'SADD'].includes(a[0].toUpperCase()) && (sameElements(a, b) || (swaps.get(a.join('\0'))?.has(b.join('\0')) ?? false))
 }

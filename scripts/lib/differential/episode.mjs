@@ -18,6 +18,24 @@ export class Difference extends Error {
   }
 }
 
+const looseBegin = '__key__:loose'
+const looseEnd = '__key__:strict'
+
+/** Sorts what was published within loose parts. */
+function sortLoose(frames) {
+  const result = []
+  for (let at = 0; at < frames.length;) {
+    if (!frames[at].includes(looseBegin)) {
+      result.push(frames[at++])
+      continue
+    }
+    const end = frames.findIndex((frame, i) => i > at && frame.includes(looseEnd))
+    result.push(...frames.slice(at + 1, end).sort(Buffer.compare))
+    at = end + 1
+  }
+  return result
+}
+
 const flat = (value) => (Array.isArray(value) ? value.flat(Infinity) : [value])
 const membersOf = { HRANDFIELD: (key) => ['HGETALL', key], SRANDMEMBER: (key) => ['SMEMBERS', key], ZRANDMEMBER: (key) => ['ZRANGE', key, '0', '-1', 'WITHSCORES'], RANDOMKEY: () => ['KEYS', '*'] }
 
@@ -48,11 +66,27 @@ export class Episode {
 
   async #step(operation) {
     if (Array.isArray(operation)) return this.#add(operation)
-    if (operation.unordered !== undefined) return this.#add(operation.unordered, 'unordered')
+    if (operation.loose !== undefined) return this.#loose(() => this.#add(operation.loose, operation.mode))
     await this.#flush()
-    if (operation.scan !== undefined) return this.#scan(operation)
+    if (operation.scan !== undefined) return this.#loose(() => this.#scan(operation))
     if (operation.blocked !== undefined) return this.#wait(operation)
+    if (operation.random === 'key') return this.#loose(() => this.#randomKey(operation))
     return operation.random === 'pop' ? this.#pop(operation.command) : this.#choose(operation)
+  }
+
+  /** What is visited in the order of a hash table may also be found expired or missing in any order. */
+  async #loose(run) {
+    await this.#flush()
+    await this.#pair.main([['PUBLISH', looseBegin, '']])
+    await run()
+    await this.#flush()
+    await this.#pair.main([['PUBLISH', looseEnd, '']])
+  }
+
+  /** RANDOMKEY deletes those expired keys that it happens to meet; a scan before it deletes all of them. */
+  async #randomKey(operation) {
+    await this.#pair.main([['SCAN', '0', 'COUNT', '1000000']])
+    await this.#choose(operation)
   }
 
   async #add(command, mode) {
@@ -191,7 +225,7 @@ export class Episode {
       await this.#both(present.map((key) => ['DEBUG', 'DIGEST-VALUE', key]))
       throw new Difference('DEBUG DIGEST', Infinity, a, b)
     }
-    const [wanted, published] = await this.#pair.notifications()
+    const [wanted, published] = (await this.#pair.notifications()).map(sortLoose)
     const i = wanted.findIndex((frame, index) => published[index] === undefined || !frame.equals(published[index]))
     if (i >= 0 || wanted.length !== published.length) {
       const place = i < 0 ? wanted.length : i

@@ -10,7 +10,7 @@ export function genericCommands({ below, pick, chance, many, key, integer, count
     () => [word('GET'), pick(['#', 'k*', 'h*->a', '*', 'nothing', '*->', 'h1->*'])], () => [word('GET'), '#'],
   ], 4)
   /** Weights from elsewhere can be equal, and then the order among them is nobody's business: no LIMIT, and unordered. */
-  const sortBy = () => ({ unordered: [pick(['SORT', 'SORT_RO']), target(), word('BY'), pick(['k*', 'h*->a', 'h*->1', '*->b', '*']), ...(chance(40) ? [word('ALPHA')] : [])] })
+  const sortBy = () => ({ mode: 'unordered', loose: [pick(['SORT', 'SORT_RO']), target(), word('BY'), pick(['k*', 'h*->a', 'h*->1', '*->b', '*']), ...(chance(40) ? [word('ALPHA')] : [])] })
   return [
     [8, () => [pick(['DEL', 'UNLINK']), ...many(1, 3, () => pick(allKeys))]],
     [3, () => [pick(['EXISTS', 'TOUCH']), ...many(1, 4, key)]],
@@ -27,10 +27,10 @@ export function genericCommands({ below, pick, chance, many, key, integer, count
     [2, () => ['KEYS', pick(['*', 'k*', 'h?', '[lz]*', 'nothing', '', '\\k1', '{k1}*'])]],
     [1, () => ({ random: 'key', command: ['RANDOMKEY'] })],
     [1, () => ({ scan: ['SCAN', '0'], options: [...scanOptions({ pick, chance, count, word }), ...(chance(30) ? [word('TYPE'), pick(['string', 'hash', 'list', 'set', 'zset', 'HASH', 'none'])] : [])] })],
-    [6, () => [pick(['SORT', 'SORT', 'SORT_RO']), target(), ...sortOptions()]],
-    [3, sortBy],
-    [3, () => ['SORT', target(), ...sortOptions(), word('STORE'), key('l')]],
-    [2, () => ['SORT', target(), word('BY'), 'nosort', ...sortOptions(), word('STORE'), key('l')]],
+    [5, () => ({ loose: [pick(['SORT', 'SORT', 'SORT_RO']), target(), ...sortOptions()] })],
+    [2, sortBy],
+    [2, () => ({ loose: ['SORT', target(), ...sortOptions(), word('STORE'), key('l')] })],
+    [1, () => ({ loose: ['SORT', target(), word('BY'), 'nosort', ...sortOptions(), word('STORE'), key('l')] })],
     [1, () => (chance(4) ? [pick(['FLUSHALL', 'FLUSHDB']), ...(chance(30) ? [word(pick(['SYNC', 'ASYNC', 'NOW']))] : [])] : ['DBSIZE'])],
     [1, () => (chance(30) ? ['SWAPDB', pick(['0', '1', '16', 'x']), pick(['0', '1'])] : ['SELECT', pick(['0', '0', '0', '0', '16', 'x'])])],
     [1, () => ['PING', ...many(0, 2, () => String(below(3)))]],

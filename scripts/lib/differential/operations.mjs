@@ -1,7 +1,7 @@
 /**
  * The random operations of one seed, over all families whose commands the server has. An operation is a command (an
- * array), or an object for what is more: { random, command } a random choice, { unordered: command }, { scan, options }
- * an iteration to its end, { blocked, before, meanwhile } a client that waits while others work.
+ * array), or an object for what is more: { random, command } a random choice, { loose: command } one that visits
+ * in the order of a hash table, { scan, options } an iteration to its end, { blocked, before, meanwhile } a client that waits while others work.
  */
 import { hashCommands, listCommands, setCommands } from './collections.mjs'
 import { blocked, genericCommands, transaction } from './generic.mjs'
@@ -12,7 +12,7 @@ import { stringCommands } from './strings.mjs'
 const families = { string: stringCommands, hash: hashCommands, list: listCommands, set: setCommands, zset: sortedSetCommands, generic: genericCommands }
 export const familyNames = Object.keys(families)
 
-const commandOf = (operation) => (Array.isArray(operation) ? operation : operation.command ?? operation.unordered ?? operation.scan ?? operation.mayBlock)
+const commandOf = (operation) => (Array.isArray(operation) ? operation : operation.command ?? operation.loose ?? operation.scan ?? operation.mayBlock)
 
 /**
  * @param served  names of commands, upper case: others are never made
