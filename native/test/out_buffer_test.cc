@@ -83,17 +83,5 @@ TEST(ReplyWriter, AnErrorCannotForgeASecondReply) {
   EXPECT_EQ(w.last_error_code(), "ERR");
 }
 
-TEST(FormatDouble, AsRedisPrintsIt) {
-  auto f = [](double v) {
-    char b[32];
-    return std::string(b, static_cast<std::size_t>(FormatDouble(v, b)));
-  };
-  EXPECT_EQ(f(3), "3");
-  EXPECT_EQ(f(-0.5), "-0.5");
-  EXPECT_EQ(f(1e20), "1e+20");
-  EXPECT_EQ(f(0.1), "0.10000000000000001");
-  EXPECT_EQ(f(HUGE_VAL), "inf");
-}
-
 }  // namespace
 }  // namespace slotwise

@@ -1,7 +1,6 @@
-#include <cmath>
-#include <cstdlib>
 #include <string>
 
+#include "base/double_text.h"
 #include "commands/command.h"
 #include "commands/command_table.h"
 #include "engine/client.h"
@@ -96,16 +95,9 @@ bool CommandContext::IntegerArgInRange(std::size_t i, std::int64_t min, std::int
 }
 
 bool CommandContext::DoubleArg(std::size_t i, double* out, const char* error) {
-  std::string text(args[i]);
-  char* end = nullptr;
-  bool spaced = text.empty() || (static_cast<unsigned char>(text[0]) <= ' ');
-  double v = spaced ? 0 : std::strtod(text.c_str(), &end);
-  if (spaced || end != text.c_str() + text.size() || std::isnan(v)) {
-    reply.Error(error);
-    return false;
-  }
-  *out = v;
-  return true;
+  if (ParseDouble(args[i], out)) return true;
+  reply.Error(error);
+  return false;
 }
 
 bool CommandContext::ArgIs(std::size_t i, std::string_view word) const { return EqualsIgnoreCase(args[i], word); }

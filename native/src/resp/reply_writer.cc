@@ -1,8 +1,8 @@
 #include "resp/reply_writer.h"
 
 #include <charconv>
-#include <cmath>
-#include <cstdio>
+
+#include "base/double_text.h"
 
 namespace slotwise {
 namespace {
@@ -82,28 +82,17 @@ void ReplyWriter::Bool(bool v) {
   else out_.Append(v ? ":1\r\n" : ":0\r\n");
 }
 
-int FormatDouble(double v, char* out32) {
-  if (std::isinf(v)) return std::snprintf(out32, 32, v > 0 ? "inf" : "-inf");
-  if (std::isnan(v)) return std::snprintf(out32, 32, "nan");
-  // Integers in the exactly representable range print without exponent or point.
-  if (v > -1e17 && v < 1e17 && v == std::floor(v) && !(v == 0 && std::signbit(v))) {
-    auto end = std::to_chars(out32, out32 + 32, static_cast<std::int64_t>(v)).ptr;
-    return static_cast<int>(end - out32);
-  }
-  return std::snprintf(out32, 32, "%.17g", v);
-}
-
 void ReplyWriter::Double(double v) {
   char digits[32];
-  int n = FormatDouble(v, digits);
+  std::size_t n = PrintDouble(v, digits);
   if (protocol_ == 3) {
-    char* p = out_.Reserve(static_cast<std::size_t>(n) + 3);
+    char* p = out_.Reserve(n + 3);
     p[0] = ',';
-    std::memcpy(p + 1, digits, static_cast<std::size_t>(n));
+    std::memcpy(p + 1, digits, n);
     std::memcpy(p + 1 + n, "\r\n", 2);
-    out_.Commit(static_cast<std::size_t>(n) + 3);
+    out_.Commit(n + 3);
   } else {
-    Bulk({digits, static_cast<std::size_t>(n)});
+    Bulk({digits, n});
   }
 }
 

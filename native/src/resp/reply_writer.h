@@ -52,7 +52,4 @@ class ReplyWriter {
   std::uint8_t code_size_ = 0;
 };
 
-// A double as Redis prints it in replies and in stored values: shortest digits that read back the same, "inf", "-inf".
-int FormatDouble(double v, char* out32);
-
 }  // namespace slotwise
