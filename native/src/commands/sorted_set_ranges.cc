@@ -22,8 +22,8 @@ enum class By : std::uint8_t { kUnset, kRank, kScore, kLex };
 struct Range {
   By by;
   std::int64_t start = 0, stop = 0;
-  ScoreRange scores;
-  LexRange members;
+  ScoreRange scores = {};
+  LexRange members = {};
 
   bool Parse(CommandContext& ctx, std::size_t min, std::size_t max) {
     if (by == By::kRank) return ctx.IntegerArg(min, &start) && ctx.IntegerArg(max, &stop);
@@ -49,7 +49,7 @@ struct Range {
 
 // <key> <min> <max> [BYSCORE|BYLEX] [REV] [LIMIT offset count] [WITHSCORES], from the key on.
 struct RangeArgs {
-  Range range;
+  Range range{By::kUnset};
   bool down = false;
   bool down_given = false;  // by the command itself: REV is no option of it
   bool with_scores = false;

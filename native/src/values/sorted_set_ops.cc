@@ -2,8 +2,8 @@
 #include <algorithm>
 
 #include "base/double_text.h"
-#include "commands/debug_digest.h"
 #include "values/sorted_set.h"
+#include "values/value_digest.h"
 #include "values/value_ops.h"
 
 namespace slotwise {
