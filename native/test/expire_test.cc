@@ -14,6 +14,7 @@ namespace slotwise {
 namespace {
 
 using test::EngineFixture;
+using test::TempDir;
 
 TEST(Expire, ErrorsComeInRedisOrder) {
   EngineFixture f;

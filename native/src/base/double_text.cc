@@ -84,6 +84,16 @@ std::size_t PrintDouble(double v, char* out32) {
   return static_cast<std::size_t>(std::to_chars(out32, out32 + 32, v, std::chars_format::general, 17).ptr - out32);
 }
 
+std::size_t PrintPlain(double v, char* out340) {
+  char* end = std::to_chars(out340, out340 + 340, v, std::chars_format::fixed, 17).ptr;
+  while (end[-1] == '0') --end;
+  if (end[-1] == '.') --end;
+  auto length = static_cast<std::size_t>(end - out340);
+  if (std::string_view(out340, length) != "-0") return length;
+  out340[0] = '0';
+  return 1;
+}
+
 bool DoubleAsInteger(double v, std::int64_t* out) {
   constexpr double kLimit = static_cast<double>(INT64_MAX / 2);
   if (!(v >= -kLimit && v <= kLimit)) return false;

@@ -19,6 +19,9 @@ double ParseStoredScore(std::string_view text);
 // 17 significant digits, as many as it takes to read the same double again. Returns the length.
 std::size_t PrintDouble(double v, char* out32);
 
+// Without exponent and with at most 17 decimals: coordinates. `out` has room for 340 bytes. Returns the length.
+std::size_t PrintPlain(double v, char* out340);
+
 // Whether `v` has no fraction and stays within half of an i64's range: then a listpack keeps it as an integer, and -0 as 0.
 bool DoubleAsInteger(double v, std::int64_t* out);
 

@@ -2,8 +2,10 @@
 // or were left without members, and results that are stored under a key.
 #pragma once
 #include <cstdint>
+#include <iterator>
 #include <span>
 #include <string_view>
+#include <vector>
 
 #include "commands/command.h"
 #include "config/config.h"
@@ -26,6 +28,32 @@ inline void ReplyMember(ReplyWriter& reply, std::string_view member, double scor
   reply.Bulk(member);
   if (with_scores) reply.Double(score);
 }
+
+// Scores under way to a sorted set; few of them need no memory.
+class ScoreBuffer {
+ public:
+  explicit ScoreBuffer(std::size_t count) : count_(count) {
+    if (count > std::size(few_)) many_.resize(count);
+  }
+  double& operator[](std::size_t i) { return span()[i]; }
+  std::span<double> span() { return {many_.empty() ? few_ : many_.data(), count_}; }
+
+ private:
+  std::size_t count_;
+  double few_[8];
+  std::vector<double> many_;
+};
+
+// ZADD, its arguments understood. The key is the first argument, the members are every `stride`-th from `first_member` on.
+struct AddRequest {
+  SortedSet::AddOptions options;
+  bool count_changed = false;
+  std::span<double> scores;
+  std::size_t first_member;
+  std::size_t stride;
+};
+// Does it, replies, and reports what changed. False: nothing did.
+bool AddToSortedSet(CommandContext& ctx, const AddRequest& request);
 
 // Reports the removal of `n` members as `event`. A set without members is deleted, and that is reported, too.
 void MembersRemoved(CommandContext& ctx, const KeyRef& key, Entry* entry, std::size_t n, std::string_view event);

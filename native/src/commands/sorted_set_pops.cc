@@ -8,14 +8,11 @@
 #include "commands/string_access.h"
 
 namespace slotwise {
-namespace {
 
 void PopMembers(CommandContext& ctx, const KeyRef& key, Entry* entry, bool max, std::size_t count) {
   std::size_t first = max ? SortedSet(entry).size() - count : 0;
   RemoveMembers(ctx, key, entry, {first, first + count}, max ? "zpopmax" : "zpopmin");
 }
-
-}  // namespace
 
 void ReplyEnd(ReplyWriter& reply, const SortedSet& set, bool max, std::size_t count, bool nested) {
   set.Visit(max ? set.size() - 1 : 0, count, max, true, [&](std::string_view member, double score) {

@@ -18,6 +18,9 @@ struct MultiPopMembersArgs {
 // The `count` members of an end, from it inwards, each with its score; `nested`: as pairs.
 void ReplyEnd(ReplyWriter& reply, const SortedSet& set, bool max, std::size_t count, bool nested);
 
+// Takes `count` members off an end of a set that has as many, and reports it.
+void PopMembers(CommandContext& ctx, const KeyRef& key, Entry* entry, bool max, std::size_t count);
+
 // Replies with the key and what it pops, and propagates it as ZPOPMIN or ZPOPMAX.
 void PopWithKey(CommandContext& ctx, const KeyRef& key, Entry* entry, const MultiPopMembersArgs& args);
 

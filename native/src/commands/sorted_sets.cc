@@ -3,12 +3,51 @@
 // the like (sorted_set_algebra.cc), random members and ZSCAN (sorted_set_samples.cc).
 #include <iterator>
 #include <optional>
-#include <vector>
 
 #include "commands/command_table.h"
 #include "commands/sorted_set_access.h"
 
 namespace slotwise {
+
+bool AddToSortedSet(CommandContext& ctx, const AddRequest& request) {
+  KeyRef key = ctx.Key(1);
+  CommandContext::Place place = ctx.FindForWrite(key);
+  if (!ctx.Expect(place, Type::kZSet)) return false;
+  bool incr = request.options.increment;
+  if (!place && request.options.only_existing) {
+    if (incr) ctx.reply.Null();
+    else ctx.reply.Integer(0);
+    return false;
+  }
+  SortedSetLimits limits = SortedSetLimitsOf(ctx);
+  Entry* entry = place.entry();
+  if (entry == nullptr) {  // the first pair will be added: nothing of the options keeps out what is new
+    SortedSet fresh = SortedSet::Create(ctx.arg(request.first_member), limits);
+    entry = ctx.Db().SetObject(key, place, Type::kZSet, fresh.encoding(), fresh.object(), kNoExpire);
+    ctx.Notify(kNotifyNew, "new", key.key);
+  }
+  SortedSet set(entry);
+  std::size_t added = 0, updated = 0;
+  SortedSet::Added last = SortedSet::Added::kSame;
+  for (std::size_t i = 0; i < request.scores.size(); ++i) {
+    last = set.Add(&request.scores[i], ctx.arg(request.first_member + i * request.stride), request.options, limits);
+    if (last == SortedSet::Added::kNotANumber) {  // only of an increment, and then there is but this one
+      ctx.Error("ERR resulting score is not a number (NaN)");
+      return false;
+    }
+    added += last == SortedSet::Added::kNew;
+    updated += last == SortedSet::Added::kUpdated;
+  }
+  if (!incr) ctx.reply.Integer(static_cast<std::int64_t>(request.count_changed ? added + updated : added));
+  else if (last == SortedSet::Added::kRefused) ctx.reply.Null();
+  else ctx.reply.Double(request.scores[0]);
+  if (added + updated == 0) return false;
+  ctx.Changed(key);
+  ctx.MarkDirty(static_cast<std::int64_t>(added + updated) - 1);
+  ctx.Notify(kNotifyZSet, incr ? "zincr" : "zadd", key.key);
+  return true;
+}
+
 namespace {
 
 using Place = CommandContext::Place;
@@ -49,59 +88,18 @@ struct AddArgs {
   }
 };
 
-void AddMembers(CommandContext& ctx, const AddArgs& args) {
-  double few[8];
-  std::vector<double> many;
-  double* scores = few;
-  if (args.pairs > std::size(few)) {
-    many.resize(args.pairs);
-    scores = many.data();
-  }
+void Add(CommandContext& ctx, AddArgs args) {
+  if (!args.Parse(ctx)) return;
+  ScoreBuffer scores(args.pairs);
   for (std::size_t i = 0; i < args.pairs; ++i) {
     if (!ctx.DoubleArg(args.first + i * 2, &scores[i])) return;
   }
-  KeyRef key = ctx.Key(1);
-  Place place = ctx.FindForWrite(key);
-  if (!ctx.Expect(place, Type::kZSet)) return;
-  bool incr = args.options.increment;
-  if (!place && args.options.only_existing) return incr ? ctx.reply.Null() : ctx.reply.Integer(0);
-  SortedSetLimits limits = SortedSetLimitsOf(ctx);
-  Entry* entry = place.entry();
-  if (entry == nullptr) {  // the first pair will be added: nothing of the options keeps out what is new
-    SortedSet fresh = SortedSet::Create(ctx.arg(args.first + 1), limits);
-    entry = ctx.Db().SetObject(key, place, Type::kZSet, fresh.encoding(), fresh.object(), kNoExpire);
-    ctx.Notify(kNotifyNew, "new", key.key);
-  }
-  SortedSet set(entry);
-  std::size_t added = 0, updated = 0;
-  SortedSet::Added last = SortedSet::Added::kSame;
-  for (std::size_t i = 0; i < args.pairs; ++i) {
-    last = set.Add(&scores[i], ctx.arg(args.first + i * 2 + 1), args.options, limits);
-    // Only of an increment, and then there is but this one.
-    if (last == SortedSet::Added::kNotANumber) return ctx.Error("ERR resulting score is not a number (NaN)");
-    added += last == SortedSet::Added::kNew;
-    updated += last == SortedSet::Added::kUpdated;
-  }
-  if (!incr) ctx.reply.Integer(static_cast<std::int64_t>(args.count_changed ? added + updated : added));
-  else if (last == SortedSet::Added::kRefused) ctx.reply.Null();
-  else ctx.reply.Double(scores[0]);
-  if (added + updated == 0) return;
-  ctx.Changed(key);
-  ctx.MarkDirty(static_cast<std::int64_t>(added + updated) - 1);
-  ctx.Notify(kNotifyZSet, incr ? "zincr" : "zadd", key.key);
+  AddToSortedSet(ctx, {args.options, args.count_changed, scores.span(), args.first + 1, 2});
 }
 
-void ZAdd(CommandContext& ctx) {
-  AddArgs args;
-  if (args.Parse(ctx)) AddMembers(ctx, args);
-}
-
-void ZIncrBy(CommandContext& ctx) {
-  AddArgs args;
-  args.options.increment = true;
-  // Its increment may be spelled like an option of ZADD, as in Redis, which then finds that something is missing.
-  if (args.Parse(ctx)) AddMembers(ctx, args);
-}
+void ZAdd(CommandContext& ctx) { Add(ctx, {}); }
+// Its increment may be spelled like an option of ZADD, as in Redis, which then finds that something is missing.
+void ZIncrBy(CommandContext& ctx) { Add(ctx, {.options = {.increment = true}}); }
 
 void ZRem(CommandContext& ctx) {
   KeyRef key = ctx.Key(1);
