@@ -98,7 +98,7 @@ void Object(CommandContext& ctx) {
   const Entry* e = place.entry();
   char line[256];
   int size = std::snprintf(line, sizeof line, "Value at:%p refcount:1 encoding:%s serializedlength:%zu lru:%u lru_seconds_idle:%lld",
-                static_cast<const void*>(e), EncodingName(e->encoding()), SerializedLength(e), e->access(),
+                static_cast<const void*>(e), EncodingName(e), SerializedLength(e), e->access(),
                 static_cast<long long>(IdleMs(e, ctx.now_ms) / 1000));
   std::string text(line, static_cast<std::size_t>(size));
   if (e->type() == Type::kList) text += ListLayout(ctx, e);

@@ -19,4 +19,10 @@ constexpr const char* EncodingName(Encoding encoding) {
   return "unknown";
 }
 
+// A small set of strings is one allocation here, which Redis 7.0 does not know: it is called what it would be there.
+inline const char* EncodingName(const Entry* e) {
+  bool packed_set = e->type() == Type::kSet && e->encoding() == Encoding::kListpack;
+  return EncodingName(packed_set ? Encoding::kHashtable : e->encoding());
+}
+
 }  // namespace slotwise

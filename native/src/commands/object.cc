@@ -24,7 +24,7 @@ Place FindOrNull(CommandContext& ctx) {
 }
 
 void ObjectEncoding(CommandContext& ctx) {
-  if (Place place = FindOrNull(ctx)) ctx.reply.Bulk(EncodingName(place.entry()->encoding()));
+  if (Place place = FindOrNull(ctx)) ctx.reply.Bulk(EncodingName(place.entry()));
 }
 
 // Nothing is shared here. Redis shares the integers 0 to 9999 and answers INT_MAX for them, which its users read as "costs

@@ -6,10 +6,6 @@
 // These handlers lock one stripe at a time and look at the database again under each lock: FLUSHALL may have exchanged
 // it in between.
 // Source: Redis 7.0 SCAN documentation.
-#include <cctype>
-#include <cerrno>
-#include <charconv>
-#include <cstdlib>
 #include <iterator>
 #include <string>
 #include <vector>
@@ -18,6 +14,7 @@
 #include "commands/command.h"
 #include "commands/command_table.h"
 #include "commands/key_access.h"
+#include "commands/scan_options.h"
 #include "engine/engine.h"
 #include "values/value_ops.h"
 
@@ -27,85 +24,20 @@ namespace {
 constexpr int kSlotBits = 14;
 static_assert(1 << kSlotBits == kSlotCount);
 
-// Collects bulk strings before their number is known.
-class KeyList {
- public:
-  void Add(std::string_view key) {
-    char digits[24];
-    auto end = std::to_chars(digits, digits + sizeof digits, key.size()).ptr;
-    encoded_ += '$';
-    encoded_.append(digits, end);
-    encoded_ += "\r\n";
-    encoded_ += key;
-    encoded_ += "\r\n";
-    ++count_;
-  }
-  void Reply(ReplyWriter& reply) const {
-    reply.Array(count_);
-    reply.Raw(encoded_);
-  }
-
- private:
-  std::string encoded_;
-  std::int64_t count_ = 0;
-};
-
 // Deletes keys that were found expired; the stripe is held. Their names are copies: entries go away.
 void DeleteExpired(CommandContext& ctx, const std::vector<std::string>& names) {
   for (const std::string& name : names) ctx.Peek(KeyRef(name));
 }
 
-// As strtoul reads it, which is what Redis accepts: a sign, and nothing at all, too.
-bool CursorArg(CommandContext& ctx, std::size_t i, std::uint64_t* cursor) {
-  std::string text(ctx.arg(i));
-  char* end = nullptr;
-  errno = 0;
-  *cursor = std::strtoul(text.c_str(), &end, 10);
-  if ((text.empty() || !std::isspace(static_cast<unsigned char>(text[0]))) && end == text.c_str() + text.size() && errno != ERANGE) return true;
-  ctx.Error("ERR invalid cursor");
-  return false;
-}
-
-struct ScanOptions {
-  std::int64_t count = 10;
-  std::string_view pattern;  // empty: all
-  std::string_view type;
-  bool has_pattern = false;
-  bool has_type = false;
-
-  bool Parse(CommandContext& ctx, std::size_t from) {
-    for (std::size_t i = from; i < ctx.argc(); i += 2) {
-      bool last = i + 1 == ctx.argc();
-      if (ctx.ArgIs(i, "COUNT") && !last) {
-        if (!ctx.IntegerArg(i + 1, &count)) return false;
-        if (count < 1) {
-          ctx.SyntaxError();
-          return false;
-        }
-      } else if (ctx.ArgIs(i, "MATCH") && !last) {
-        pattern = ctx.arg(i + 1);
-        has_pattern = pattern != "*";
-      } else if (ctx.ArgIs(i, "TYPE") && !last) {
-        type = ctx.arg(i + 1);
-        has_type = true;
-      } else {
-        ctx.SyntaxError();
-        return false;
-      }
-    }
-    return true;
-  }
-  bool AcceptsName(const Entry* e) const { return !has_pattern || GlobMatch(pattern, e->key()); }
-  bool AcceptsType(std::string_view name) const { return !has_type || EqualsIgnoreCase(type, name); }
-};
+bool AcceptsType(const ScanOptions& options, std::string_view name) { return !options.has_type || EqualsIgnoreCase(options.type, name); }
 
 void Scan(CommandContext& ctx) {
   std::uint64_t cursor;
   ScanOptions options;
-  if (!CursorArg(ctx, 1, &cursor) || !options.Parse(ctx, 2)) return;
+  if (!ScanCursorArg(ctx, 1, &cursor) || !options.Parse(ctx, 2, ScanOf::kKeys)) return;
   int slot = static_cast<int>(cursor & (kSlotCount - 1));
   std::uint64_t position = cursor >> kSlotBits;
-  KeyList keys;
+  BulkList keys;
   std::vector<std::string> expired;
   std::int64_t visited = 0;
   // Keys count before they are filtered, as in Redis. Chains that turn out empty must not make a call long either.
@@ -115,15 +47,15 @@ void Scan(CommandContext& ctx) {
     do {
       position = ctx.Db().Table(slot).Scan(position, [&](const Entry* e) {
         ++visited;
-        if (!options.AcceptsName(e)) return;
+        if (!options.Accepts(e->key())) return;
         if (e->ExpiredAt(ctx.now_ms)) expired.emplace_back(e->key());
-        else if (options.AcceptsType(TypeName(e->type()))) keys.Add(e->key());
+        else if (AcceptsType(options, TypeName(e->type()))) keys.Add(e->key());
       });
       DeleteExpired(ctx, expired);
       // Redis asks for the type by a lookup, which misses what has expired: of type none, which may be what is wanted.
       for (std::size_t i = 0; options.has_type && i < expired.size(); ++i) {
         ctx.Notify(kNotifyKeyMiss, "keymiss", expired[i]);
-        if (options.AcceptsType("none")) keys.Add(expired[i]);
+        if (AcceptsType(options, "none")) keys.Add(expired[i]);
       }
       expired.clear();
     } while (position != 0 && visited < options.count && --chains > 0);
@@ -132,18 +64,13 @@ void Scan(CommandContext& ctx) {
       slot = ctx.Db().NextNonEmptySlot(slot + 1);
     }
   }
-  char digits[24];
-  std::uint64_t next = slot >= kSlotCount ? 0 : position << kSlotBits | static_cast<std::uint64_t>(slot);
-  auto end = std::to_chars(digits, digits + sizeof digits, next).ptr;
-  ctx.reply.Array(2);
-  ctx.reply.Bulk({digits, static_cast<std::size_t>(end - digits)});
-  keys.Reply(ctx.reply);
+  ReplyScan(ctx.reply, slot >= kSlotCount ? 0 : position << kSlotBits | static_cast<std::uint64_t>(slot), keys);
 }
 
 void Keys(CommandContext& ctx) {
   std::string_view pattern = ctx.arg(1);
   bool all = pattern == "*";
-  KeyList keys;
+  BulkList keys;
   for (int slot = 0; slot < kSlotCount;) {
     StripeGuard guard(ctx, StripeOf(slot));
     const SlotTable& table = ctx.Db().Table(slot);
