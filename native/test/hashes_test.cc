@@ -135,7 +135,7 @@ TEST(Hashes, NumbersAreCounted) {
 // The same commands on a listpack and on a table against a map.
 TEST(Hashes, AgainstAModelInBothForms) {
   for (const char* limit : {"512", "0"}) {
-    EngineFixture f({{"hash-max-listpack-entries", limit}});
+    EngineFixture f({{"hash-max-listpack-entries", limit}, {"enable-debug-command", "yes"}});
     Random random(3);
     std::map<std::string, std::string> model;
     for (int i = 0; i < 6000; ++i) {
@@ -151,6 +151,7 @@ TEST(Hashes, AgainstAModelInBothForms) {
     }
     for (const auto& [field, value] : model) ASSERT_EQ(f.Run({"HGET", "h", field}), Bulk(value));
     std::string digest = f("DEBUG DIGEST-VALUE h");
+    EXPECT_EQ(digest.size(), 47u);
     EXPECT_EQ(f("COPY h copy"), Int(1));
     for (const auto& [field, value] : model) ASSERT_EQ(f.Run({"HDEL", "h", field}), Int(1));
     EXPECT_EQ(f("EXISTS h"), Int(0));
@@ -160,7 +161,7 @@ TEST(Hashes, AgainstAModelInBothForms) {
 
 // Redis 7.0.15: DEBUG DIGEST-VALUE of the same hashes.
 TEST(Hashes, DigestsAreRedis) {
-  EngineFixture f;
+  EngineFixture f({{"enable-debug-command", "yes"}});
   Expect(f, {{"HSET h a 1 b two '' x", Int(3)}, {"DEBUG DIGEST-VALUE h", "*1\r\n+fd7f913bdc5013afb51007b7195e7298ffb65726\r\n"}});
 }
 

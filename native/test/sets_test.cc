@@ -114,7 +114,7 @@ TEST(Sets, EncodingIsWhatRedisSays) {
 TEST(Sets, AgainstAModelInAllForms) {
   for (int strings_in_ten : {0, 1, 5, 10}) {
     for (int range : {30, 90, 2000}) {
-      EngineFixture f;
+      EngineFixture f({{"enable-debug-command", "yes"}});
       Random random(static_cast<std::uint64_t>(strings_in_ten * 10000 + range));
       Set model;
       for (int i = 0; i < 3000; ++i) {
@@ -129,6 +129,7 @@ TEST(Sets, AgainstAModelInAllForms) {
       for (const std::string& member : model) ASSERT_EQ(f.Run({"SISMEMBER", "s", member}), Int(1));
       f("COPY s copy");
       std::string digest = f("DEBUG DIGEST-VALUE s");
+      EXPECT_EQ(digest.size(), 47u);
       while (!model.empty()) {
         std::vector<std::string> popped = Elements("*1\r\n" + f("SPOP s"));
         ASSERT_EQ(popped.size(), 1u);
@@ -142,7 +143,7 @@ TEST(Sets, AgainstAModelInAllForms) {
 
 // Redis 7.0.15: DEBUG DIGEST-VALUE of the same sets.
 TEST(Sets, DigestsAreRedis) {
-  EngineFixture f;
+  EngineFixture f({{"enable-debug-command", "yes"}});
   Expect(f, {
       {"SADD s a 1 '' xyz", Int(4)},
       {"SADD i 3 -1 500", Int(3)},
