@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/access_control.h"
 #include "engine/client_registry.h"
 #include "engine_fixture.h"
 
@@ -47,7 +48,7 @@ class TestClient {
     client.address = "127.0.0.1:" + std::to_string(50000 + client.id);
     client.local_address = "127.0.0.1:6379";
     client.created_ms = client.last_interaction_ms = fixture.engine->NowMs();
-    client.authenticated = fixture.engine->config().Str(Directive::kRequirepass).empty();
+    fixture.engine->acl().BecomeDefault(client);
     client.sink = sink;
     fixture.engine->clients().Add(client);
   }

@@ -6,6 +6,7 @@
 #include <thread>
 #include <unordered_map>
 
+#include "engine/access_control.h"
 #include "net/server.h"
 
 namespace slotwise::binding {
@@ -39,6 +40,8 @@ std::shared_ptr<EngineHolder> Find(Registry& r, const std::vector<std::string>& 
   }
   return nullptr;
 }
+
+bool IsUserLine(const std::vector<std::string>& directive) { return directive.size() >= 2 && directive[0] == "user"; }
 
 void Forget(Registry& r, const EngineHolder& holder) {
   std::erase_if(r.engines, [&](const auto& item) { return item.second.get() == &holder; });
@@ -99,6 +102,10 @@ Status EngineHolder::Start(const OpenOptions& options) {
   for (const auto& [from, to] : options.renames) {
     if (Status s = engine_->commands().Rename(from, to); !s.ok()) return s;
   }
+  for (const std::vector<std::string>& directive : options.directives) {
+    if (!IsUserLine(directive)) continue;
+    if (Status s = engine_->acl().AddConfiguredUser(std::span<const std::string>(directive).subspan(1)); !s.ok()) return s;
+  }
   EngineOptions engine_options;
   engine_options.persistent = options.persistent;
   engine_options.will_listen = options.will_listen;
@@ -108,7 +115,7 @@ Status EngineHolder::Start(const OpenOptions& options) {
 
 Status EngineHolder::Set(Config& config, const std::vector<std::vector<std::string>>& directives) {
   for (const auto& directive : directives) {
-    if (directive.empty()) continue;
+    if (directive.empty() || IsUserLine(directive)) continue;
     Status s = config.SetAtStart(directive[0], std::span<const std::string>(directive).subspan(1));
     if (!s.ok()) return Status::Error(EINVAL, directive[0] + ": " + s.message());
   }

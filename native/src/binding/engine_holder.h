@@ -15,7 +15,7 @@ namespace slotwise::binding {
 
 struct OpenOptions {
   std::vector<std::string> names;                              // any of them finds the engine; none: a private engine
-  std::vector<std::vector<std::string>> directives;            // name, then its arguments
+  std::vector<std::vector<std::string>> directives;            // name, then its arguments; also `user`
   std::vector<std::pair<std::string, std::string>> renames;    // rename-command
   std::string config_file;
   bool persistent = false;
@@ -60,6 +60,7 @@ class EngineHolder final : public Logger, public EngineHost {
   Status Start(const OpenOptions& options);
   void Emit(Event event);
 
+  // Leaves out `user` lines, which are no values.
   static Status Set(Config& config, const std::vector<std::vector<std::string>>& directives);
 
   std::vector<std::string> names_;

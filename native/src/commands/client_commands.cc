@@ -7,6 +7,7 @@
 #include "commands/client_filter.h"
 #include "commands/connection.h"
 #include "commands/container_help.h"
+#include "engine/access_control.h"
 #include "engine/client_registry.h"
 #include "engine/engine.h"
 
@@ -92,7 +93,8 @@ bool ParseKillFilter(CommandContext& ctx, ClientFilter* filter, bool* skip_me) {
     } else if (ctx.ArgIs(i, "laddr")) {
       filter->local_address = value;
     } else if (ctx.ArgIs(i, "user")) {
-      if (value != "default") {
+      filter->user = ctx.engine.acl().users().Find(value).account;
+      if (!filter->user) {
         ctx.Error("ERR No such user '" + std::string(value) + "'");
         return false;
       }

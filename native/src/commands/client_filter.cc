@@ -17,6 +17,7 @@ bool ClientFilter::Matches(const ClientRecord& record) const {
   if (not_id && *not_id == record.id()) return false;
   if (address && *address != record.address()) return false;
   if (local_address && *local_address != record.local_address()) return false;
+  if (user && user != record.account()) return false;
   return !type || *type == (record.pubsub() ? ClientType::kPubsub : ClientType::kNormal);
 }
 

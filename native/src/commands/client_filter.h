@@ -1,6 +1,7 @@
 // Which connections a command means: the filters of CLIENT KILL and CLIENT LIST.
 #pragma once
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -21,6 +22,7 @@ struct ClientFilter {
   std::optional<std::string> address;
   std::optional<std::string> local_address;
   std::optional<std::uint64_t> not_id;
+  std::shared_ptr<const AclAccount> user;
 
   bool Matches(const ClientRecord& record) const;
 };

@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "commands/container_help.h"
+#include "engine/access_control.h"
 #include "engine/engine.h"
 
 namespace slotwise {
@@ -35,7 +36,8 @@ void Set(CommandContext& ctx) {
 void Rewrite(CommandContext& ctx) {
   std::string path = ctx.engine.config().ConfigFile();
   if (path.empty()) return ctx.Error("ERR The server is running without a config file");
-  Status status = ctx.engine.config().Rewrite(path);
+  std::vector<std::string> users = ctx.engine.acl().ConfigLines();
+  Status status = ctx.engine.config().Rewrite(path, false, &users);
   if (!status.ok()) {
     ctx.engine.logger().Warn("CONFIG REWRITE failed: " + status.message());
     return ctx.Error(std::string("ERR Rewriting config file: ") + std::strerror(status.code()));

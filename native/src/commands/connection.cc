@@ -6,6 +6,7 @@
 
 #include "base/version.h"
 #include "commands/pubsub_commands.h"
+#include "engine/access_control.h"
 #include "engine/client_registry.h"
 #include "engine/engine.h"
 
@@ -17,23 +18,9 @@ constexpr const char* kHelloNeedsAuth =
     "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO AUTH <user> <pass> option can be "
     "used to authenticate the client and select the RESP protocol version at the same time";
 
-// Takes as long for a wrong password as for the right one, wherever they differ.
-bool SamePassword(std::string_view given, std::string_view wanted) {
-  unsigned difference = given.size() == wanted.size() ? 0 : 1;
-  for (std::size_t i = 0; i < given.size(); ++i) {
-    difference |= static_cast<unsigned char>(given[i] ^ (wanted.empty() ? 0 : wanted[i % wanted.size()]));
-  }
-  return difference == 0;
-}
-
-// There is one user, `default`; without a password anything is right.
 bool Authenticate(CommandContext& ctx, std::string_view user, std::string_view password) {
-  std::string wanted = ctx.engine.config().Str(Directive::kRequirepass);
-  if (user == "default" && (wanted.empty() || SamePassword(password, wanted))) {
-    ctx.client.authenticated = true;
-    return true;
-  }
-  ctx.engine.stats().acl_denied_auth.fetch_add(1, std::memory_order_relaxed);
+  AccessControl& acl = ctx.engine.acl();
+  if (acl.Authenticate(ctx.client, user, password, {ctx.now_ms, ctx.inside_exec(), ctx.arg(0)})) return true;
   ctx.Error(kWrongPassword);
   return false;
 }
@@ -69,7 +56,8 @@ void Auth(CommandContext& ctx) {
     if (Authenticate(ctx, ctx.arg(1), ctx.arg(2))) ctx.reply.Ok();
     return;
   }
-  if (ctx.engine.config().Str(Directive::kRequirepass).empty()) {
+  AclUsers& users = ctx.engine.acl().users();
+  if (users.Look(users.default_account()).rules->nopass()) {
     return ctx.Error(
         "ERR AUTH <password> called without any password configured for the default user. Are you sure your configuration is correct?");
   }
@@ -94,7 +82,7 @@ void Hello(CommandContext& ctx) {
       return ctx.Error("ERR Syntax error in HELLO option '" + std::string(ctx.arg(i)) + "'");
     }
   }
-  if (!ctx.client.authenticated) return ctx.Error(kHelloNeedsAuth);
+  if (!ctx.client.authenticated && ctx.client.kind == ClientKind::kNormal) return ctx.Error(kHelloNeedsAuth);
   if (protocol != ctx.client.protocol) WriteWaitingPushes(ctx);  // pushed to a client of the old protocol
   ctx.client.protocol = static_cast<int>(protocol);
   ctx.reply.set_protocol(ctx.client.protocol);
@@ -124,7 +112,7 @@ void Reset(CommandContext& ctx) {
   client.db = 0;
   client.protocol = 2;
   client.reply_mode = ReplyMode::kOn;
-  client.authenticated = ctx.engine.config().Str(Directive::kRequirepass).empty();
+  ctx.engine.acl().BecomeDefault(client);
   client.name.clear();
   if (client.record) client.record->SetName({});
   ReplyWriter(out, 2).Simple("RESET");  // also after CLIENT REPLY OFF

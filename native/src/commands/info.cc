@@ -13,6 +13,7 @@
 
 #include "base/version.h"
 #include "commands/info_text.h"
+#include "engine/access_control.h"
 #include "engine/client_registry.h"
 #include "engine/cron.h"
 #include "engine/engine.h"
@@ -249,6 +250,12 @@ void StatsSection(CommandContext& ctx, InfoText& out) {
   out.Line("io_threaded_writes_processed", 0);
   out.Line("reply_buffer_shrinks", 0);
   out.Line("reply_buffer_expands", 0);
+  // As Redis names them from 7.2 on.
+  AccessControl::Denied& denied = engine.acl().denied();
+  out.Line("acl_access_denied_auth", denied.auth.load(std::memory_order_relaxed));
+  out.Line("acl_access_denied_cmd", denied.command.load(std::memory_order_relaxed));
+  out.Line("acl_access_denied_key", denied.key.load(std::memory_order_relaxed));
+  out.Line("acl_access_denied_channel", denied.channel.load(std::memory_order_relaxed));
 }
 
 void ReplicationSection(CommandContext& ctx, InfoText& out) {

@@ -6,6 +6,7 @@
 #include "commands/pubsub_commands.h"
 
 #include "commands/container_help.h"
+#include "engine/access_control.h"
 #include "engine/engine.h"
 #include "engine/pubsub.h"
 
@@ -47,6 +48,8 @@ void Subscribe(CommandContext& ctx) {
     ctx.engine.pubsub().Subscribe(ctx.client, kKind, ctx.arg(i));
     Confirm(ctx, kKind, kWords[static_cast<int>(kKind)].subscribe, &ctx.args[i]);
   }
+  // The user may have lost the channel since it was checked, and then nobody else closes this connection.
+  if (!ctx.engine.acl().MayKeepSubscriptions(ctx.client)) ctx.client.close_after_reply = true;
 }
 
 template <SubscriptionKind kKind>

@@ -1,5 +1,5 @@
 // Commands about the server as a whole: time, role, shutdown, and those whose subject does not exist here yet (replicas,
-// modules, ACL users, the slow log), which answer as Redis does where there is none.
+// modules, the slow log), which answer as Redis does where there is none.
 // Source: Redis 7.0 command documentation. Elsewhere: INFO (info.cc), CONFIG (config_commands.cc).
 #include <ctime>
 
@@ -84,14 +84,11 @@ void SlowlogGet(CommandContext& ctx) {
   ctx.reply.Array(0);
 }
 
-void AclWhoAmI(CommandContext& ctx) { ctx.reply.Bulk("default"); }
-
 }  // namespace
 
 SLOTWISE_COMMANDS(server, {"time", Time}, {"lastsave", LastSave}, {"role", Role}, {"lolwut", Lolwut},
                   {"replicaof", ReplicaOf}, {"slaveof", ReplicaOf}, {"shutdown", Shutdown}, {"module|list", EmptyArray},
-                  {"module|help", ReplyContainerHelp}, {"acl|whoami", AclWhoAmI}, {"acl|help", ReplyContainerHelp},
-                  {"slowlog|get", SlowlogGet}, {"slowlog|len", Zero}, {"slowlog|reset", Ok},
+                  {"module|help", ReplyContainerHelp}, {"slowlog|get", SlowlogGet}, {"slowlog|len", Zero}, {"slowlog|reset", Ok},
                   {"slowlog|help", ReplyContainerHelp}, {"latency|latest", EmptyArray}, {"latency|history", EmptyArray},
                   {"latency|reset", Zero}, {"latency|help", ReplyContainerHelp});
 

@@ -1,15 +1,12 @@
 #include "config/rewrite.h"
 
 #include <cerrno>
-#include <cstring>
-#include <fcntl.h>
 #include <strings.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <deque>
 #include <unordered_map>
 
+#include "base/atomic_file.h"
 #include "base/split_args.h"
 
 namespace slotwise {
@@ -77,60 +74,6 @@ void Write(File& file, const RewriteEntry& entry, bool force_all) {
   for (const std::size_t surplus : old_lines) file.lines[surplus].clear();
 }
 
-Status Errno(const char* what, const std::string& path) {
-  const int code = errno;
-  return Status::Error(code, std::string(what) + ' ' + path + ": " + std::strerror(code));
-}
-
-Status ReadWholeFile(const std::string& path, std::string* text) {
-  const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return errno == ENOENT ? Status::Ok() : Errno("open", path);
-  char buffer[16384];
-  Status status;
-  while (true) {
-    const ssize_t n = read(fd, buffer, sizeof(buffer));
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) status = Errno("read", path);
-    if (n <= 0) break;
-    text->append(buffer, static_cast<std::size_t>(n));
-  }
-  close(fd);
-  return status;
-}
-
-bool WriteAll(int fd, std::string_view text) {
-  while (!text.empty()) {
-    const ssize_t n = write(fd, text.data(), text.size());
-    if (n < 0 && errno == EINTR) continue;
-    if (n <= 0) return false;
-    text.remove_prefix(static_cast<std::size_t>(n));
-  }
-  return true;
-}
-
-bool SyncDirectoryOf(const std::string& path) {
-  const std::size_t slash = path.rfind('/');
-  const std::string dir = slash == std::string::npos ? "." : slash == 0 ? "/" : path.substr(0, slash);
-  const int fd = open(dir.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (fd < 0) return false;
-  // Some file systems cannot sync a directory; there is then nothing to wait for.
-  const bool synced = fsync(fd) == 0 || errno == EINVAL || errno == EBADF;
-  const int code = errno;
-  close(fd);
-  errno = code;
-  return synced;
-}
-
-// A new file beside `path`, in the mode the umask leaves of 0644. mkostemp would make it 0600, and asking for the umask
-// means changing it under the other threads.
-int CreateTemporary(const std::string& path, std::string* temporary) {
-  for (int attempt = 0;; ++attempt) {
-    *temporary = path + '.' + std::to_string(getpid()) + '.' + std::to_string(attempt) + ".tmp";
-    const int fd = open(temporary->c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
-    if (fd >= 0 || errno != EEXIST || attempt == 100) return fd;
-  }
-}
-
 }  // namespace
 
 std::string RewriteConfigText(std::string_view old_text, const std::vector<RewriteEntry>& entries, bool force_all) {
@@ -149,25 +92,8 @@ std::string RewriteConfigText(std::string_view old_text, const std::vector<Rewri
 
 Status RewriteConfigFile(const std::string& path, const std::vector<RewriteEntry>& entries, bool force_all) {
   std::string old_text;
-  if (Status status = ReadWholeFile(path, &old_text); !status.ok()) return status;
-  const std::string text = RewriteConfigText(old_text, entries, force_all);
-
-  std::string temporary;
-  const int fd = CreateTemporary(path, &temporary);
-  if (fd < 0) return Errno("create", temporary);
-  const char* step = "write";
-  bool done = WriteAll(fd, text);
-  if (done) done = (step = "fsync", fsync(fd) == 0);
-  if (done) done = (step = "rename", rename(temporary.c_str(), path.c_str()) == 0);
-  if (done) {
-    close(fd);
-    return SyncDirectoryOf(path) ? Status::Ok() : Errno("fsync directory of", path);
-  }
-  const int code = errno;
-  close(fd);
-  unlink(temporary.c_str());
-  errno = code;
-  return Errno(step, path);
+  if (Status status = ReadWholeFile(path, &old_text); !status.ok() && status.code() != ENOENT) return status;
+  return ReplaceFile(path, RewriteConfigText(old_text, entries, force_all));
 }
 
 }  // namespace slotwise

@@ -1,7 +1,7 @@
 // Rewrite: merge present values into a configuration file without losing what a person wrote there. Comments, order and
 // lines nobody understands stay; a directive's lines are replaced in place, surplus ones go, missing ones are appended
 // below a marker. The text is one pure function, so that every case is a row in config_rewrite_test.cc; the file is
-// replaced as a whole (temporary file, fsync, rename, fsync of the directory): a crash leaves the old or the new one.
+// replaced as a whole (base/atomic_file.h): a crash leaves the old or the new one.
 // Source: the behaviour of CONFIG REWRITE in Redis 7.0.
 #pragma once
 #include <string>

@@ -13,6 +13,8 @@
 
 namespace slotwise {
 
+struct AclAccount;
+class AclUser;
 struct Command;
 class ClientRecord;
 class OutBuffer;
@@ -50,6 +52,7 @@ struct Client {
   int protocol = 2;
   bool authenticated = false;
   bool close_after_reply = false;
+  std::int64_t hold_replies_until_ms = 0;  // AUTH: nothing is sent, read or executed until then; 0: nothing to wait for
   bool unix_socket = false;
   bool no_evict = false;
   bool no_touch = false;
@@ -57,6 +60,12 @@ struct Client {
   std::int64_t created_ms = 0;
   std::int64_t last_interaction_ms = 0;
   const Command* last_command = nullptr;
+
+  // Access (engine/access_control.h). While free_epoch is the present epoch, everything is allowed.
+  std::uint64_t free_epoch = 0;                // 0: never
+  std::uint64_t acl_epoch = 0;                 // of `rules`
+  std::shared_ptr<const AclUser> rules;
+  std::shared_ptr<AclAccount> account;         // who it is; null: nobody has asked yet
 
   // MULTI.
   bool in_multi = false;

@@ -2,6 +2,7 @@
 
 #include <charconv>
 
+#include "acl/users.h"
 #include "commands/command_table.h"
 #include "keyspace/watch_list.h"
 
@@ -29,7 +30,7 @@ std::int64_t Read(const std::atomic<T>& field) {
 
 ClientRecord::ClientRecord(const Client& client)
     : id_(client.id), fd_(client.fd), created_ms_(client.created_ms), address_(client.address),
-      local_address_(client.local_address), sink_(client.sink), name_(client.name) {
+      local_address_(client.local_address), sink_(client.sink), name_(client.name), account_(client.account) {
   Refresh(client, {});
 }
 
@@ -65,6 +66,16 @@ void ClientRecord::Refresh(const Client& client, const ConnectionNumbers& number
 void ClientRecord::SetName(std::string_view name) {
   std::lock_guard<std::mutex> guard(name_mutex_);
   name_ = name;
+}
+
+void ClientRecord::SetAccount(std::shared_ptr<const AclAccount> account) {
+  std::lock_guard<std::mutex> guard(name_mutex_);
+  account_ = std::move(account);
+}
+
+std::shared_ptr<const AclAccount> ClientRecord::account() const {
+  std::lock_guard<std::mutex> guard(name_mutex_);
+  return account_;
 }
 
 std::uint64_t ClientRecord::memory() const {
@@ -115,7 +126,10 @@ void ClientRecord::AppendLine(std::int64_t now_ms, std::string* out) const {
   *out += " cmd=";
   if (command != nullptr) *out += command->full_name();
   else *out += "NULL";
-  *out += " user=default redir=-1";
+  std::shared_ptr<const AclAccount> user = account();
+  *out += " user=";
+  *out += user ? user->name : "default";
+  *out += " redir=-1";
   Append(out, " resp=", Read(protocol_));
   *out += '\n';
 }

@@ -48,6 +48,7 @@ class ClientRecord {
   // The owner's thread.
   void Refresh(const Client& client, const ConnectionNumbers& numbers);
   void SetName(std::string_view name);
+  void SetAccount(std::shared_ptr<const AclAccount> account);
 
   // Any thread.
   std::uint64_t id() const { return id_; }
@@ -56,6 +57,7 @@ class ClientRecord {
   std::uint32_t flags() const { return flags_.load(std::memory_order_relaxed); }
   bool pubsub() const { return (flags() & kPubsub) != 0; }
   ClientSink* sink() const { return sink_.get(); }
+  std::shared_ptr<const AclAccount> account() const;
   // One line of CLIENT LIST, newline included.
   void AppendLine(std::int64_t now_ms, std::string* out) const;
   std::uint64_t memory() const;
@@ -86,6 +88,7 @@ class ClientRecord {
   std::atomic<std::uint64_t> output_memory_{0};
   mutable std::mutex name_mutex_;
   std::string name_;
+  std::shared_ptr<const AclAccount> account_;
 };
 
 class ClientRegistry {

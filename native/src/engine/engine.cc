@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/ticks.h"
+#include "engine/access_control.h"
 #include "engine/client_registry.h"
 #include "engine/cron.h"
 #include "engine/load_sink.h"
@@ -47,6 +48,8 @@ Engine::Engine(std::unique_ptr<Config> config, Logger& logger, EngineHost* host)
   log_ = CommitLog::InMemory();
   pubsub_ = std::make_unique<PubSub>();
   clients_ = std::make_unique<ClientRegistry>();
+  acl_ = std::make_unique<AccessControl>(*this);
+  acl_->FollowRequirepass();
   start_time_ms_ = WallClockMs();
   run_id_ = RandomHex(20);
   ns_per_tick_ = NanosecondsPerTick();
@@ -80,6 +83,10 @@ Engine::Engine(std::unique_ptr<Config> config, Logger& logger, EngineHost* host)
     return listen_again("Unable to listen on this port. Check server logs.");
   });
   config_->OnChange(Directive::kBind, [listen_again] { return listen_again("Failed to bind to specified addresses."); });
+  config_->OnChange(Directive::kRequirepass, [this] {
+    acl_->FollowRequirepass();
+    return Status::Ok();
+  });
   config_->OnChange(Directive::kLoglevel, [this] {
     if (host_ != nullptr) host_->OnLogLevel(config_->Enum(Directive::kLoglevel));
     return Status::Ok();
@@ -93,6 +100,7 @@ Engine::~Engine() {
 }
 
 Status Engine::Start(const EngineOptions& options) {
+  if (Status s = acl_->LoadAtStart(); !s.ok()) return s;
   if (options.will_listen) {
     server_ = std::make_unique<Server>(*this);
     // Only a port that is taken ends it here; what else may be wrong is for Listen() to say.
@@ -127,6 +135,7 @@ Status Engine::Start(const EngineOptions& options) {
 
 Status Engine::Listen() {
   if (listening()) return Status::Error(-1, "already listening");
+  acl_->FollowRequirepass();  // listen({ password }) sets it without a listener being told
   if (!server_) server_ = std::make_unique<Server>(*this);
   Status s = server_->Start();
   if (!s.ok()) server_.reset();
@@ -312,11 +321,13 @@ void Engine::ResetStats() {
       c.failed.Reset();
     }
   });
-  for (auto* counter : {&stats_.connections_received, &stats_.rejected_connections, &stats_.acl_denied_auth, &stats_.expired_stale_perc,
+  for (auto* counter : {&stats_.connections_received, &stats_.rejected_connections, &stats_.expired_stale_perc,
                         &stats_.evicted_clients, &stats_.output_limit_disconnections, &stats_.query_limit_disconnections,
                         &stats_.unexpected_error_replies, &stats_.error_reply_total}) {
     counter->store(0, std::memory_order_relaxed);
   }
+  AccessControl::Denied& denied = acl_->denied();
+  for (auto* counter : {&denied.auth, &denied.command, &denied.key, &denied.channel}) counter->store(0, std::memory_order_relaxed);
   std::lock_guard<std::mutex> guard(errors_mutex_);
   error_counts_.clear();
 }

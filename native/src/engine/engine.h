@@ -26,6 +26,7 @@
 
 namespace slotwise {
 
+class AccessControl;
 class PubSub;
 class Server;
 class ClientRegistry;
@@ -101,6 +102,7 @@ class Engine {
   const Config& config() const { return *config_; }
   CommandTable& commands() { return *commands_; }
   Logger& logger() { return logger_; }
+  AccessControl& acl() { return *acl_; }
   PubSub& pubsub() { return *pubsub_; }
   ClientRegistry& clients() { return *clients_; }
   Server* server() { return server_.get(); }  // null before Listen(), or Start() with will_listen
@@ -136,7 +138,6 @@ class Engine {
   struct Stats {
     std::atomic<std::uint64_t> connections_received{0};
     std::atomic<std::uint64_t> rejected_connections{0};
-    std::atomic<std::uint64_t> acl_denied_auth{0};
     std::atomic<std::uint64_t> expired_stale_perc{0};
     std::atomic<std::uint64_t> evicted_clients{0};
     std::atomic<std::uint64_t> output_limit_disconnections{0};
@@ -159,6 +160,7 @@ class Engine {
   friend class StripeGuard;
   friend class Executor;
   friend class Cron;
+  bool MayRun(ThreadState& thread, PreparedCommand& prepared, ReplyWriter& reply);
   void Refuse(ThreadState& thread, PreparedCommand& prepared, ReplyWriter& reply, std::string_view error);
   void RunOne(ThreadState& thread, PreparedCommand& prepared, ReplyWriter& reply);
   void RunExec(ThreadState& thread, PreparedCommand& prepared, ReplyWriter& reply);
@@ -172,6 +174,7 @@ class Engine {
   Logger& logger_;
   EngineHost* host_;
   std::unique_ptr<CommandTable> commands_;
+  std::unique_ptr<AccessControl> acl_;
   std::unique_ptr<Keyspace> keyspace_;
   std::unique_ptr<DataDirLock> dir_lock_;
   std::unique_ptr<CommitLog> log_;

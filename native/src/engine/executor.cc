@@ -4,6 +4,7 @@
 
 #include "base/ticks.h"
 #include "commands/key_positions.h"
+#include "engine/access_control.h"
 #include "engine/engine.h"
 #include "engine/pubsub.h"
 #include "keyspace/watch_list.h"
@@ -132,7 +133,7 @@ void Engine::Execute(ThreadState& thread, PreparedCommand& p, OutBuffer& out) {
   }
   const Command& command = *p.command;
   client.last_command = &command;
-  if (!client.authenticated && !command.Is(CommandFlag::kNoAuth)) [[unlikely]] return Refuse(thread, p, reply, errors::kNoAuth);
+  if (client.free_epoch != acl_->epoch() && !MayRun(thread, p, reply)) [[unlikely]] return;
   if (client.kind != ClientKind::kLoader) {
     if (memory_limited_.load(std::memory_order_relaxed)) [[unlikely]] {
       bool fits = EvictIfNeeded(thread);
@@ -168,6 +169,26 @@ void Engine::Execute(ThreadState& thread, PreparedCommand& p, OutBuffer& out) {
     stats.failed.Add();
     CountError(reply.last_error_code());
   }
+}
+
+// For whoever may not do everything, or has not been looked at since the last change of a user. False: answered already.
+bool Engine::MayRun(ThreadState& thread, PreparedCommand& p, ReplyWriter& reply) {
+  Client& client = *p.client;
+  const Command& command = *p.command;
+  if (!acl_->Refresh(client)) return false;  // its user is gone, and so is it
+  if (client.free_epoch != 0) return true;
+  if (acl_->NeedsAuth(client) && !command.Is(CommandFlag::kNoAuth)) {
+    Refuse(thread, p, reply, errors::kNoAuth);
+    return false;
+  }
+  if (client.in_multi && command.Is(CommandFlag::kNoMulti)) {
+    Refuse(thread, p, reply, "ERR Command not allowed inside a transaction");
+    return false;
+  }
+  const AclDenial denial = acl_->Check(client, command, p.args, {thread.now_ms, client.in_multi});
+  if (denial == AclDenial::kNone) return true;
+  Refuse(thread, p, reply, AclDenialReply(denial, command));
+  return false;
 }
 
 void Engine::QueueCommand(ThreadState& thread, PreparedCommand& p, ReplyWriter& reply) {
@@ -299,6 +320,16 @@ void Engine::RunExec(ThreadState& thread, PreparedCommand& p, ReplyWriter& reply
       int errors_before = reply.errors();
       std::uint64_t start = Ticks();
       reply.set_protocol(client.protocol);
+      // Again, since rules or the user may have changed after it was queued: even by a command before it.
+      if (client.free_epoch != acl_->epoch()) [[unlikely]] {
+        if (!acl_->Refresh(client)) (void)acl_->Refresh(client);  // deleted: the default user now, until the end
+        AclDenial denial = client.free_epoch != 0 ? AclDenial::kNone : acl_->Check(client, command, args[i], {thread.now_ms, true});
+        if (denial != AclDenial::kNone) {
+          reply.Error(AclDenialReplyInExec(denial));
+          CountError(reply.last_error_code());
+          continue;
+        }
+      }
       RunHandler(thread, ctx);
       CommandStats& stats = thread.command_stats[command.id];
       stats.calls.Add();

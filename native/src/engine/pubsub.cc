@@ -180,6 +180,23 @@ std::size_t PubSub::SubscriberCount(SubscriptionKind kind, std::string_view name
   return it == shard.topics.end() ? 0 : it->second.size();
 }
 
+void PubSub::ForEachSubscriber(const SubscriberVisitor& visit) const {
+  std::vector<std::uint64_t> ids;
+  auto visit_topic = [&](SubscriptionKind kind, std::string_view name, const Subscribers& subscribers) {
+    ids.clear();
+    for (const auto& [id, sink] : subscribers) ids.push_back(id);
+    visit(kind, name, ids);
+  };
+  for (SubscriptionKind kind : {SubscriptionKind::kChannel, SubscriptionKind::kShardChannel}) {
+    for (const Directory::Shard& shard : Of(kind).shards) {
+      std::lock_guard<FutexLock> guard(shard.lock);
+      for (const auto& [name, subscribers] : shard.topics) visit_topic(kind, name, subscribers);
+    }
+  }
+  std::shared_lock<std::shared_mutex> guard(patterns_mutex_);
+  for (const auto& [name, subscribers] : patterns_) visit_topic(SubscriptionKind::kPattern, name, subscribers);
+}
+
 bool AllowedWhileSubscribed(const Command& command) {
   static constexpr CommandId kAllowed[] = {CommandId::kPing,       CommandId::kSubscribe,   CommandId::kUnsubscribe,
                                            CommandId::kPsubscribe, CommandId::kPunsubscribe, CommandId::kSsubscribe,

@@ -12,10 +12,12 @@
 #include <array>
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
 #include <shared_mutex>
+#include <span>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -51,6 +53,10 @@ class PubSub {
   std::size_t NameCount(SubscriptionKind kind) const;
   std::vector<std::string> Names(SubscriptionKind kind, std::optional<std::string_view> pattern) const;  // not for kPattern
   std::size_t SubscriberCount(SubscriptionKind kind, std::string_view name) const;        // not for kPattern
+
+  // visit(kind, name, ids of its subscribers), with a lock held: it must not come back here.
+  using SubscriberVisitor = std::function<void(SubscriptionKind, std::string_view, std::span<const std::uint64_t>)>;
+  void ForEachSubscriber(const SubscriberVisitor& visit) const;
 
   // The names of this kind that the client is subscribed to.
   static std::set<std::string, std::less<>>& NamesOf(Client::Subscriptions& subscriptions, SubscriptionKind kind);

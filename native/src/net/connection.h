@@ -48,7 +48,9 @@ class Connection {
   std::size_t lingered_bytes = 0;
   bool dead = false;             // to be destroyed at the end of the turn
   bool paused = false;           // CLIENT PAUSE: not read from until the thread resumes it
-  std::deque<std::vector<std::string>> held;  // commands that came before that, waiting for the end of the pause
+  bool holding = false;          // an answer to AUTH is held back: nothing is sent or read until then
+  std::deque<std::vector<std::string>> held;  // commands that came before either, waiting for its end
+  bool stalled() const { return paused || holding; }
   std::int64_t soft_limit_since_ms = 0;
   std::uint64_t commands = 0;
 };

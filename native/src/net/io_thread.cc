@@ -12,6 +12,7 @@
 
 #include "base/ablation.h"
 #include "base/ticks.h"
+#include "engine/access_control.h"
 #include "engine/client_registry.h"
 #include "net/server.h"
 
@@ -175,7 +176,7 @@ void IoThread::Run() {
 }
 
 int IoThread::TimeoutMs() const {
-  if (!paused_.empty()) return kPausePollMs;
+  if (!paused_.empty() || !holding_.empty()) return kPausePollMs;
   if (accept_paused_until_ms_ != 0) return static_cast<int>(kAcceptPauseMs);
   if (needs_clock_ || engine_.config().Int(Directive::kTimeout) > 0) return 1000;
   return -1;
@@ -186,6 +187,7 @@ void IoThread::Turn(int timeout_ms) {
   int n = epoll_wait(epoll_fd_, events, 256, timeout_ms);
   state_->now_ms = engine_.NowMs();
   if (!paused_.empty()) ResumePaused();
+  if (!holding_.empty()) ReleaseReplies();
   bool woken = false;
   for (int i = 0; i < n; ++i) {
     std::uint64_t tag = events[i].data.u64;
@@ -206,7 +208,7 @@ void IoThread::Turn(int timeout_ms) {
     if (events[i].events & (EPOLLIN | EPOLLHUP | EPOLLERR)) {
       if (c->linger_until_ms != 0) {
         DiscardInput(c);
-      } else if (c->closing || c->paused) {
+      } else if (c->closing || c->stalled()) {
         // Only the end of its replies is awaited; a reset ends that too.
         if (events[i].events & (EPOLLHUP | EPOLLERR)) Destroy(c);
       } else {
@@ -245,8 +247,7 @@ void IoThread::Accept(const Listener& listener) {
       refuse("-ERR max number of clients reached\r\n");
       continue;
     }
-    if (!listener.unix_socket && engine_.config().Bool(Directive::kProtectedMode) && engine_.config().Str(Directive::kRequirepass).empty() &&
-        !PeerIsLoopback(fd)) {
+    if (!listener.unix_socket && engine_.config().Bool(Directive::kProtectedMode) && engine_.acl().DefaultHasNoPassword() && !PeerIsLoopback(fd)) {
       refuse(kDenied);
       continue;
     }
@@ -268,7 +269,7 @@ void IoThread::AddConnection(int fd, bool unix_socket, const std::string& local)
   client.unix_socket = unix_socket;
   client.address = unix_socket ? local + ":0" : PeerAddress(fd);
   client.local_address = unix_socket ? local + ":0" : LocalAddress(fd);
-  client.authenticated = engine_.config().Str(Directive::kRequirepass).empty();
+  engine_.acl().BecomeDefault(client);
   client.created_ms = client.last_interaction_ms = state_->now_ms;
   client.sink = std::make_shared<ConnectionSink>(*this, client.id);
   epoll_event e{};
@@ -363,7 +364,7 @@ std::size_t IoThread::ParseAll(Connection* c, const char* data, std::size_t size
   limits.max_inline = static_cast<std::size_t>(engine_.config().Int(Directive::kProtoInlineMaxSize));
   std::size_t at = 0;
   while (at < size && !c->closing && !c->dead) {
-    limits.authenticated = c->client.authenticated;
+    limits.authenticated = !engine_.acl().NeedsAuth(c->client);
     std::size_t taken = 0;
     RespParser::Result result = c->parser.Next({data + at, size - at}, limits, parsed_, &taken);
     if (result == RespParser::Result::kIncomplete) break;
@@ -382,7 +383,7 @@ std::size_t IoThread::ParseAll(Connection* c, const char* data, std::size_t size
     ++c->commands;
     batch_.push_back({c, static_cast<std::uint32_t>(args_.size()), static_cast<std::uint32_t>(parsed_.size())});
     args_.insert(args_.end(), parsed_.begin(), parsed_.end());
-    if (batch_.size() == kBatchMax || !c->client.authenticated || Ablated().batching) RunBatch();
+    if (batch_.size() == kBatchMax || !limits.authenticated || Ablated().batching) RunBatch();
   }
   return at;
 }
@@ -407,12 +408,13 @@ void IoThread::RunBatch() {
     Connection* c = batch_[i].connection;
     if (c->dead || c->closing) continue;
     const Command* command = prepared_[i].command;
-    if (c->paused || (command != nullptr && pause.Blocks(c->client, *command, state_->now_ms))) [[unlikely]] {
+    if (c->stalled() || (command != nullptr && pause.Blocks(c->client, *command, state_->now_ms))) [[unlikely]] {
       Hold(c, prepared_[i].args);
       continue;
     }
     engine_.Execute(*state_, prepared_[i], c->out);
     if (c->client.close_after_reply) c->closing = true;
+    if (c->client.hold_replies_until_ms != 0) [[unlikely]] HoldReplies(c);
     Answered(c);
   }
   for (std::size_t i = 0; i < n; ++i) batch_[i].connection->parser.Recycle();
@@ -420,14 +422,38 @@ void IoThread::RunBatch() {
   args_.clear();
 }
 
-// CLIENT PAUSE: the command and all that follow it on this connection wait; nothing more is read meanwhile.
+// CLIENT PAUSE: the command and all that follow it on this connection wait; nothing more is read meanwhile. So do those
+// behind an AUTH whose answer is held back.
 void IoThread::Hold(Connection* c, std::span<const std::string_view> args) {
   c->held.emplace_back(args.begin(), args.end());
-  if (c->paused) return;
+  if (c->stalled()) return;
   c->paused = true;
   paused_.push_back(c);
   engine_.clients().pause().waiting().fetch_add(1, std::memory_order_relaxed);
   ArmWrite(c, c->wants_write);
+}
+
+void IoThread::RunHeld(Connection* c) {
+  ClientPause& pause = engine_.clients().pause();
+  std::deque<std::vector<std::string>> held;
+  held.swap(c->held);
+  for (const std::vector<std::string>& command : held) {
+    std::vector<std::string_view> args(command.begin(), command.end());
+    PreparedCommand p;
+    p.client = &c->client;
+    p.args = args;
+    engine_.Prepare(p);
+    if (c->closing || c->dead) break;
+    if (c->stalled() || (p.command != nullptr && pause.Blocks(c->client, *p.command, state_->now_ms))) {
+      Hold(c, args);  // again
+      continue;
+    }
+    engine_.Execute(*state_, p, c->out);
+    if (c->client.close_after_reply) c->closing = true;
+    if (c->client.hold_replies_until_ms != 0) HoldReplies(c);
+    Answered(c);
+  }
+  if (!c->dead && !c->stalled()) ArmWrite(c, c->wants_write);
 }
 
 void IoThread::ResumePaused() {
@@ -438,24 +464,29 @@ void IoThread::ResumePaused() {
   for (Connection* c : resumed) {
     c->paused = false;
     pause.waiting().fetch_sub(1, std::memory_order_relaxed);
-    std::deque<std::vector<std::string>> held;
-    held.swap(c->held);
-    for (const std::vector<std::string>& command : held) {
-      std::vector<std::string_view> args(command.begin(), command.end());
-      PreparedCommand p;
-      p.client = &c->client;
-      p.args = args;
-      engine_.Prepare(p);
-      if (c->closing || c->dead) break;
-      if (c->paused || (p.command != nullptr && pause.Blocks(c->client, *p.command, state_->now_ms))) {
-        Hold(c, args);  // paused again
-        continue;
-      }
-      engine_.Execute(*state_, p, c->out);
-      if (c->client.close_after_reply) c->closing = true;
-      Answered(c);
+    RunHeld(c);
+  }
+}
+
+void IoThread::HoldReplies(Connection* c) {
+  if (c->holding) return;
+  c->holding = true;
+  holding_.push_back(c);
+  ArmWrite(c, false);
+}
+
+void IoThread::ReleaseReplies() {
+  std::vector<Connection*> waiting;
+  waiting.swap(holding_);
+  for (Connection* c : waiting) {
+    if (state_->now_ms < c->client.hold_replies_until_ms) {
+      holding_.push_back(c);
+      continue;
     }
-    if (!c->dead && !c->paused) ArmWrite(c, c->wants_write);
+    c->holding = false;
+    c->client.hold_replies_until_ms = 0;
+    Answered(c);
+    RunHeld(c);
   }
 }
 
@@ -510,6 +541,7 @@ void IoThread::FinishTurn() {
 }
 
 void IoThread::SendReplies(Connection* c, std::uint64_t promise) {
+  if (c->holding) [[unlikely]] return;
   while (!c->gates.empty() && c->gates.front().offset <= promise) {
     c->released = c->gates.front().position;
     c->gates.pop_front();
@@ -577,7 +609,7 @@ void IoThread::RefreshRecord(Connection* c) {
 
 void IoThread::CheckOutputLimits(Connection* c) {
   std::uint64_t pending = c->out.pending();
-  if (!c->client.authenticated && pending > kUnauthenticatedOutputMax) {
+  if (pending > kUnauthenticatedOutputMax && engine_.acl().NeedsAuth(c->client)) {
     engine_.logger().Warn("Closing unauthenticated client that does not read its replies: " + c->client.address);
     return Destroy(c);
   }
@@ -635,7 +667,7 @@ void IoThread::DiscardInput(Connection* c) {
 void IoThread::ArmWrite(Connection* c, bool on) {
   c->wants_write = on;
   epoll_event e{};
-  bool reads = c->linger_until_ms != 0 || !(c->closing || c->paused);
+  bool reads = c->linger_until_ms != 0 || !(c->closing || c->stalled());
   e.events = (!reads ? 0u : static_cast<std::uint32_t>(EPOLLIN)) | (on ? static_cast<std::uint32_t>(EPOLLOUT) : 0u);
   e.data.ptr = c;
   epoll_ctl(epoll_fd_, EPOLL_CTL_MOD, c->fd, &e);
@@ -649,6 +681,7 @@ void IoThread::Destroy(Connection* c) {
     std::erase(paused_, c);
     engine_.clients().pause().waiting().fetch_sub(1, std::memory_order_relaxed);
   }
+  if (c->holding) std::erase(holding_, c);
   engine_.ClientGone(*state_, c->client);
   epoll_ctl(epoll_fd_, EPOLL_CTL_DEL, c->fd, nullptr);
   close(c->fd);
@@ -701,7 +734,7 @@ void IoThread::Housekeeping() {
   needs_clock_ = false;
   for (auto& [id, c] : connections_) {
     if (c->dead) continue;
-    if (timeout_ms > 0 && !c->client.subscribed() && !c->paused && now - c->client.last_interaction_ms > timeout_ms) {
+    if (timeout_ms > 0 && !c->client.subscribed() && !c->stalled() && now - c->client.last_interaction_ms > timeout_ms) {
       engine_.logger().Debug("Closing idle client " + c->client.address);
       Destroy(c.get());
       continue;

@@ -82,7 +82,10 @@ class IoThread {
   void RunBatch();
   void FinishTurn();
   void Hold(Connection* c, std::span<const std::string_view> args);
+  void RunHeld(Connection* c);
   void ResumePaused();
+  void HoldReplies(Connection* c);
+  void ReleaseReplies();
   void Answered(Connection* c);  // has output to send this turn
   void SendReplies(Connection* c, std::uint64_t promise);
   void CheckOutputLimits(Connection* c);
@@ -122,6 +125,7 @@ class IoThread {
   std::vector<Connection*> gated_;
   std::vector<Connection*> dead_;
   std::vector<Connection*> paused_;
+  std::vector<Connection*> holding_;              // answers to AUTH that are held back
   std::int64_t last_housekeeping_ms_ = 0;
   std::int64_t accept_paused_until_ms_ = 0;
   bool needs_clock_ = false;                      // soft limits or unauthenticated clients are being timed

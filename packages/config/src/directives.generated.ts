@@ -209,9 +209,9 @@ export type DirectiveName =
   | 'zset-max-ziplist-value'
 
 export const directives: readonly DirectiveSpec[] = [
-  { name: 'acl-pubsub-default', type: 'enum', default: 'resetchannels', values: { allchannels: 0, resetchannels: 1 }, status: 'accepted', summary: 'Channels a new ACL user may use.' },
-  { name: 'aclfile', type: 'string', default: '', immutable: true, status: 'accepted', summary: 'File with ACL users.' },
-  { name: 'acllog-max-len', type: 'int', default: '128', min: '0', max: '9223372036854775807', status: 'accepted', summary: 'Entries the ACL log keeps.' },
+  { name: 'acl-pubsub-default', type: 'enum', default: 'resetchannels', values: { allchannels: 0, resetchannels: 1 }, status: 'supported', summary: 'Channels a new ACL user may use.' },
+  { name: 'aclfile', type: 'string', default: '', immutable: true, status: 'supported', summary: 'File with ACL users, one `user` line each; relative to dir.' },
+  { name: 'acllog-max-len', type: 'int', default: '128', min: '0', max: '9223372036854775807', status: 'supported', summary: 'Entries the ACL log keeps.' },
   { name: 'active-defrag-cycle-max', type: 'int', default: '25', min: '1', max: '99', status: 'accepted', summary: 'Most CPU percentage for defragmentation.' },
   { name: 'active-defrag-cycle-min', type: 'int', default: '1', min: '1', max: '99', status: 'accepted', summary: 'Least CPU percentage for defragmentation.' },
   { name: 'active-defrag-ignore-bytes', type: 'memory', default: '104857600', min: '1', max: '9223372036854775807', unsigned: true, status: 'accepted', summary: 'Fragmented bytes below which nothing is moved.' },
@@ -391,8 +391,8 @@ export const directives: readonly DirectiveSpec[] = [
   { name: 'unixsocketperm', type: 'octal', default: '0', min: '0', max: '511', unsigned: true, immutable: true, status: 'supported', summary: 'Permission bits of the Unix socket, octal; 0 leaves the umask\'s.' },
   { name: 'use-exit-on-panic', type: 'bool', default: 'no', hidden: true, status: 'accepted', summary: 'Exit instead of aborting on a panic (tests).' },
   { name: 'watchdog-period', type: 'int', default: '0', min: '0', max: '2147483647', hidden: true, status: 'accepted', summary: 'Milliseconds of the software watchdog (debugging).' },
-  { name: 'zset-max-listpack-entries', alias: 'zset-max-ziplist-entries', type: 'int', default: '128', min: '0', max: '9223372036854775807', unsigned: true, status: 'accepted', summary: 'Members up to which a sorted set is one packed allocation.' },
-  { name: 'zset-max-listpack-value', alias: 'zset-max-ziplist-value', type: 'memory', default: '64', min: '0', max: '9223372036854775807', unsigned: true, status: 'accepted', summary: 'Longest member of a packed sorted set.' },
+  { name: 'zset-max-listpack-entries', alias: 'zset-max-ziplist-entries', type: 'int', default: '128', min: '0', max: '9223372036854775807', unsigned: true, status: 'supported', summary: 'Members up to which a sorted set is one packed allocation.' },
+  { name: 'zset-max-listpack-value', alias: 'zset-max-ziplist-value', type: 'memory', default: '64', min: '0', max: '9223372036854775807', unsigned: true, status: 'supported', summary: 'Longest member of a packed sorted set.' },
 ]
 
 /** Words of configuration files that CONFIG GET and SET do not know. */
@@ -401,7 +401,7 @@ export const fileWords: readonly FileWordSpec[] = [
   { name: 'loadmodule', minArgs: 1, status: 'accepted', summary: 'Load a Redis module; there is no module API here.' },
   { name: 'rename-command', minArgs: 2, maxArgs: 2, status: 'supported', summary: 'Give a command another name, or with an empty name take it away.' },
   { name: 'sentinel', minArgs: 0, status: 'accepted', summary: 'Sentinel mode only: refused outside it.' },
-  { name: 'user', minArgs: 1, status: 'accepted', summary: 'Declare an ACL user.' },
+  { name: 'user', minArgs: 1, status: 'supported', summary: 'Declare an ACL user: its name and rules, as in ACL SETUSER. Not together with aclfile.' },
 ]
 
 /** Words of older versions: read and dropped. */

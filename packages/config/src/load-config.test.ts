@@ -124,14 +124,20 @@ describe('reading files', () => {
   })
 })
 
+test('declared users are collected with their rules, in order', () => {
+  const { users } = load('user bob on >"a b" (+get ~a)\nUSER default off', ['--user', 'eve', 'on'])
+  expect(users.map(({ name, rules }) => [name, ...rules])).toEqual([
+    ['bob', 'on', '>a b', '(+get', '~a)'], ['default', 'off'], ['eve', 'on'],
+  ])
+})
+
 describe('warnings', () => {
   test('one for each directive without effect, and only if it says more than the default', () => {
-    const { warnings } = load('repl-timeout 60\nrepl-timeout 61\nslave-priority 5\nport 1\nuser a on\nuser b on\n' +
+    const { warnings } = load('repl-timeout 60\nrepl-timeout 61\nslave-priority 5\nport 1\n' +
       'gopher-enabled no\nlist-max-ziplist-value 64')
     expect(warnings).toEqual([
-      "'user' has no effect yet (/etc/s.conf line 6)",
-      "'gopher-enabled' is ignored: Gopher protocol, gone since 7.0. (/etc/s.conf line 7)",
-      "'list-max-ziplist-value' is ignored: Replaced by list-max-listpack-size. (/etc/s.conf line 8)",
+      "'gopher-enabled' is ignored: Gopher protocol, gone since 7.0. (/etc/s.conf line 5)",
+      "'list-max-ziplist-value' is ignored: Replaced by list-max-listpack-size. (/etc/s.conf line 6)",
       "'repl-timeout' has no effect yet (/etc/s.conf line 2)",
       "'replica-priority' has no effect yet (/etc/s.conf line 3)",
     ])
@@ -159,6 +165,8 @@ describe('refusals', () => {
     ['include a b', [], 1, 'include a b', 'Bad directive or wrong number of arguments'],
     ['rename-command get', [], 1, 'rename-command get', 'Bad directive or wrong number of arguments'],
     ['user', [], 1, 'user', 'Bad directive or wrong number of arguments'],
+    ['user a on\nuser b\nuser a', [], 3, 'user a',
+      "Error in user declaration 'a': Duplicate user found. A user can only be defined once in config files"],
     ['sentinel monitor a', [], 1, 'sentinel monitor a', 'sentinel directive while not in sentinel mode'],
     ['mod.x', [], 1, 'mod.x', 'Module config specified without value'],
     ['mod.x 1', [], 1, 'mod.x 1',

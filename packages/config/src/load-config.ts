@@ -11,7 +11,7 @@ import { type ConfigFiles, nodeFiles } from './config-files.js'
 import { parseDirective } from './directive-value.js'
 import { type DirectiveSpec, findDirective, findFileWord, findIgnoredWord } from './directive.js'
 import { readEnvironment } from './environment.js'
-import { describeOrigin, type Origin, type RenamedCommand, ServerConfig, type Setting } from './server-config.js'
+import { type DeclaredUser, describeOrigin, type Origin, type RenamedCommand, ServerConfig, type Setting } from './server-config.js'
 import { splitArgs } from './split-args.js'
 import type { DirectiveName } from './directives.generated.js'
 
@@ -47,6 +47,7 @@ class Loader {
   #saveWasSet = false
   readonly #settings = new Map<DirectiveName, Setting>()
   readonly #renamed: RenamedCommand[] = []
+  readonly #users = new Map<string, DeclaredUser>()
   readonly #warnings = new Map<string, string>()
   readonly #commands: Set<string> | null
 
@@ -71,7 +72,8 @@ class Loader {
     this.#checkWhole()
     this.#warnAboutEffectless()
     return new ServerConfig({
-      file, settings: this.#settings, renamedCommands: this.#renamed, warnings: [...this.#warnings.values()],
+      file, settings: this.#settings, renamedCommands: this.#renamed, users: [...this.#users.values()],
+      warnings: [...this.#warnings.values()],
     })
   }
 
@@ -125,6 +127,7 @@ class Loader {
     switch (word.name) {
       case 'include': return this.#include(args[0]!, depth)
       case 'rename-command': return this.#rename(args[0]!, args[1]!, origin)
+      case 'user': return this.#user(args[0]!, args.slice(1), origin)
       case 'sentinel': return 'sentinel directive while not in sentinel mode'
       default:
         this.#warnings.set(word.name, word.redis === undefined
@@ -174,6 +177,13 @@ class Loader {
       if (to !== '') this.#commands.add(lowerTo)
     }
     this.#renamed.push({ from: lowerFrom, to, origin })
+    return null
+  }
+
+  #user(name: string, rules: readonly string[], origin: Origin): string | null {
+    if (this.#users.has(name))
+      return `Error in user declaration '${name}': Duplicate user found. A user can only be defined once in config files`
+    this.#users.set(name, { name, rules, origin })
     return null
   }
 

@@ -32,6 +32,13 @@ export interface RenamedCommand {
   readonly origin: Origin
 }
 
+/** `user NAME rules...`: what the rules mean is the engine's business, which refuses to start with bad ones. */
+export interface DeclaredUser {
+  readonly name: string
+  readonly rules: readonly string[]
+  readonly origin: Origin
+}
+
 export interface Setting {
   readonly value: string
   /** For the engine: as `value`, except where CONFIG GET does not print all of it. */
@@ -43,6 +50,8 @@ export class ServerConfig {
   /** The file the server was started with, absolute: what CONFIG REWRITE writes to. null if none. */
   readonly file: string | null
   readonly renamedCommands: readonly RenamedCommand[]
+  /** In the order of their lines; no name twice. */
+  readonly users: readonly DeclaredUser[]
   /** Sentences for the log: directives without effect, variables nobody knows. One for each directive. */
   readonly warnings: readonly string[]
   readonly #settings: ReadonlyMap<DirectiveName, Setting>
@@ -52,11 +61,13 @@ export class ServerConfig {
     file: string | null
     settings: ReadonlyMap<DirectiveName, Setting>
     renamedCommands: readonly RenamedCommand[]
+    users: readonly DeclaredUser[]
     warnings: readonly string[]
   }) {
     this.file = parts.file
     this.#settings = parts.settings
     this.renamedCommands = parts.renamedCommands
+    this.users = parts.users
     this.warnings = parts.warnings
   }
 

@@ -6,7 +6,7 @@ import type { ServerConfig } from '@slotwise/config'
 export interface NodeOptions {
   /** Other threads of the process attach to the engine by any of these names. */
   readonly names: readonly string[]
-  /** [directive, value], each value as CONFIG GET prints it. */
+  /** [directive, value], each value as CONFIG GET prints it; and ['user', name, ...rules] for each declared user. */
   readonly directives: readonly (readonly string[])[]
   /** rename-command: [from, to]; an empty `to` takes the command away. */
   readonly renames: readonly (readonly [from: string, to: string])[]
@@ -29,7 +29,10 @@ export function nodeOptionsOf(
   const dir = config.get('dir') === '.' ? also.dir ?? process.cwd() : config.get('dir')
   return {
     names: also.names ?? [],
-    directives: [...config.entries().filter(([name]) => name !== 'dir'), ['dir', dir]],
+    directives: [
+      ...config.entries().filter(([name]) => name !== 'dir'), ['dir', dir],
+      ...config.users.map(({ name, rules }) => ['user', name, ...rules]),
+    ],
     renames: config.renamedCommands.map(({ from, to }) => [from, to] as const),
     configFile: config.file ?? '',
     persistent: config.bool('appendonly'),
