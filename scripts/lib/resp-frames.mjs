@@ -37,8 +37,8 @@ export function encodeCommand(args) {
 }
 
 /**
- * The frame that begins at `at`, which is complete, as a value: 'text' with its kind in front ('+OK', ':1', '-ERR x', '$abc'),
- * null, or an array of values. A map is the array of its keys and values.
+ * The frame that begins at `at`, which is complete, as a value: 'text' with its kind in front ('+OK', ':1', '-ERR x',
+ * '$abc'), null, or an array of values. A map is the array of its keys and values.
  */
 export function decodeFrame(buffer, at = 0) {
   const [value] = decodeAt(buffer, at)
@@ -50,7 +50,7 @@ function decodeAt(buffer, at) {
   const kind = String.fromCharCode(buffer[at])
   const line = buffer.toString('latin1', at + 1, end)
   const next = end + 2
-  if (kind === '_' || line === '-1' && (kind === '$' || kind === '*')) return [null, next]
+  if (kind === '_' || (line === '-1' && '$*'.includes(kind))) return [null, next]
   if (kind === '$' || kind === '=' || kind === '!') {
     const size = Number(line)
     return [kind + buffer.toString('latin1', next, next + size), next + size + 2]

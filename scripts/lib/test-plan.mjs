@@ -56,7 +56,7 @@ export function testPlan({ fuzzSeconds, passOn, hint }) {
       run: () => which('redis-server') === null
         ? { ok: true, ...none, skipped: 1 }
         : command('differential', process.execPath, [inRoot('scripts', 'differential.mjs'), '--count', '40000', '--seed', String(i + 1), '--thresholds', thresholds],
-          { onLine: hint(`differential ${thresholds}`) }),
+            { onLine: hint(`differential ${thresholds}`) }),
     })),
     {
       name: 'bench smoke', group: 'bench', cores: 2, after: built,

@@ -1,6 +1,6 @@
 /**
- * The allow-list: where Slotwise answers otherwise than Redis on purpose, one rule a line, each with its reason. At most
- * 20 rules; what is not here is a bug of ours.
+ * The allow-list: where Slotwise answers otherwise than Redis on purpose, each rule with its reason. At most 20 rules;
+ * what is not here is a bug of ours.
  */
 export const rules = [
   {

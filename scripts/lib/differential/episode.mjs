@@ -151,8 +151,9 @@ export class Episode {
     if (sameValue(['SMEMBERS'], a, b)) return this.#judge({ command: ['SMEMBERS', key], at: this.#at }, frames[0][1], frames[1][1])
     const popped = [a, b].map((reply) => (reply === null ? [] : flat(reply)))
     const whole = [[...popped[0], ...flat(restA)], [...popped[1], ...flat(restB)]].map((values) => values.sort())
-    const same = popped[0].length === popped[1].length && JSON.stringify(whole[0]) === JSON.stringify(whole[1]) && new Set(whole[1]).size === whole[1].length
-    if (!same || popped.some((values) => values.some((value) => value[0] === '-'))) throw new Difference(JSON.stringify(command), this.#at, a, b)
+    const same = popped[0].length === popped[1].length && JSON.stringify(whole[0]) === JSON.stringify(whole[1])
+    const distinct = new Set(whole[1]).size === whole[1].length
+    if (!same || !distinct || popped.some((values) => values.some((value) => value[0] === '-'))) throw new Difference(JSON.stringify(command), this.#at, a, b)
     const members = popped.map((values) => values.map((value) => value.slice(1)))
     for (const name of ['SREM', 'SADD']) {
       const [ours, theirs] = members.map((values) => logKey([name, key, ...values]))
@@ -179,7 +180,8 @@ export class Episode {
       }
       return 'endless'
     })
-    if (JSON.stringify(found[0]) !== JSON.stringify(found[1])) throw new Difference(JSON.stringify([...scan, ...options]), this.#at, ...found)
+    if (JSON.stringify(found[0]) === JSON.stringify(found[1])) return
+    throw new Difference(JSON.stringify([...scan, ...options]), this.#at, ...found)
   }
 
   /** A client waits (or is served at once), others work, and in the end it is let go. */

@@ -9,7 +9,7 @@ export function genericCommands({ below, pick, chance, many, key, integer, count
     () => [word('LIMIT'), integer(), integer()], () => word('ASC'), () => word('DESC'), () => word('ALPHA'), () => word('ALPHA'),
     () => [word('GET'), pick(['#', 'k*', 'h*->a', '*', 'nothing', '*->', 'h1->*'])], () => [word('GET'), '#'],
   ], 4)
-  /** Weights from elsewhere can be equal, and then the order among them is nobody's business: no LIMIT, and unordered. */
+  /** Weights from elsewhere can be equal, and then the order is nobody's business: no LIMIT, and unordered. */
   const sortBy = () => ({ mode: 'unordered', loose: [pick(['SORT', 'SORT_RO']), target(), word('BY'), pick(['k*', 'h*->a', 'h*->1', '*->b', '*']), ...(chance(40) ? [word('ALPHA')] : [])] })
   return [
     [8, () => [pick(['DEL', 'UNLINK']), ...many(1, 3, () => pick(allKeys))]],
@@ -53,7 +53,7 @@ export function blocked({ pick, chance, many, key, member, word }, command) {
   const wait = from === 'z'
     ? pick([() => [pick(['BZPOPMIN', 'BZPOPMAX']), ...keys, '0'], () => ['BZMPOP', '0', String(keys.length), ...keys, word(pick(['MIN', 'MAX']))]])()
     : pick([() => [pick(['BLPOP', 'BRPOP']), ...keys, '0'], () => ['BLMOVE', keys[0], key('l'), side(), side(), '0'], () => ['BRPOPLPUSH', keys[0], key('l'), '0'],
-      () => ['BLMPOP', '0', String(keys.length), ...keys, side(), 'COUNT', '2']])()
+        () => ['BLMPOP', '0', String(keys.length), ...keys, side(), 'COUNT', '2']])()
   const feed = () => (from === 'z' ? ['ZADD', pick(keys), '1', member(), '2', member()] : [pick(['LPUSH', 'RPUSH']), pick(keys), ...many(1, 3, member)])
   const meanwhile = many(1, 4, () => (chance(50) ? feed() : command()))
   const together = chance(25) ? [['MULTI'], ...meanwhile, ['EXEC']] : meanwhile

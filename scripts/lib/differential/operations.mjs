@@ -1,7 +1,8 @@
 /**
  * The random operations of one seed, over all families whose commands the server has. An operation is a command (an
  * array), or an object for what is more: { random, command } a random choice, { loose: command } one that visits
- * in the order of a hash table, { scan, options } an iteration to its end, { blocked, before, meanwhile } a client that waits while others work.
+ * in the order of a hash table, { scan, options } an iteration to its end, { blocked, before, meanwhile } a client that
+ * waits while others work.
  */
 import { hashCommands, listCommands, setCommands } from './collections.mjs'
 import { blocked, genericCommands, transaction } from './generic.mjs'
@@ -9,10 +10,14 @@ import { draws } from './random.mjs'
 import { sortedSetCommands } from './sorted-sets.mjs'
 import { stringCommands } from './strings.mjs'
 
-const families = { string: stringCommands, hash: hashCommands, list: listCommands, set: setCommands, zset: sortedSetCommands, generic: genericCommands }
+const families = {
+  string: stringCommands, hash: hashCommands, list: listCommands, set: setCommands, zset: sortedSetCommands,
+  generic: genericCommands,
+}
 export const familyNames = Object.keys(families)
 
-const commandOf = (operation) => (Array.isArray(operation) ? operation : operation.command ?? operation.loose ?? operation.scan ?? operation.mayBlock)
+const commandOf = (operation) => (Array.isArray(operation) ? operation
+  : operation.command ?? operation.loose ?? operation.scan ?? operation.mayBlock)
 
 /**
  * @param served  names of commands, upper case: others are never made
@@ -35,7 +40,8 @@ export function operations(seed, served, wanted = familyNames) {
       const operation = any()
       if (!Array.isArray(operation)) continue
       if (!chance(2)) return [draw.word(operation[0]), ...operation.slice(1)]
-      return chance(50) ? operation.slice(0, 1 + below(operation.length)) : [...operation, chance(50) ? integer() : member()]
+      if (chance(50)) return operation.slice(0, 1 + below(operation.length))
+      return [...operation, chance(50) ? integer() : member()]
     }
   }
   const isServed = (commands) => commands.every(([name]) => served.has(name.toUpperCase()) || name === 'NOSUCH')

@@ -1,7 +1,7 @@
 /**
- * What every family of random commands draws from: a seeded source, keys that meet often and mostly hold their own type,
- * and arguments at and beyond every limit. No time that passes during a run: what expires has expired when it is set, or
- * does so in years.
+ * What every family of random commands draws from: a seeded source, keys that meet often and mostly hold their own
+ * type, and arguments at and beyond every limit. No time that passes during a run: what expires has expired when it is
+ * set, or does so in years.
  */
 
 /** Seeded (splitmix64). */

@@ -50,7 +50,7 @@ class OneServer {
     }
     return frames.slice(0, -1)
   }
-  async *logged() {
+  async* logged() {
     const folder = join(this.dir, 'appendonlydir')
     const names = (await readdir(folder)).filter((file) => file.endsWith('.incr.aof')).sort()
     for (const file of names) yield* decodeCommands(await readFile(join(folder, file)))

@@ -2,7 +2,8 @@
 import { scanOptions } from './collections.mjs'
 import { lexKeys } from './random.mjs'
 
-export function sortedSetCommands({ pick, chance, many, key: anyKey, member, integer, float, count, word, some, countedKeys }) {
+export function sortedSetCommands(draw) {
+  const { pick, chance, many, key: anyKey, member, integer, float, count, word, some, countedKeys } = draw
   const key = () => anyKey('z')
   const score = () => (chance(90) ? float() : pick(['inf', '-inf', '+inf', 'nan', '1e308', '-1e308', '1e-320', '0.1', '1e17', '123456789012345678']))
   const flags = [() => word('NX'), () => word('XX'), () => word('GT'), () => word('LT'), () => word('CH'), () => word('CH'), () => word('INCR')]
