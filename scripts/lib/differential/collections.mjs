@@ -1,12 +1,12 @@
 /** Random commands of the groups hash, list and set. Each entry: how often, and what makes one. */
 import { floats } from './random.mjs'
 
-export function hashCommands({ pick, chance, many, key: anyKey, member, integer, float, count, word }) {
+export function hashCommands({ pick, chance, many, key: anyKey, member, integer, float, count, repeats, word }) {
   const key = () => anyKey('h')
   const value = () => (chance(60) ? member() : chance(60) ? integer() : pick(floats))
   const pairs = () => [...many(1, 4, () => [member(), value()]).flat(), ...(chance(4) ? ['odd'] : [])]
   const random = () => {
-    const options = [count(), ...(chance(50) ? [word(chance(95) ? 'WITHVALUES' : 'WITHSCORES')] : [])]
+    const options = [repeats(), ...(chance(50) ? [word(chance(95) ? 'WITHVALUES' : 'WITHSCORES')] : [])]
     return { random: 'subset', command: ['HRANDFIELD', key(), ...(chance(80) ? options : [])] }
   }
   return [
@@ -59,7 +59,8 @@ export function listCommands({ pick, chance, many, key: anyKey, member, integer,
   ]
 }
 
-export function setCommands({ below, pick, chance, many, key: anyKey, member, numbers, count, word, countedKeys }) {
+export function setCommands(draw) {
+  const { below, pick, chance, many, key: anyKey, member, numbers, count, repeats, word, countedKeys } = draw
   const key = () => anyKey('s')
   /** Half of the keys hold integers, so that both encodings are met. */
   const members = () => many(1, 5, chance(55) ? numbers : member)
@@ -77,7 +78,7 @@ export function setCommands({ below, pick, chance, many, key: anyKey, member, nu
     [7, () => [pick(['SINTERSTORE', 'SUNIONSTORE', 'SDIFFSTORE']), ...many(2, 4, key)]],
     [4, () => ['SINTERCARD', ...countedKeys('s', 3), ...limit()]],
     [4, () => ({ random: 'pop', command: ['SPOP', key(), ...(chance(65) ? [chance(70) ? String(below(5)) : count()] : [])] })],
-    [4, () => ({ random: 'subset', command: ['SRANDMEMBER', key(), ...(chance(75) ? [count()] : [])] })],
+    [4, () => ({ random: 'subset', command: ['SRANDMEMBER', key(), ...(chance(75) ? [repeats()] : [])] })],
     [2, () => ({ scan: ['SSCAN', key(), '0'], options: scanOptions({ pick, chance, count, word }) })],
     [2, () => ['OBJECT', 'ENCODING', key()]],
   ]

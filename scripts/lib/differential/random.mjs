@@ -30,6 +30,8 @@ export const times = ['100000', '4102444800', '4102444800000', '1', '10000000000
   '9223372036854776', '9223372036854775808', '-9223372036854775808', 'abc', '', '1.5']
 export const relativeTimes = times.filter((time) => time !== '1')
 
+const repeatEdges = [...noIntegers, ...edges.filter((edge) => edge[0] !== '-'), '-9223372036854775808', '-9223372036854775809']
+
 const groups = ['k', 'h', 'l', 's', 'z']
 const keysOf = Object.fromEntries(groups.map((group) => [group, Array.from({ length: 4 }, (_, i) => `${group}${i}`)]))
 const everyKey = [...groups.flatMap((group) => keysOf[group]), '', 'a\0b\r\n', 'x'.repeat(300), '{k1}x', '{k1}y']
@@ -48,6 +50,8 @@ export function draws(seed) {
   const integer = () => (chance(82) ? small() : chance(65) ? pick(edges) : pick(noIntegers))
   const float = () => (chance(55) ? small() : chance(50) ? String((below(2000) - 1000) / 16) : pick(floats))
   const count = () => (chance(70) ? String(below(6)) : integer())
+  /** Of random elements with repetition: a negative count is how many come, so none of the large ones is asked for. */
+  const repeats = () => (chance(80) ? String(below(12) - 6) : pick(repeatEdges))
   const word = (text) => (chance(80) ? text : chance(50) ? text.toLowerCase() : text.replace(/[A-Z]/g, (c) => (chance(50) ? c : c.toLowerCase())))
   /** A member, field or element: few, so that they meet; some at the thresholds of encodings. */
   const member = () => {
@@ -66,5 +70,7 @@ export function draws(seed) {
     const keys = many(1, most, () => key(group))
     return [chance(93) ? String(keys.length) : integer(), ...keys]
   }
-  return { below, pick, chance, many, key, small, integer, float, count, word, member, numbers, some, countedKeys }
+  return {
+    below, pick, chance, many, key, small, integer, float, count, repeats, word, member, numbers, some, countedKeys,
+  }
 }

@@ -3,7 +3,7 @@ import { scanOptions } from './collections.mjs'
 import { lexKeys } from './random.mjs'
 
 export function sortedSetCommands(draw) {
-  const { pick, chance, many, key: anyKey, member, integer, float, count, word, some, countedKeys } = draw
+  const { pick, chance, many, key: anyKey, member, integer, float, count, repeats, word, some, countedKeys } = draw
   const key = () => anyKey('z')
   const score = () => (chance(90) ? float() : pick(['inf', '-inf', '+inf', 'nan', '1e308', '-1e308', '1e-320', '0.1', '1e17', '123456789012345678']))
   const flags = [() => word('NX'), () => word('XX'), () => word('GT'), () => word('LT'), () => word('CH'), () => word('CH'), () => word('INCR')]
@@ -26,7 +26,7 @@ export function sortedSetCommands(draw) {
   ])()
   const operation = (name) => [name, ...countedKeys(chance(80) ? 'z' : 's', 3), ...(name === 'ZDIFF' ? [] : [...weights(), ...aggregate()]), ...withScores()]
   const store = (name) => [name, key(), ...countedKeys(chance(80) ? 'z' : 's', 3), ...(name === 'ZDIFFSTORE' ? [] : [...weights(), ...aggregate()])]
-  const randomOptions = () => [count(), ...(chance(50) ? [word(chance(95) ? 'WITHSCORES' : 'WITHVALUES')] : [])]
+  const randomOptions = () => [repeats(), ...(chance(50) ? [word(chance(95) ? 'WITHSCORES' : 'WITHVALUES')] : [])]
   return [
     [16, () => ['ZADD', key(), ...some(flags, 2), ...scored()]],
     [5, () => ['ZADD', lex(), ...(chance(20) ? [word(pick(['NX', 'XX', 'CH']))] : []), ...many(1, 5, () => ['0', member()]).flat()]],
