@@ -1,4 +1,4 @@
-// Random members of a sorted set: ZRANDMEMBER.
+// Some members of a sorted set, by chance or one after the other: ZRANDMEMBER, ZSCAN.
 //
 // A member is drawn by its rank, so each has the same chance in either form. Distinct ones are drawn as distinct ranks
 // (Floyd's algorithm) and come in order; as many as there are come all, from the last to the first as in Redis.
@@ -10,7 +10,9 @@
 #include <unordered_set>
 #include <vector>
 
+#include "base/double_text.h"
 #include "commands/command_table.h"
+#include "commands/scan_options.h"
 #include "commands/sorted_set_access.h"
 #include "engine/thread_state.h"
 
@@ -108,7 +110,36 @@ void ZRandMember(CommandContext& ctx) {
   set.Visit(ctx.thread.random.Below(set.size()), 1, false, false, [&](std::string_view member, double) { ctx.reply.Bulk(member); });
 }
 
-SLOTWISE_COMMANDS(sorted_set_samples, {"zrandmember", ZRandMember});
+void ZScan(CommandContext& ctx) {
+  std::uint64_t cursor;
+  if (!ScanCursorArg(ctx, 2, &cursor)) return;
+  // Before the options are looked at, as in Redis.
+  Place place = ctx.FindForRead(ctx.Key(1));
+  BulkList found;
+  if (!ctx.Expect(place, Type::kZSet)) return;
+  if (!place) return ReplyScan(ctx.reply, 0, found);
+  ScanOptions options;
+  if (!options.Parse(ctx, 3, ScanOf::kMembers)) return;
+  SortedSet set(place.entry());
+  if (set.packed()) {  // scores as they are stored
+    Listpack list = set.listpack();
+    for (Listpack::Cursor c = list.First(); c != nullptr; c = list.Next(list.Next(c))) {
+      if (!options.Accepts(Listpack::Get(c))) continue;
+      found.Add(Listpack::Get(c));
+      found.Add(Listpack::Get(list.Next(c)));
+    }
+    return ReplyScan(ctx.reply, 0, found);
+  }
+  cursor = ScanTable(*set.big()->table, cursor, options.count, [&](const ScoreItem* item) {
+    if (!options.Accepts(item->member())) return;
+    char digits[32];
+    found.Add(item->member());
+    found.Add({digits, PrintDouble(item->score(), digits)});
+  });
+  ReplyScan(ctx.reply, cursor, found);
+}
+
+SLOTWISE_COMMANDS(sorted_set_samples, {"zrandmember", ZRandMember}, {"zscan", ZScan});
 
 }  // namespace
 }  // namespace slotwise

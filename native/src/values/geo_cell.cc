@@ -77,12 +77,12 @@ GeoCell::Area GeoCell::area() const {
 GeoCell GeoCell::Neighbor(int east, int north) const {
   std::uint64_t all = ~std::uint64_t{0} >> (64 - step * 2);
   auto moved = [all](std::uint64_t own, std::uint64_t others, int by) {
-    own &= all;
+    // At the very edge of the map there is one bit too many; it stays where nothing moves, as in Redis.
+    if (by == 0) return own;
     others &= all;
     // The other coordinate's places filled with ones carry an addition through, with zeros a subtraction.
-    if (by > 0) return (own + others + 1) & ~others & all;
-    if (by < 0) return ((own | others) - (others + 1)) & ~others & all;
-    return own;
+    std::uint64_t sum = by > 0 ? own + others + 1 : (own | others) - (others + 1);
+    return sum & ~others & all;
   };
   return {moved(bits & ~kEvenBits, kEvenBits, east) | moved(bits & kEvenBits, ~kEvenBits, north), step};
 }
