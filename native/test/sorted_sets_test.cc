@@ -301,5 +301,69 @@ TEST(SortedSets, AStoredResultReplacesWhatWasThere) {
   });
 }
 
+TEST(SortedSets, SetsCountAsOneForEachMember) {
+  EngineFixture f;
+  Expect(f, {
+      {"SADD ints 1 2 3", Int(3)},
+      {"SADD words a b 1", Int(3)},
+      {"ZADD z 5 a 6 1 7 x", Int(3)},
+      {"ZUNION 2 z ints WEIGHTS 1 10 WITHSCORES", Array({"a", "5", "x", "7", "2", "10", "3", "10", "1", "16"})},
+      {"ZINTER 3 z ints words WITHSCORES", Array({"1", "8"})},
+      {"ZDIFF 2 z words WITHSCORES", Array({"x", "7"})},
+      {"ZDIFF 2 ints z WITHSCORES", Array({"2", "1", "3", "1"})},
+      {"ZUNIONSTORE ints 2 ints words", Int(5)},
+      {"TYPE ints", "+zset\r\n"},
+      {"ZINTERCARD 2 words ints", Int(3)},
+  });
+}
+
+TEST(SortedSets, ScansBothForms) {
+  for (const char* entries : {"128", "0"}) {
+    EngineFixture f({{"zset-max-listpack-entries", entries}});
+    Expect(f, {
+        {"ZADD z 1 a 0.5 b", Int(2)},
+        {"ZSCAN z 0 MATCH b", "*2\r\n" + Bulk("0") + Array({"b", "0.5"})},
+        {"ZSCAN z 0 MATCH x COUNT 100", "*2\r\n" + Bulk("0") + kEmpty},
+        {"ZSCAN none 0 NONSENSE", "*2\r\n" + Bulk("0") + kEmpty},
+        {"ZSCAN z x", Err("ERR invalid cursor")},
+        {"ZSCAN z 0 COUNT 0", kBadSyntax},
+        {"ZSCAN z 0 TYPE zset", kBadSyntax},
+        {"SET s 1", kOk},
+        {"ZSCAN s 0", kWrongKind},
+    });
+  }
+}
+
+TEST(SortedSets, DrawsMembersFairly) {
+  for (const char* entries : {"128", "0"}) {
+    EngineFixture f({{"zset-max-listpack-entries", entries}});
+    Expect(f, {
+        {"ZRANDMEMBER z", kNull},
+        {"ZRANDMEMBER z 5", kEmpty},
+        {"ZADD z 0 m0 1 m1 2 m2 3 m3 4 m4", Int(5)},
+        {"ZRANDMEMBER z 0", kEmpty},
+        {"ZRANDMEMBER z 5 WITHSCORES", Array({"m4", "4", "m3", "3", "m2", "2", "m1", "1", "m0", "0"})},
+        {"ZRANDMEMBER z x", kNotAnInteger},
+        {"ZRANDMEMBER z -9223372036854775808", Err("ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807")},
+        {"ZRANDMEMBER z 5000000000000000000 WITHSCORES", Err("ERR value is out of range")},
+        {"ZRANDMEMBER z 1 WITHSCORE", kBadSyntax},
+    });
+    // Pairs of different members: each of the ten as often as any other. 4000 draws, 400 expected, sigma 19.
+    int pairs[5][5] = {};
+    int single[5] = {};
+    for (int i = 0; i < 4000; ++i) {
+      std::string reply = f("ZRANDMEMBER z 2");
+      ASSERT_TRUE(reply.size() == 20 && reply[8] == 'm' && reply[16] == 'm');
+      ++pairs[reply[9] - '0'][reply[17] - '0'];
+      reply = f("ZRANDMEMBER z -1");
+      ++single[reply[9] - '0'];
+    }
+    for (int a = 0; a < 5; ++a) {
+      EXPECT_TRUE(single[a] > 650 && single[a] < 950);
+      for (int b = a + 1; b < 5; ++b) EXPECT_TRUE(pairs[a][b] > 300 && pairs[a][b] < 500);
+    }
+  }
+}
+
 }  // namespace
 }  // namespace slotwise

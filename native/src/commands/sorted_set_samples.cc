@@ -134,7 +134,7 @@ void ZScan(CommandContext& ctx) {
     if (!options.Accepts(item->member())) return;
     char digits[32];
     found.Add(item->member());
-    found.Add({digits, PrintDouble(item->score(), digits)});
+    found.Add(std::string_view(digits, PrintDouble(item->score(), digits)));
   });
   ReplyScan(ctx.reply, cursor, found);
 }
