@@ -156,23 +156,23 @@ std::string AclUser::Describe(const CommandTable& table) const {
 }
 
 bool MergeAclSelectors(std::span<const std::string_view> words, std::vector<std::string>* rules, std::size_t* unmatched) {
-  std::optional<std::size_t> open;
+  bool open = false;
   std::string selector;
   for (std::size_t i = 0; i < words.size(); ++i) {
     const std::string_view word = words[i];
     if (word.starts_with('(') && !word.ends_with(')')) {
       selector = word;
-      open = i;
+      open = true;
+      *unmatched = i;
     } else if (!open) {
       rules->emplace_back(word);
     } else {
       selector.append(" ").append(word);
       if (!word.ends_with(')')) continue;
       rules->push_back(std::move(selector));
-      open.reset();
+      open = false;
     }
   }
-  if (open) *unmatched = *open;
   return !open;
 }
 

@@ -48,9 +48,11 @@ class Connection {
   std::size_t lingered_bytes = 0;
   bool dead = false;             // to be destroyed at the end of the turn
   bool paused = false;           // CLIENT PAUSE: not read from until the thread resumes it
-  bool holding = false;          // an answer to AUTH is held back: nothing is sent or read until then
+  // An answer to AUTH is held back: nothing is sent or read until then. When its time has come, it is sent first, and
+  // what came behind it is executed the turn after: that may be an AUTH again.
+  enum class Holding : std::uint8_t { kNo, kAnswer, kInput } holding = Holding::kNo;
   std::deque<std::vector<std::string>> held;  // commands that came before either, waiting for its end
-  bool stalled() const { return paused || holding; }
+  bool stalled() const { return paused || holding != Holding::kNo; }
   std::int64_t soft_limit_since_ms = 0;
   std::uint64_t commands = 0;
 };

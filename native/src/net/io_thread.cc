@@ -469,8 +469,8 @@ void IoThread::ResumePaused() {
 }
 
 void IoThread::HoldReplies(Connection* c) {
-  if (c->holding) return;
-  c->holding = true;
+  if (c->holding != Connection::Holding::kNo) return;
+  c->holding = Connection::Holding::kAnswer;
   holding_.push_back(c);
   ArmWrite(c, false);
 }
@@ -479,13 +479,16 @@ void IoThread::ReleaseReplies() {
   std::vector<Connection*> waiting;
   waiting.swap(holding_);
   for (Connection* c : waiting) {
-    if (state_->now_ms < c->client.hold_replies_until_ms) {
+    if (c->holding == Connection::Holding::kAnswer) {
+      if (state_->now_ms >= c->client.hold_replies_until_ms) {
+        c->holding = Connection::Holding::kInput;
+        c->client.hold_replies_until_ms = 0;
+        Answered(c);
+      }
       holding_.push_back(c);
       continue;
     }
-    c->holding = false;
-    c->client.hold_replies_until_ms = 0;
-    Answered(c);
+    c->holding = Connection::Holding::kNo;
     RunHeld(c);
   }
 }
@@ -541,7 +544,7 @@ void IoThread::FinishTurn() {
 }
 
 void IoThread::SendReplies(Connection* c, std::uint64_t promise) {
-  if (c->holding) [[unlikely]] return;
+  if (c->holding == Connection::Holding::kAnswer) [[unlikely]] return;
   while (!c->gates.empty() && c->gates.front().offset <= promise) {
     c->released = c->gates.front().position;
     c->gates.pop_front();
@@ -681,7 +684,7 @@ void IoThread::Destroy(Connection* c) {
     std::erase(paused_, c);
     engine_.clients().pause().waiting().fetch_sub(1, std::memory_order_relaxed);
   }
-  if (c->holding) std::erase(holding_, c);
+  if (c->holding != Connection::Holding::kNo) std::erase(holding_, c);
   engine_.ClientGone(*state_, c->client);
   epoll_ctl(epoll_fd_, EPOLL_CTL_DEL, c->fd, nullptr);
   close(c->fd);
