@@ -57,13 +57,18 @@ export function sameValue(command, redis, slotwise, mode) {
 export const sameReply = (command, redis, slotwise, mode) =>
   redis.equals(slotwise) || sameValue(command, decodeFrame(redis), decodeFrame(slotwise), mode)
 
-/** Commands of the logs. A set's members may come in any order; `swaps` are the random choices that were evened out. */
+/**
+ * Commands of the logs. A set's members may come in any order. `swaps`: by key, the random choices that were evened
+ * out: what Redis took, what Slotwise took.
+ */
 export function sameLogged(a, b, swaps) {
-  if (a.length !== b.length) return swaps.get(a.join('\0'))?.has(b.join('\0')) ?? false
+  if (a.length !== b.length) return false
   const isTime = (i) => (a[0] === 'PEXPIREAT' ? i === 2 : i === a.length - 1 && a[i - 1] === 'PXAT')
   if (a.every((arg, i) => arg === b[i] || (isTime(i) && sameTime(arg, b[i])))) return true
-  if (a[0] !== b[0] || a[1] !== b[1]) return false
-  return ['SREM', 'SADD'].includes(a[0].toUpperCase()) && (sameElements(a, b) || (swaps.get(a.join('\0'))?.has(b.join('\0')) ?? false))
+  if (a[0] !== b[0] || a[1] !== b[1] || !['SREM', 'SADD'].includes(a[0].toUpperCase())) return false
+  if (sameElements(a, b)) return true
+  const chosen = (args, choice) => args.slice(2).every((member) => choice.has(member))
+  return (swaps.get(a[1]) ?? []).some(({ redis, slotwise }) => chosen(a, redis) && chosen(b, slotwise))
 }
 
 export const show = (x) => {

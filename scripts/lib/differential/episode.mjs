@@ -148,17 +148,18 @@ export class Episode {
     const key = command[1]
     const frames = await this.#pair.main([command, ['SMEMBERS', key]])
     const [[a, restA], [b, restB]] = frames.map((replies) => replies.map((frame) => decodeFrame(frame)))
-    if (sameValue(['SMEMBERS'], a, b)) return this.#judge({ command: ['SMEMBERS', key], at: this.#at }, frames[0][1], frames[1][1])
     const popped = [a, b].map((reply) => (reply === null ? [] : flat(reply)))
+    const members = popped.map((values) => values.map((value) => value.slice(1)))
+    const [taken, slotwiseTook] = members.map((values) => new Set(values))
+    this.swaps.set(key, [...this.swaps.get(key) ?? [], { redis: taken, slotwise: slotwiseTook }])
+    if (sameValue(['SMEMBERS'], a, b)) {
+      this.#judge({ command: ['SMEMBERS', key], at: this.#at }, frames[0][1], frames[1][1])
+      return
+    }
     const whole = [[...popped[0], ...flat(restA)], [...popped[1], ...flat(restB)]].map((values) => values.sort())
     const same = popped[0].length === popped[1].length && JSON.stringify(whole[0]) === JSON.stringify(whole[1])
     const distinct = new Set(whole[1]).size === whole[1].length
     if (!same || !distinct || popped.some((values) => values.some((value) => value[0] === '-'))) throw new Difference(JSON.stringify(command), this.#at, a, b)
-    const members = popped.map((values) => values.map((value) => value.slice(1)))
-    for (const name of ['SREM', 'SADD']) {
-      const [ours, theirs] = members.map((values) => logKey([name, key, ...values]))
-      this.swaps.set(ours, (this.swaps.get(ours) ?? new Set()).add(theirs))
-    }
     await this.#pair.mainEach(members.map((values) => [['SADD', key, ...values]]))
     await this.#both([['SMEMBERS', key], ['OBJECT', 'ENCODING', key]])
   }
@@ -235,6 +236,3 @@ export class Episode {
     }
   }
 }
-
-/** One spelling for SREM and SADD, whose members may come in any order. */
-export const logKey = ([name, key, ...members]) => [name.toUpperCase(), key, ...members.sort()].join('\0')
