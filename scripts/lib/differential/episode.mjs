@@ -107,7 +107,7 @@ export class Episode {
     const queued = this.#queued
     if (redis.equals(slotwise)) {
       if (redis.toString('latin1', 0, 7) === '+QUEUED') (this.#queued ??= []).push({ command, mode })
-      else if (['EXEC', 'DISCARD', 'RESET', 'MULTI'].includes(name)) this.#queued = null
+      else if (['EXEC', 'DISCARD', 'RESET'].includes(name)) this.#queued = null
       return
     }
     if (name === 'EXEC' && queued !== null) {
