@@ -1,73 +1,14 @@
 // The listening side with real sockets: I/O threads, gates, limits. The TSan build of this file is the gate for net/.
-#include "net/server.h"
-
-#include <arpa/inet.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
-#include <sys/time.h>
-#include <unistd.h>
+#include "listening_fixture.h"
 
 #include <atomic>
 #include <thread>
 
-#include "engine_fixture.h"
 #include "temp_dir.h"
 #include "test.h"
 
 namespace slotwise::test {
 namespace {
-
-class Socket {
- public:
-  explicit Socket(int port) {
-    fd_ = socket(AF_INET, SOCK_STREAM, 0);
-    sockaddr_in a{};
-    a.sin_family = AF_INET;
-    a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    a.sin_port = htons(static_cast<std::uint16_t>(port));
-    timeval limit{20, 0};
-    setsockopt(fd_, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
-    connected_ = connect(fd_, reinterpret_cast<sockaddr*>(&a), sizeof a) == 0;
-  }
-  ~Socket() { close(fd_); }
-  bool connected() const { return connected_; }
-  void Send(std::string_view bytes) {
-    while (!bytes.empty()) {
-      ssize_t n = send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
-      if (n <= 0) return;
-      bytes.remove_prefix(static_cast<std::size_t>(n));
-    }
-  }
-  // Reads until `size` bytes are there; less at the end of the connection or after 20 s.
-  std::string Read(std::size_t size) {
-    std::string out(size, '\0');
-    std::size_t have = 0;
-    while (have < size) {
-      ssize_t n = recv(fd_, out.data() + have, size - have, 0);
-      if (n <= 0) break;
-      have += static_cast<std::size_t>(n);
-    }
-    out.resize(have);
-    return out;
-  }
-  bool Ended() {
-    char c;
-    return recv(fd_, &c, 1, 0) <= 0;
-  }
-
- private:
-  int fd_;
-  bool connected_ = false;
-};
-
-struct Listening : EngineFixture {
-  explicit Listening(Directives directives) : EngineFixture(directives) {
-    engine->set_listen_any_port(true);
-    Status s = engine->Listen();
-    if (!s.ok()) Fail(__FILE__, __LINE__, s.message());
-  }
-  int port() { return engine->server()->port(); }
-};
 
 TEST(Server, ManyClientsOnTwoThreadsWithEveryFsyncPolicy) {
   for (const char* policy : {"always", "everysec", "no"}) {

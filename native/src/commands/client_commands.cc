@@ -1,6 +1,6 @@
 // CLIENT: this connection and the others.
-// Client-side caching (TRACKING) and blocking commands (UNBLOCK) do not exist yet: their subcommands answer as for a
-// client that uses neither, and turning tracking on is refused.
+// Client-side caching (TRACKING) does not exist yet: its subcommands answer as for a client that does not use it, and
+// turning it on is refused.
 // Source: Redis 7.0 command documentation. Elsewhere: what is known of each client (engine/client_registry.h).
 #include <climits>
 
@@ -8,6 +8,7 @@
 #include "commands/connection.h"
 #include "commands/container_help.h"
 #include "engine/access_control.h"
+#include "engine/blocking.h"
 #include "engine/client_registry.h"
 #include "engine/engine.h"
 
@@ -197,7 +198,9 @@ void Unblock(CommandContext& ctx) {
   }
   std::int64_t id;
   if (!ctx.IntegerArg(2, &id)) return;
-  ctx.reply.Integer(0);
+  bool as_error = ctx.argc() == 4 && ctx.ArgIs(3, "error");
+  Blocking::Reason reason = as_error ? Blocking::Reason::kUnblocked : Blocking::Reason::kTimeout;
+  ctx.reply.Integer(ctx.engine.blocking().Unblock(ctx.thread, static_cast<std::uint64_t>(id), reason));
 }
 
 void Tracking(CommandContext& ctx) {

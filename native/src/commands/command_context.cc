@@ -3,6 +3,7 @@
 #include "base/double_text.h"
 #include "commands/command.h"
 #include "commands/command_table.h"
+#include "engine/blocking.h"
 #include "engine/client.h"
 #include "engine/client_registry.h"
 #include "engine/engine.h"
@@ -67,6 +68,7 @@ void CommandContext::ChangedIn(int db, const KeyRef& key) {
   ++dirty;
   Stripe& stripe = engine.keyspace().StripeForSlot(key.slot);
   if (stripe.watched_keys > 0) [[unlikely]] engine.TouchWatched(stripe, db, key.key);
+  if (stripe.waits && !loading()) [[unlikely]] engine.blocking().NoteReady(thread, stripe, db, key);
 }
 
 void CommandContext::Erase(const KeyRef& key, Place place) { Db().Erase(key, place); }

@@ -9,6 +9,7 @@
 #include "commands/command.h"
 #include "commands/command_table.h"
 #include "commands/key_access.h"
+#include "engine/blocking.h"
 #include "engine/cron.h"
 #include "engine/engine.h"
 
@@ -71,6 +72,9 @@ void SwapDb(CommandContext& ctx) {
   if (a != b) {
     ctx.engine.TouchAllWatched(static_cast<int>(a), static_cast<int>(b));
     ctx.engine.keyspace().Swap(static_cast<int>(a), static_cast<int>(b));
+    // Clients wait for keys of a number, whatever it stands for.
+    ctx.engine.blocking().NoteAllReady(ctx.thread, static_cast<int>(a));
+    ctx.engine.blocking().NoteAllReady(ctx.thread, static_cast<int>(b));
   }
   ctx.MarkDirty();
   ctx.reply.Ok();

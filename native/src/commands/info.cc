@@ -14,6 +14,7 @@
 #include "base/version.h"
 #include "commands/info_text.h"
 #include "engine/access_control.h"
+#include "engine/blocking.h"
 #include "engine/client_registry.h"
 #include "engine/cron.h"
 #include "engine/engine.h"
@@ -72,7 +73,7 @@ void ClientsSection(CommandContext& ctx, InfoText& out) {
   out.Line("maxclients", ctx.engine.config().Int(Directive::kMaxclients));
   out.Line("client_recent_max_input_buffer", 0);
   out.Line("client_recent_max_output_buffer", 0);
-  out.Line("blocked_clients", ctx.engine.clients().pause().waiting().load(std::memory_order_relaxed));
+  out.Line("blocked_clients", ctx.engine.clients().pause().waiting().load(std::memory_order_relaxed) + ctx.engine.blocking().count());
   out.Line("tracking_clients", 0);
   out.Line("clients_in_timeout_table", 0);
 }

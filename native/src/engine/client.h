@@ -18,6 +18,7 @@ class AclUser;
 struct Command;
 class ClientRecord;
 class OutBuffer;
+class Waiter;
 
 // A command waiting for EXEC; arguments are copies.
 struct QueuedCommand {
@@ -35,6 +36,8 @@ class ClientSink {
   // `resp2`/`resp3`: the same message in both protocols; the owner of the client picks one when it appends it.
   virtual void Push(std::shared_ptr<const std::string> resp2, std::shared_ptr<const std::string> resp3) = 0;
   virtual void Kill() = 0;
+  // The client waited for a key and has been answered (engine/blocking.h). Called without locks.
+  virtual void Unblocked(std::shared_ptr<Waiter> /*waiter*/) {}
   // Appends at once what was pushed and still waits for the owner, who calls this while it executes the client's command.
   virtual void WritePushes(OutBuffer& /*out*/, int /*protocol*/) {}
 };
@@ -79,6 +82,11 @@ struct Client {
   std::shared_ptr<WatchState> watch;
   struct Watched { int db; std::string key; };
   std::vector<Watched> watched;
+
+  // Blocking commands. `waiter`: what the last command waits for; its owner executes nothing of the client until that has
+  // ended. Only clients with a sink may wait.
+  bool may_wait = false;
+  std::shared_ptr<Waiter> waiter;
 
   // Pub/sub: this client's side of the registry (engine/pubsub.h). Empty for almost everybody.
   struct Subscriptions {

@@ -42,6 +42,7 @@ void ClientRecord::Refresh(const Client& client, const ConnectionNumbers& number
   if (client.unix_socket) flags |= kUnixSocket;
   if (client.no_evict) flags |= kNoEvict;
   if (numbers.wants_write) flags |= kWantsWrite;
+  if (numbers.waits) flags |= kBlocked;
   if (const Client::Subscriptions* s = client.subscriptions.get()) {
     if (!s->empty()) flags |= kPubsub;
     Set(channels_, s->channels.size());
@@ -101,6 +102,7 @@ void ClientRecord::AppendLine(std::int64_t now_ms, std::string* out) const {
   std::size_t before = out->size();
   if (flags & kPubsub) *out += 'P';
   if (flags & kMulti) *out += 'x';
+  if (flags & kBlocked) *out += 'b';
   if (flags & kDirtyWatch) *out += 'd';
   if (flags & kCloseAfterReply) *out += 'c';
   if (flags & kUnixSocket) *out += 'U';

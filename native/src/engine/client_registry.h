@@ -28,6 +28,7 @@ struct ConnectionNumbers {
   std::uint32_t output_chunk_count = 0;
   std::uint64_t output_memory = 0;
   bool wants_write = false;            // waits until the socket takes more
+  bool waits = false;                  // for a key, or for the end of a CLIENT PAUSE
 };
 
 class ClientRecord {
@@ -41,6 +42,7 @@ class ClientRecord {
     kUnixSocket = 1u << 4,       // U
     kNoEvict = 1u << 5,          // e
     kWantsWrite = 1u << 6,       // events=rw
+    kBlocked = 1u << 7,          // b, behind x
   };
 
   explicit ClientRecord(const Client& client);

@@ -2,6 +2,7 @@
 
 #include <charconv>
 
+#include "engine/blocking.h"
 #include "values/string_value.h"
 
 namespace slotwise {
@@ -28,6 +29,22 @@ bool CopyAscii(char* to, const char* from, std::size_t n, std::size_t head) {
   return (bits & 0x8080808080808080ull) == 0;
 }
 
+// Where the reply of a call that waited goes.
+class WaitSink final : public ClientSink {
+ public:
+  WaitSink(Engine& engine, EmbeddedSession::Done done) : engine_(engine), done_(std::move(done)) {}
+  void Push(std::shared_ptr<const std::string>, std::shared_ptr<const std::string>) override {}
+  void Kill() override {}
+  void Unblocked(std::shared_ptr<Waiter> waiter) override {
+    engine_.blocking().Forget(*waiter);
+    done_(std::move(waiter->reply));
+  }
+
+ private:
+  Engine& engine_;
+  EmbeddedSession::Done done_;
+};
+
 }  // namespace
 
 EmbeddedSession::EmbeddedSession(Engine& engine) : engine_(engine), thread_(engine.AddThread()) {
@@ -40,6 +57,7 @@ EmbeddedSession::EmbeddedSession(Engine& engine) : engine_(engine), thread_(engi
 }
 
 EmbeddedSession::~EmbeddedSession() {
+  for (auto it = waits_.begin(); it != waits_.end(); it = waits_.begin()) CancelWait(it->first, true);
   engine_.ClientGone(thread_, client_);
   engine_.RemoveThread(thread_);
 }
@@ -174,6 +192,36 @@ void EmbeddedSession::CallMany(std::span<const std::uint32_t> argcs, std::span<c
     for (std::size_t i = 0; i < n; ++i) engine_.Execute(thread_, prepared_[i], out_);
   }
   AfterWrites();
+}
+
+std::uint64_t EmbeddedSession::CallWaiting(std::span<const std::string_view> args, Done done) {
+  std::erase_if(waits_, [](const auto& wait) { return wait.second.expired(); });
+  // Every call that waits is a client of its own: the session goes on meanwhile.
+  Client caller;
+  caller.id = engine_.NextClientId();
+  caller.kind = ClientKind::kEmbedded;
+  caller.authenticated = true;
+  caller.protocol = client_.protocol;
+  caller.db = client_.db;
+  caller.address = client_.address;
+  caller.may_wait = true;
+  caller.sink = std::make_shared<WaitSink>(engine_, std::move(done));
+  engine_.Call(thread_, caller, args, out_);
+  if (caller.gate > client_.gate) client_.gate = caller.gate;
+  AfterWrites();
+  if (!caller.waiter) return 0;
+  waits_.emplace(caller.id, caller.waiter);
+  return caller.id;
+}
+
+bool EmbeddedSession::CancelWait(std::uint64_t id, bool aborted) {
+  auto it = waits_.find(id);
+  if (it == waits_.end()) return false;
+  std::shared_ptr<Waiter> waiter = it->second.lock();
+  waits_.erase(it);
+  if (!waiter || !engine_.blocking().Cancel(*waiter, aborted ? Blocking::Reason::kClosed : Blocking::Reason::kTimeout)) return false;
+  waiter->sink->Unblocked(waiter);
+  return true;
 }
 
 // There is no end of turn here: the log thread writes what was appended, soon.

@@ -3,8 +3,12 @@
 // what is durable is another question (CommitLog::Sync). Not thread-safe: one thread at a time.
 #pragma once
 #include <cstdint>
+#include <functional>
+#include <memory>
 #include <span>
+#include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "engine/engine.h"
@@ -41,6 +45,18 @@ class EmbeddedSession {
   // `argcs[i]` arguments each, back to back in `args`.
   void CallMany(std::span<const std::uint32_t> argcs, std::span<const std::string_view> args);
 
+  // Runs a command that may wait for a key (BLPOP...), without making the calling thread wait. 0: it did not have to wait, and
+  // its reply is in reply() as after Call(). Else an id, and the reply follows through `done`, once, from any thread, with no
+  // lock held; it may not call the session, but post the reply to the session's thread (a thread-safe function, uv_async).
+  // Time: the arguments' time-out is not watched here; the caller sets a timer and calls CancelWait(). An id is a client id:
+  // CLIENT UNBLOCK knows it. The session's end answers what still waits with an error.
+  // Elsewhere (Call, CallMany, inside MULTI) these commands do not wait: they answer null when there is nothing.
+  using Done = std::function<void(std::string reply)>;
+  std::uint64_t CallWaiting(std::span<const std::string_view> args, Done done);
+  // The call is answered null, as if its time were up, or, `aborted`, with an error. Through `done` before this returns. False
+  // if it has been answered already: `done` was or will be called with the reply.
+  bool CancelWait(std::uint64_t id, bool aborted = false);
+
   void set_ascii_head(std::size_t n) { ascii_head_ = n; }
 
   OutBuffer& reply() { return out_; }
@@ -60,6 +76,7 @@ class EmbeddedSession {
   std::size_t ascii_head_ = 0;
   std::vector<PreparedCommand> prepared_;
   std::vector<KeyRef> keys_;
+  std::unordered_map<std::uint64_t, std::weak_ptr<Waiter>> waits_;  // of CallWaiting; those that have ended go at the next call
 };
 
 }  // namespace slotwise

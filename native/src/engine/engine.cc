@@ -6,6 +6,7 @@
 
 #include "base/ticks.h"
 #include "engine/access_control.h"
+#include "engine/blocking.h"
 #include "engine/client_registry.h"
 #include "engine/cron.h"
 #include "engine/load_sink.h"
@@ -47,6 +48,7 @@ Engine::Engine(std::unique_ptr<Config> config, Logger& logger, EngineHost* host)
   keyspace_ = std::make_unique<Keyspace>(static_cast<int>(config_->Int(Directive::kDatabases)));
   log_ = CommitLog::InMemory();
   pubsub_ = std::make_unique<PubSub>();
+  blocking_ = std::make_unique<Blocking>(*this);
   clients_ = std::make_unique<ClientRegistry>();
   acl_ = std::make_unique<AccessControl>(*this);
   acl_->FollowRequirepass();
@@ -189,6 +191,10 @@ std::int64_t Engine::NowMs() {
 }
 
 void Engine::ClientGone(ThreadState&, Client& client) {
+  if (std::shared_ptr<Waiter> waiter = std::move(client.waiter)) {
+    blocking_->Cancel(*waiter, Blocking::Reason::kClosed);  // if it was served just now, the answer finds nobody
+    blocking_->Forget(*waiter);
+  }
   Unwatch(client);
   if (client.subscriptions) pubsub_->RemoveAll(client);
 }

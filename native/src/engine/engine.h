@@ -28,10 +28,12 @@ namespace slotwise {
 
 class AccessControl;
 class PubSub;
+class Blocking;
 class Server;
 class ClientRegistry;
 class Cron;
 class DataDirLock;
+struct LockNeed;
 
 struct EngineOptions {
   // Everything else is in Config, which the caller fills before it creates the engine.
@@ -104,6 +106,7 @@ class Engine {
   Logger& logger() { return logger_; }
   AccessControl& acl() { return *acl_; }
   PubSub& pubsub() { return *pubsub_; }
+  Blocking& blocking() { return *blocking_; }
   ClientRegistry& clients() { return *clients_; }
   Server* server() { return server_.get(); }  // null before Listen(), or Start() with will_listen
   bool listening() const;
@@ -165,9 +168,10 @@ class Engine {
   void RunOne(ThreadState& thread, PreparedCommand& prepared, ReplyWriter& reply);
   void RunExec(ThreadState& thread, PreparedCommand& prepared, ReplyWriter& reply);
   void RunHandler(ThreadState& thread, CommandContext& ctx);
+  void ServeLater(ThreadState& thread);
   void QueueCommand(ThreadState& thread, PreparedCommand& prepared, ReplyWriter& reply);
   template <typename Body>
-  void RunLocked(ThreadState& thread, Client& client, bool all, const StripeSet& stripes, bool any, Body&& body);
+  void RunLocked(ThreadState& thread, Client& client, LockNeed& need, Body&& body);
   void UnwatchLocked(Client& client);
 
   std::unique_ptr<Config> config_;
@@ -179,6 +183,7 @@ class Engine {
   std::unique_ptr<DataDirLock> dir_lock_;
   std::unique_ptr<CommitLog> log_;
   std::unique_ptr<PubSub> pubsub_;
+  std::unique_ptr<Blocking> blocking_;
   std::unique_ptr<ClientRegistry> clients_;
   std::unique_ptr<Server> server_;
   std::unique_ptr<Cron> cron_;

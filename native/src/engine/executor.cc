@@ -5,6 +5,7 @@
 #include "base/ticks.h"
 #include "commands/key_positions.h"
 #include "engine/access_control.h"
+#include "engine/blocking.h"
 #include "engine/engine.h"
 #include "engine/pubsub.h"
 #include "keyspace/watch_list.h"
@@ -31,10 +32,13 @@ struct ReplyModeStep {
   }
 };
 
-// What a set of arguments needs locked: all stripes, or those of its keys.
+}  // namespace
+
+// What a set of arguments needs locked: all stripes, or those of its keys. Once they are: what is locked.
 struct LockNeed {
   bool all = false;
   bool any = false;
+  bool writes = false;  // may make keys ready that somebody waits for
   StripeSet stripes;
   void Add(std::string_view key) {
     stripes.set(static_cast<std::size_t>(StripeOf(HashSlot(key))));
@@ -42,8 +46,11 @@ struct LockNeed {
   }
 };
 
+namespace {
+
 void AddNeed(const Command& command, std::span<const std::string_view> args, bool inside_exec, LockNeed& need) {
-  if (command.lock == LockMode::kAll || (command.lock == LockMode::kSelf && inside_exec)) {
+  need.writes |= command.Is(CommandFlag::kWrite) || command.Is(CommandFlag::kMayReplicate);
+  if (command.lock == LockMode::kAll || (command.lock == LockMode::kSelf && inside_exec) || TouchesUnnamedKeys(command, args.data(), args.size())) {
     need.all = true;
     return;
   }
@@ -234,16 +241,19 @@ void Engine::RunOne(ThreadState& thread, PreparedCommand& p, ReplyWriter& reply)
   if (command.lock == LockMode::kKeys && command.key_layout == KeyLayout::kOne) {
     Stripe& stripe = keyspace_->StripeForSlot(p.key.slot);
     stripe.lock.Lock();
-    RunHandler(thread, ctx);
-    if (!thread.unit.empty()) stripe.last_offset = log_->Append(thread.unit);
-    std::uint64_t gate = stripe.last_offset;
-    stripe.lock.Unlock();
-    if (gate > client.gate) client.gate = gate;
-    return;
+    if (!stripe.waits || !command.Is(CommandFlag::kWrite)) [[likely]] {
+      RunHandler(thread, ctx);
+      if (!thread.unit.empty()) stripe.last_offset = log_->Append(thread.unit);
+      std::uint64_t gate = stripe.last_offset;
+      stripe.lock.Unlock();
+      if (gate > client.gate) client.gate = gate;
+      return;
+    }
+    stripe.lock.Unlock();  // somebody may have to be served, for which other stripes may be needed
   }
   LockNeed need;
   AddNeed(command, p.args, false, need);
-  RunLocked(thread, client, need.all, need.stripes, need.any, [&] {
+  RunLocked(thread, client, need, [&] {
     ctx.all_locked = need.all;
     RunHandler(thread, ctx);
   });
@@ -251,27 +261,45 @@ void Engine::RunOne(ThreadState& thread, PreparedCommand& p, ReplyWriter& reply)
   if (ctx.after_unlock) ctx.after_unlock();
 }
 
-// Takes the stripes, runs, appends the unit, notes the offsets, and lets go.
+// Takes the stripes, runs, appends the unit, serves who waited for what was changed, notes the offsets, and lets go.
 template <typename Body>
-void Engine::RunLocked(ThreadState& thread, Client& client, bool all, const StripeSet& stripes, bool any, Body&& body) {
-  if (all) keyspace_->LockAll();
-  else if (any) keyspace_->Lock(stripes);
+void Engine::RunLocked(ThreadState& thread, Client& client, LockNeed& need, Body&& body) {
+  StripeSet& stripes = need.stripes;
+  if (need.all) keyspace_->LockAll();
+  else if (need.any && need.writes) blocking_->LockWithTargets(stripes);
+  else if (need.any) keyspace_->Lock(stripes);
   body();
   std::uint64_t offset = thread.unit.empty() ? 0 : log_->Append(thread.unit);
+  if (!thread.ready.empty() && (need.all || need.any)) [[unlikely]] {
+    if (std::uint64_t served = blocking_->Serve(thread)) offset = served;
+  }
   std::uint64_t gate = offset;
   auto note = [&](int index) {
     Stripe& s = keyspace_->StripeAt(index);
     if (offset != 0) s.last_offset = offset;
     else if (s.last_offset > gate) gate = s.last_offset;
   };
-  if (all) {
+  if (need.all) {
     for (int i = 0; i < kStripeCount; ++i) note(i);
     keyspace_->UnlockAll();
-  } else if (any) {
+  } else if (need.any) {
     for (std::size_t i = stripes._Find_first(); i < stripes.size(); i = stripes._Find_next(i)) note(static_cast<int>(i));
     keyspace_->Unlock(stripes);
   }
   if (gate > client.gate) client.gate = gate;
+  if (!thread.ready.empty()) [[unlikely]] ServeLater(thread);
+  if (!thread.served.empty()) [[unlikely]] blocking_->Deliver(thread);
+}
+
+// Keys that a handler made ready under locks of its own (LockMode::kSelf), which are gone.
+void Engine::ServeLater(ThreadState& thread) {
+  StripeSet stripes = Blocking::StripesOf(thread);
+  blocking_->LockWithTargets(stripes);
+  std::uint64_t offset = blocking_->Serve(thread);
+  for (std::size_t i = stripes._Find_first(); offset != 0 && i < stripes.size(); i = stripes._Find_next(i)) {
+    keyspace_->StripeAt(static_cast<int>(i)).last_offset = offset;
+  }
+  keyspace_->Unlock(stripes);
 }
 
 void Engine::RunExec(ThreadState& thread, PreparedCommand& p, ReplyWriter& reply) {
@@ -295,7 +323,7 @@ void Engine::RunExec(ThreadState& thread, PreparedCommand& p, ReplyWriter& reply
   std::vector<std::function<void()>> after;
   std::vector<QueuedCommand> queue = std::move(client.queue);
   client.queue.clear();
-  RunLocked(thread, client, need.all, need.stripes, need.any, [&] {
+  RunLocked(thread, client, need, [&] {
     if (client.watch && client.watch->dirty.load(std::memory_order_relaxed)) aborted = true;
     for (const Client::Watched& w : client.watched) {
       // A watched key whose time came counts as changed, though nobody has deleted it yet.

@@ -14,6 +14,13 @@
 namespace slotwise {
 
 class EvictionPool;
+class Waiter;
+
+// A key that somebody waits for and that the command under way has changed.
+struct ReadyKey {
+  int db;
+  std::string key;
+};
 
 // A counter with one writer and any readers: a plain add, no locked instruction.
 class Counter {
@@ -56,6 +63,9 @@ struct ThreadState {
   explicit ThreadState(std::size_t command_count, std::uint64_t seed) : random(seed), command_stats(command_count) {}
   Random random;
   LogUnit unit;                     // effects of the command under way
+  std::vector<ReadyKey> ready;      // engine/blocking.h; in the order in which they became ready
+  std::uint64_t ready_mark = 0;     // tells this command's ready keys from those of others
+  std::vector<std::shared_ptr<Waiter>> served;  // who waited and has been answered, to be told when the locks are gone
   OutBuffer* client_out = nullptr;  // the replies of the client whose command runs: pushes go there even if its replies are discarded
   OutBuffer discarded;              // where replies go that nobody wants (CLIENT REPLY OFF)
   std::string scratch;              // for whoever needs bytes for the length of a command

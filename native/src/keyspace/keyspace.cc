@@ -2,6 +2,7 @@
 
 #include <mutex>
 
+#include "keyspace/wait_list.h"
 #include "keyspace/watch_list.h"
 
 namespace slotwise {

@@ -1,5 +1,6 @@
 // All databases, and the locks: slots are grouped into stripes, a command holds the stripes of its keys while it runs.
-// Lock order: stripes ascending, then the log's append lock, then leaf locks (pub/sub, watch lists of a held stripe).
+// Lock order: stripes ascending, then the log's append lock, then leaf locks (pub/sub, watch and wait lists of a
+// held stripe).
 // A slot's stripe is the same in every database, so MOVE and COPY need no second lock.
 #pragma once
 #include <atomic>
@@ -18,6 +19,7 @@ using StripeSet = std::bitset<kStripeCount>;
 inline int StripeOf(int slot) { return slot & (kStripeCount - 1); }
 
 class WatchList;
+class WaitList;
 
 struct alignas(64) Stripe {
   FutexLock lock;
@@ -25,6 +27,7 @@ struct alignas(64) Stripe {
   // The log offset after the last write to the stripe: what a read of it depends on.
   std::uint64_t last_offset = 0;
   std::unique_ptr<WatchList> watches;   // null while nobody watches a key here
+  std::unique_ptr<WaitList> waits;      // null while nobody waits for a key here
   Stripe();
   ~Stripe();
 };

@@ -1,24 +1,9 @@
 #include "keyspace/watch_list.h"
 
-#include <cstring>
-
 namespace slotwise {
 
-std::string WatchList::Name(int db, std::string_view key) {
-  std::string name(4 + key.size(), '\0');
-  std::memcpy(name.data(), &db, 4);
-  if (!key.empty()) std::memcpy(name.data() + 4, key.data(), key.size());
-  return name;
-}
-
-int WatchList::DbOf(const std::string& name) {
-  int db;
-  std::memcpy(&db, name.data(), 4);
-  return db;
-}
-
 void WatchList::Add(int db, std::string_view key, const std::shared_ptr<WatchState>& who, bool stale) {
-  auto& watchers = keys_[Name(db, key)];
+  auto& watchers = keys_[DbKey(db, key)];
   for (const auto& w : watchers) {
     if (w.who == who) return;
   }
@@ -26,14 +11,14 @@ void WatchList::Add(int db, std::string_view key, const std::shared_ptr<WatchSta
 }
 
 void WatchList::Remove(int db, std::string_view key, const WatchState* who) {
-  auto it = keys_.find(Name(db, key));
+  auto it = keys_.find(DbKey(db, key));
   if (it == keys_.end()) return;
   std::erase_if(it->second, [&](const auto& w) { return w.who.get() == who; });
   if (it->second.empty()) keys_.erase(it);
 }
 
 void WatchList::Touch(int db, std::string_view key, bool exists) {
-  auto it = keys_.find(Name(db, key));
+  auto it = keys_.find(DbKey(db, key));
   if (it == keys_.end()) return;
   for (Watcher& w : it->second) {
     if (w.stale && !exists) w.stale = false;
@@ -42,7 +27,7 @@ void WatchList::Touch(int db, std::string_view key, bool exists) {
 }
 
 bool WatchList::IsStale(int db, std::string_view key, const WatchState* who) const {
-  auto it = keys_.find(Name(db, key));
+  auto it = keys_.find(DbKey(db, key));
   if (it == keys_.end()) return false;
   for (const Watcher& w : it->second) {
     if (w.who.get() == who) return w.stale;

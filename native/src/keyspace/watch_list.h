@@ -8,6 +8,8 @@
 #include <unordered_map>
 #include <vector>
 
+#include "keyspace/db_key.h"
+
 namespace slotwise {
 
 // One client's WATCH state, shared between the client and the lists: a write marks it from any thread.
@@ -32,14 +34,12 @@ class WatchList {
   // visit(db, key, watchers) for every watched key: FLUSHALL, SWAPDB.
   template <typename F>
   void ForEach(F&& visit) {
-    for (auto& [name, watchers] : keys_) visit(DbOf(name), std::string_view(name).substr(4), watchers);
+    for (auto& [name, watchers] : keys_) visit(DbOf(name), KeyOf(name), watchers);
   }
   bool empty() const { return keys_.empty(); }
   std::size_t size() const { return keys_.size(); }
 
  private:
-  static std::string Name(int db, std::string_view key);
-  static int DbOf(const std::string& name);
   std::unordered_map<std::string, std::vector<Watcher>> keys_;
 };
 

@@ -51,8 +51,8 @@ class Connection {
   // An answer to AUTH is held back: nothing is sent or read until then. When its time has come, it is sent first, and
   // what came behind it is executed the turn after: that may be an AUTH again.
   enum class Holding : std::uint8_t { kNo, kAnswer, kInput } holding = Holding::kNo;
-  std::deque<std::vector<std::string>> held;  // commands that came before either, waiting for its end
-  bool stalled() const { return paused || holding != Holding::kNo; }
+  std::deque<std::vector<std::string>> held;  // commands that came before it was noticed that the connection waits
+  bool stalled() const { return paused || holding != Holding::kNo || client.waiter != nullptr; }
   std::int64_t soft_limit_since_ms = 0;
   std::uint64_t commands = 0;
 };

@@ -19,28 +19,11 @@
 namespace slotwise {
 namespace {
 
-thread_local IoThread* t_current = nullptr;
-
 constexpr std::size_t kUnauthenticatedOutputMax = 1024;
 constexpr int kAcceptsATurn = 64;
 constexpr std::int64_t kAcceptPauseMs = 100;
 constexpr std::int64_t kLingerMs = 1000;
 constexpr std::size_t kLingerBytes = 1024 * 1024;
-constexpr int kPausePollMs = 10;  // how soon the end of a CLIENT PAUSE is noticed
-
-class ConnectionSink final : public ClientSink {
- public:
-  ConnectionSink(IoThread& thread, std::uint64_t id) : thread_(thread), id_(id) {}
-  void Push(std::shared_ptr<const std::string> resp2, std::shared_ptr<const std::string> resp3) override {
-    thread_.Post(id_, std::move(resp2), std::move(resp3));
-  }
-  void Kill() override { thread_.Kill(id_); }
-  void WritePushes(OutBuffer& out, int protocol) override { thread_.WritePushes(id_, out, protocol); }
-
- private:
-  IoThread& thread_;
-  std::uint64_t id_;
-};
 
 constexpr const char* kDenied =
     "-DENIED Redis is running in protected mode because protected mode is enabled and no password is set for the default user. "
@@ -54,8 +37,6 @@ constexpr const char* kDenied =
     "of the above things in order for the server to start accepting connections from the outside.\r\n";
 
 }  // namespace
-
-IoThread* IoThread::Current() { return t_current; }
 
 IoThread::IoThread(Server& server, Engine& engine, int index) : server_(server), engine_(engine), index_(index) {
   arena_ = std::make_unique<char[]>(kArenaSize);
@@ -116,70 +97,26 @@ void IoThread::StopAndJoin() {
   engine_.RemoveThread(*state_);
 }
 
-void IoThread::Wake() {
-  if (wake_pending_.exchange(true, std::memory_order_acq_rel)) return;
-  std::uint64_t one = 1;
-  [[maybe_unused]] ssize_t n = write(wake_fd_, &one, sizeof one);
-}
-
-void IoThread::SendMessage(Message message) {
-  {
-    std::lock_guard<std::mutex> guard(mailbox_mutex_);
-    mailbox_.push_back(std::move(message));
-  }
-  if (t_current != this) Wake();
-}
-
-void IoThread::Post(std::uint64_t connection_id, std::shared_ptr<const std::string> resp2, std::shared_ptr<const std::string> resp3) {
-  SendMessage({Message::Kind::kPush, connection_id, std::move(resp2), std::move(resp3), -1, false, {}});
-}
-
-// Messages of one connection out of turn: the mailbox may be half drained, so both halves are searched, in order.
-void IoThread::WritePushes(std::uint64_t connection_id, OutBuffer& out, int protocol) {
-  auto take = [&](std::vector<Message>& box) {
-    for (Message& m : box) {
-      if (m.kind != Message::Kind::kPush || m.connection_id != connection_id) continue;
-      out.Append(protocol == 3 ? *m.resp3 : *m.resp2);
-      m.connection_id = 0;  // nobody's
-    }
-  };
-  take(mailbox_swap_);
-  std::lock_guard<std::mutex> guard(mailbox_mutex_);
-  take(mailbox_);
-}
-
-void IoThread::Kill(std::uint64_t connection_id) { SendMessage({Message::Kind::kKill, connection_id, nullptr, nullptr, -1, false, {}}); }
-
-void IoThread::Adopt(int fd, bool unix_socket, const std::string& local) {
-  connection_count_.fetch_add(1, std::memory_order_relaxed);
-  SendMessage({Message::Kind::kAdopt, 0, nullptr, nullptr, fd, unix_socket, local});
-}
-
-void IoThread::SetListeners(std::vector<Listener> listeners) {
-  SendMessage({Message::Kind::kListeners, 0, nullptr, nullptr, -1, false, {}, std::make_shared<const std::vector<Listener>>(std::move(listeners))});
-}
-
 Connection* IoThread::FindConnection(std::uint64_t id) {
   auto it = connections_.find(id);
   return it == connections_.end() ? nullptr : it->second.get();
 }
 
 void IoThread::Run() {
-  t_current = this;
+  SetCurrent(this);
   while (!stop_.load(std::memory_order_relaxed)) Turn(TimeoutMs());
   // What was answered and may leave still leaves, as far as the sockets take it.
   state_->now_ms = engine_.NowMs();
   DrainMailbox();
   FinishTurn();
   while (!connections_.empty()) Destroy(connections_.begin()->second.get());
-  t_current = nullptr;
+  SetCurrent(nullptr);
 }
 
 int IoThread::TimeoutMs() const {
-  if (!paused_.empty() || !holding_.empty()) return kPausePollMs;
-  if (accept_paused_until_ms_ != 0) return static_cast<int>(kAcceptPauseMs);
-  if (needs_clock_ || engine_.config().Int(Directive::kTimeout) > 0) return 1000;
-  return -1;
+  int ms = needs_clock_ || engine_.config().Int(Directive::kTimeout) > 0 ? 1000 : -1;
+  if (accept_paused_until_ms_ != 0) ms = static_cast<int>(kAcceptPauseMs);
+  return WaitingTimeoutMs(ms);
 }
 
 void IoThread::Turn(int timeout_ms) {
@@ -188,6 +125,7 @@ void IoThread::Turn(int timeout_ms) {
   state_->now_ms = engine_.NowMs();
   if (!paused_.empty()) ResumePaused();
   if (!holding_.empty()) ReleaseReplies();
+  if (!deadlines_.empty()) EndTimedOut();
   bool woken = false;
   for (int i = 0; i < n; ++i) {
     std::uint64_t tag = events[i].data.u64;
@@ -205,12 +143,12 @@ void IoThread::Turn(int timeout_ms) {
     auto* c = static_cast<Connection*>(events[i].data.ptr);
     if (c->dead) continue;
     if (events[i].events & EPOLLOUT) Answered(c);
-    if (events[i].events & (EPOLLIN | EPOLLHUP | EPOLLERR)) {
+    if (events[i].events & (EPOLLIN | EPOLLHUP | EPOLLERR | EPOLLRDHUP)) {
       if (c->linger_until_ms != 0) {
         DiscardInput(c);
       } else if (c->closing || c->stalled()) {
-        // Only the end of its replies is awaited; a reset ends that too.
-        if (events[i].events & (EPOLLHUP | EPOLLERR)) Destroy(c);
+        // Only the end of its replies, or of what it waits for, is awaited; a reset ends that too.
+        if (events[i].events & (EPOLLHUP | EPOLLERR | EPOLLRDHUP)) Destroy(c);
       } else {
         ReadFrom(c);
       }
@@ -271,7 +209,8 @@ void IoThread::AddConnection(int fd, bool unix_socket, const std::string& local)
   client.local_address = unix_socket ? local + ":0" : LocalAddress(fd);
   engine_.acl().BecomeDefault(client);
   client.created_ms = client.last_interaction_ms = state_->now_ms;
-  client.sink = std::make_shared<ConnectionSink>(*this, client.id);
+  client.sink = MakeSink(client.id);
+  client.may_wait = true;
   epoll_event e{};
   e.events = EPOLLIN;
   e.data.ptr = c;
@@ -415,82 +354,12 @@ void IoThread::RunBatch() {
     engine_.Execute(*state_, prepared_[i], c->out);
     if (c->client.close_after_reply) c->closing = true;
     if (c->client.hold_replies_until_ms != 0) [[unlikely]] HoldReplies(c);
+    if (c->client.waiter) [[unlikely]] BeginWait(c);
     Answered(c);
   }
   for (std::size_t i = 0; i < n; ++i) batch_[i].connection->parser.Recycle();
   batch_.clear();
   args_.clear();
-}
-
-// CLIENT PAUSE: the command and all that follow it on this connection wait; nothing more is read meanwhile. So do those
-// behind an AUTH whose answer is held back.
-void IoThread::Hold(Connection* c, std::span<const std::string_view> args) {
-  c->held.emplace_back(args.begin(), args.end());
-  if (c->stalled()) return;
-  c->paused = true;
-  paused_.push_back(c);
-  engine_.clients().pause().waiting().fetch_add(1, std::memory_order_relaxed);
-  ArmWrite(c, c->wants_write);
-}
-
-void IoThread::RunHeld(Connection* c) {
-  ClientPause& pause = engine_.clients().pause();
-  std::deque<std::vector<std::string>> held;
-  held.swap(c->held);
-  for (const std::vector<std::string>& command : held) {
-    std::vector<std::string_view> args(command.begin(), command.end());
-    PreparedCommand p;
-    p.client = &c->client;
-    p.args = args;
-    engine_.Prepare(p);
-    if (c->closing || c->dead) break;
-    if (c->stalled() || (p.command != nullptr && pause.Blocks(c->client, *p.command, state_->now_ms))) {
-      Hold(c, args);  // again
-      continue;
-    }
-    engine_.Execute(*state_, p, c->out);
-    if (c->client.close_after_reply) c->closing = true;
-    if (c->client.hold_replies_until_ms != 0) HoldReplies(c);
-    Answered(c);
-  }
-  if (!c->dead && !c->stalled()) ArmWrite(c, c->wants_write);
-}
-
-void IoThread::ResumePaused() {
-  ClientPause& pause = engine_.clients().pause();
-  if (pause.UntilMs(state_->now_ms) != 0) return;
-  std::vector<Connection*> resumed;
-  resumed.swap(paused_);
-  for (Connection* c : resumed) {
-    c->paused = false;
-    pause.waiting().fetch_sub(1, std::memory_order_relaxed);
-    RunHeld(c);
-  }
-}
-
-void IoThread::HoldReplies(Connection* c) {
-  if (c->holding != Connection::Holding::kNo) return;
-  c->holding = Connection::Holding::kAnswer;
-  holding_.push_back(c);
-  ArmWrite(c, false);
-}
-
-void IoThread::ReleaseReplies() {
-  std::vector<Connection*> waiting;
-  waiting.swap(holding_);
-  for (Connection* c : waiting) {
-    if (c->holding == Connection::Holding::kAnswer) {
-      if (state_->now_ms >= c->client.hold_replies_until_ms) {
-        c->holding = Connection::Holding::kInput;
-        c->client.hold_replies_until_ms = 0;
-        Answered(c);
-      }
-      holding_.push_back(c);
-      continue;
-    }
-    c->holding = Connection::Holding::kNo;
-    RunHeld(c);
-  }
 }
 
 void IoThread::Answered(Connection* c) {
@@ -607,6 +476,7 @@ void IoThread::RefreshRecord(Connection* c) {
     numbers.output_chunk_count = static_cast<std::uint32_t>(numbers.output_memory / OutBuffer::kChunkSize);
   }
   numbers.wants_write = c->wants_write;
+  numbers.waits = c->stalled();
   c->client.record->Refresh(c->client, numbers);
 }
 
@@ -672,6 +542,8 @@ void IoThread::ArmWrite(Connection* c, bool on) {
   epoll_event e{};
   bool reads = c->linger_until_ms != 0 || !(c->closing || c->stalled());
   e.events = (!reads ? 0u : static_cast<std::uint32_t>(EPOLLIN)) | (on ? static_cast<std::uint32_t>(EPOLLOUT) : 0u);
+  // Who waits for a key is not read from, but its going is noticed.
+  if (c->client.waiter && !c->closing) e.events |= static_cast<std::uint32_t>(EPOLLRDHUP);
   e.data.ptr = c;
   epoll_ctl(epoll_fd_, EPOLL_CTL_MOD, c->fd, &e);
 }
@@ -680,11 +552,7 @@ void IoThread::Destroy(Connection* c) {
   if (c->dead) return;
   c->dead = true;
   engine_.clients().Remove(c->client);
-  if (c->paused) {
-    std::erase(paused_, c);
-    engine_.clients().pause().waiting().fetch_sub(1, std::memory_order_relaxed);
-  }
-  if (c->holding != Connection::Holding::kNo) std::erase(holding_, c);
+  StopWaiting(c);
   engine_.ClientGone(*state_, c->client);
   epoll_ctl(epoll_fd_, EPOLL_CTL_DEL, c->fd, nullptr);
   close(c->fd);
@@ -695,34 +563,6 @@ void IoThread::Destroy(Connection* c) {
   } else {
     dead_.push_back(c);
   }
-}
-
-void IoThread::DrainMailbox() {
-  {
-    std::lock_guard<std::mutex> guard(mailbox_mutex_);
-    mailbox_swap_.swap(mailbox_);
-  }
-  if (mailbox_swap_.empty()) return;
-  RunBatch();  // messages of this thread's own clients come after the replies that they belong behind
-  for (Message& m : mailbox_swap_) {
-    if (m.kind == Message::Kind::kAdopt) {
-      AddConnection(m.fd, m.unix_socket, m.local);
-      continue;
-    }
-    if (m.kind == Message::Kind::kListeners) {
-      ReplaceListeners(*m.listeners);
-      continue;
-    }
-    Connection* c = FindConnection(m.connection_id);
-    if (c == nullptr || c->dead) continue;
-    if (m.kind == Message::Kind::kKill) {
-      Destroy(c);
-      continue;
-    }
-    c->out.Append(c->client.protocol == 3 ? *m.resp3 : *m.resp2);
-    Answered(c);
-  }
-  mailbox_swap_.clear();
 }
 
 void IoThread::Housekeeping() {

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <thread>
 #include <unordered_map>
 #include <vector>
@@ -20,6 +21,7 @@
 namespace slotwise {
 
 class Server;
+class Waiter;
 
 class IoThread {
  public:
@@ -37,6 +39,7 @@ class IoThread {
   // From any thread.
   void Adopt(int fd, bool unix_socket, const std::string& local);     // takes over an accepted socket
   void Post(std::uint64_t connection_id, std::shared_ptr<const std::string> resp2, std::shared_ptr<const std::string> resp3);
+  void PostUnblocked(std::uint64_t connection_id, std::shared_ptr<Waiter> waiter);
   void Kill(std::uint64_t connection_id);
   // On the thread itself, while it executes a command of the connection.
   void WritePushes(std::uint64_t connection_id, OutBuffer& out, int protocol);
@@ -55,7 +58,7 @@ class IoThread {
   static constexpr std::size_t kBatchMax = 64;
 
   struct Message {
-    enum class Kind : std::uint8_t { kPush, kKill, kAdopt, kListeners } kind;
+    enum class Kind : std::uint8_t { kPush, kKill, kUnblocked, kAdopt, kListeners } kind;
     std::uint64_t connection_id = 0;
     std::shared_ptr<const std::string> resp2;
     std::shared_ptr<const std::string> resp3;
@@ -63,6 +66,7 @@ class IoThread {
     bool unix_socket = false;
     std::string local;
     std::shared_ptr<const std::vector<Listener>> listeners = nullptr;
+    std::shared_ptr<Waiter> waiter = nullptr;
   };
   struct Pending {
     Connection* connection;
@@ -81,11 +85,6 @@ class IoThread {
   std::size_t ParseAll(Connection* c, const char* data, std::size_t size);
   void RunBatch();
   void FinishTurn();
-  void Hold(Connection* c, std::span<const std::string_view> args);
-  void RunHeld(Connection* c);
-  void ResumePaused();
-  void HoldReplies(Connection* c);
-  void ReleaseReplies();
   void Answered(Connection* c);  // has output to send this turn
   void SendReplies(Connection* c, std::uint64_t promise);
   void CheckOutputLimits(Connection* c);
@@ -94,11 +93,29 @@ class IoThread {
   void Destroy(Connection* c);
   void Linger(Connection* c);
   void DiscardInput(Connection* c);
-  void DrainMailbox();
-  void SendMessage(Message message);
   void ArmWrite(Connection* c, bool on);
   void Housekeeping();
   int TimeoutMs() const;
+
+  // io_thread_mailbox.cc.
+  static void SetCurrent(IoThread* thread);
+  std::shared_ptr<ClientSink> MakeSink(std::uint64_t connection_id);
+  void SendMessage(Message message);
+  void DrainMailbox();
+  bool TakeMail();
+  void HandleMessage(Message& message);
+
+  // io_thread_waiting.cc.
+  void Hold(Connection* c, std::span<const std::string_view> args);
+  void ResumePaused();
+  void RunHeld(Connection* c);
+  void BeginWait(Connection* c);
+  void EndWait(Connection* c, Waiter& waiter);
+  void EndTimedOut();
+  void HoldReplies(Connection* c);
+  void ReleaseReplies();
+  void StopWaiting(Connection* c);
+  int WaitingTimeoutMs(int ms) const;
 
   Server& server_;
   Engine& engine_;
@@ -126,6 +143,7 @@ class IoThread {
   std::vector<Connection*> dead_;
   std::vector<Connection*> paused_;
   std::vector<Connection*> holding_;              // answers to AUTH that are held back
+  std::set<std::pair<std::int64_t, std::uint64_t>> deadlines_;  // of those who wait for a key: MonotonicMs() and id
   std::int64_t last_housekeeping_ms_ = 0;
   std::int64_t accept_paused_until_ms_ = 0;
   bool needs_clock_ = false;                      // soft limits or unauthenticated clients are being timed

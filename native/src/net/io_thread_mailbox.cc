@@ -1,0 +1,112 @@
+// The mailbox of an I/O thread: how other threads reach its connections. Messages are handled in the order of their sending,
+// after the commands of the turn in which they are found, so that what a command causes for clients of the same thread
+// leaves in the same turn as its reply.
+#include <unistd.h>
+
+#include "net/io_thread.h"
+
+namespace slotwise {
+namespace {
+
+thread_local IoThread* t_current = nullptr;
+
+class ConnectionSink final : public ClientSink {
+ public:
+  ConnectionSink(IoThread& thread, std::uint64_t id) : thread_(thread), id_(id) {}
+  void Push(std::shared_ptr<const std::string> resp2, std::shared_ptr<const std::string> resp3) override {
+    thread_.Post(id_, std::move(resp2), std::move(resp3));
+  }
+  void Kill() override { thread_.Kill(id_); }
+  void Unblocked(std::shared_ptr<Waiter> waiter) override { thread_.PostUnblocked(id_, std::move(waiter)); }
+  void WritePushes(OutBuffer& out, int protocol) override { thread_.WritePushes(id_, out, protocol); }
+
+ private:
+  IoThread& thread_;
+  std::uint64_t id_;
+};
+
+}  // namespace
+
+IoThread* IoThread::Current() { return t_current; }
+void IoThread::SetCurrent(IoThread* thread) { t_current = thread; }
+
+std::shared_ptr<ClientSink> IoThread::MakeSink(std::uint64_t connection_id) { return std::make_shared<ConnectionSink>(*this, connection_id); }
+
+void IoThread::Wake() {
+  if (wake_pending_.exchange(true, std::memory_order_acq_rel)) return;
+  std::uint64_t one = 1;
+  [[maybe_unused]] ssize_t n = write(wake_fd_, &one, sizeof one);
+}
+
+void IoThread::SendMessage(Message message) {
+  {
+    std::lock_guard<std::mutex> guard(mailbox_mutex_);
+    mailbox_.push_back(std::move(message));
+  }
+  if (t_current != this) Wake();
+}
+
+void IoThread::Post(std::uint64_t connection_id, std::shared_ptr<const std::string> resp2, std::shared_ptr<const std::string> resp3) {
+  SendMessage({Message::Kind::kPush, connection_id, std::move(resp2), std::move(resp3), -1, false, {}});
+}
+
+void IoThread::PostUnblocked(std::uint64_t connection_id, std::shared_ptr<Waiter> waiter) {
+  Message m{};
+  m.kind = Message::Kind::kUnblocked;
+  m.connection_id = connection_id;
+  m.waiter = std::move(waiter);
+  SendMessage(std::move(m));
+}
+
+// Messages of one connection out of turn: the mailbox may be half drained, so both halves are searched, in order.
+void IoThread::WritePushes(std::uint64_t connection_id, OutBuffer& out, int protocol) {
+  auto take = [&](std::vector<Message>& box) {
+    for (Message& m : box) {
+      if (m.kind != Message::Kind::kPush || m.connection_id != connection_id) continue;
+      out.Append(protocol == 3 ? *m.resp3 : *m.resp2);
+      m.connection_id = 0;  // nobody's
+    }
+  };
+  take(mailbox_swap_);
+  std::lock_guard<std::mutex> guard(mailbox_mutex_);
+  take(mailbox_);
+}
+
+void IoThread::Kill(std::uint64_t connection_id) { SendMessage({Message::Kind::kKill, connection_id, nullptr, nullptr, -1, false, {}}); }
+
+void IoThread::Adopt(int fd, bool unix_socket, const std::string& local) {
+  connection_count_.fetch_add(1, std::memory_order_relaxed);
+  SendMessage({Message::Kind::kAdopt, 0, nullptr, nullptr, fd, unix_socket, local});
+}
+
+void IoThread::SetListeners(std::vector<Listener> listeners) {
+  SendMessage({Message::Kind::kListeners, 0, nullptr, nullptr, -1, false, {}, std::make_shared<const std::vector<Listener>>(std::move(listeners))});
+}
+
+void IoThread::DrainMailbox() {
+  // Commands that were held back may run here and send messages to this thread's own clients: until there are none.
+  while (TakeMail()) {
+    RunBatch();  // messages of this thread's own clients come after the replies that they belong behind
+    for (Message& m : mailbox_swap_) HandleMessage(m);
+    mailbox_swap_.clear();
+  }
+}
+
+bool IoThread::TakeMail() {
+  std::lock_guard<std::mutex> guard(mailbox_mutex_);
+  mailbox_swap_.swap(mailbox_);
+  return !mailbox_swap_.empty();
+}
+
+void IoThread::HandleMessage(Message& m) {
+  if (m.kind == Message::Kind::kAdopt) return AddConnection(m.fd, m.unix_socket, m.local);
+  if (m.kind == Message::Kind::kListeners) return ReplaceListeners(*m.listeners);
+  Connection* c = FindConnection(m.connection_id);
+  if (c == nullptr || c->dead) return;
+  if (m.kind == Message::Kind::kKill) return Destroy(c);
+  if (m.kind == Message::Kind::kUnblocked) return EndWait(c, *m.waiter);
+  c->out.Append(c->client.protocol == 3 ? *m.resp3 : *m.resp2);
+  Answered(c);
+}
+
+}  // namespace slotwise
