@@ -33,7 +33,9 @@ void Lolwut(CommandContext& ctx) {
     std::int64_t version;
     if (!ctx.IntegerArg(2, &version)) return;
   }
-  ctx.reply.Verbatim(std::string("Redis ver. ") + kRedisVersion + "\n");
+  std::string text = "Redis ver. ";
+  text.append(kRedisVersion).append("\n");
+  ctx.reply.Verbatim(text);
 }
 
 void ReplicaOf(CommandContext& ctx) {
