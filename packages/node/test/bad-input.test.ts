@@ -1,8 +1,7 @@
 /**
- * Bad input, as data: the rows of reliability.md, section 5, that concern one node and its client port, numbered as
- * there. Each sends bytes on a connection of its own and pins the whole answer; afterwards the server answers others.
- * Rows marked `redis` are compared with a live redis-server too. Elsewhere: rows 57 to 67 in storage-faults.test.ts and
- * connections.test.ts, 68 in apps/server, 40 and the arity of every command in command-table.test.ts.
+ * Bad input, as data: rows that concern one node and its client port, numbered as in docs/bad-input.md, which says where
+ * the others are. Each sends bytes on a connection of its own and pins the whole answer; afterwards the server answers
+ * others. Rows marked `redis` are compared with a live redis-server too.
  */
 import { connect } from 'node:net'
 import { encodeCommand, peer, startRedis, startSlotwise, type ServerProcess } from '@slotwise/testing'
@@ -83,6 +82,7 @@ const protocol = (words: string): string => `-ERR Protocol error: ${words}\r\n`
 const long = 70_000
 const min = '-9223372036854775808'
 const max = '9223372036854775807'
+const outOfRange = `-ERR value is out of range, value must between -${max} and ${max}\r\n`
 const overflow = '-ERR increment or decrement would overflow\r\n'
 
 const rows: Row[] = [
@@ -107,6 +107,7 @@ const rows: Row[] = [
   { row: 12, what: 'HTTP', input: text('POST / HTTP/1.1', 'Host: x', '', ''), reply: '', closed: true, redis: true },
   { row: 12, what: 'Host:', input: text('Host: x', ''), reply: '', closed: true, redis: true },
   { row: 13, what: 'a TLS hello', input: Buffer.concat([Buffer.from([0x16, 3, 1, 0, 200, 1, 0, 0, 196, 3, 3]), Buffer.alloc(long, 7)]), reply: protocol('unexpected control byte'), closed: true },
+  { row: 13, what: 'NUL bytes', input: Buffer.alloc(100), reply: protocol('unexpected control byte'), closed: true },
   { row: 15, what: 'HELLO 4', input: cmd('HELLO', 4), reply: '-NOPROTO unsupported protocol version\r\n', redis: true },
   { row: 16, what: 'eleven arguments before AUTH', input: text('*11', ''), reply: protocol('unauthenticated multibulk length'), closed: true, login: false, redis: true },
   { row: 16, what: 'a bulk of 16385 before AUTH', input: text('*1', '$16385', ''), reply: protocol('unauthenticated bulk length'), closed: true, login: false, redis: true },
@@ -122,15 +123,26 @@ const rows: Row[] = [
   { row: 26, what: 'INCRBYFLOAT by too much', input: cmd('INCRBYFLOAT', 'f', '1e5000'), reply: '-ERR value is not a valid float\r\n', redis: true },
   { row: 26, what: 'INCRBYFLOAT by nan', input: cmd('INCRBYFLOAT', 'f', 'nan'), reply: '-ERR value is not a valid float\r\n', redis: true },
   { row: 26, what: 'INCRBYFLOAT by infinity', input: cmd('INCRBYFLOAT', 'f', 'inf'), reply: '-ERR increment would produce NaN or Infinity\r\n', redis: true },
+  { row: 26, what: 'HINCRBYFLOAT by infinity', input: cmd('HINCRBYFLOAT', 'h', 'f', 'inf'), reply: '-ERR value is NaN or Infinity\r\n', redis: true },
   { row: 27, what: 'EXPIRE beyond time', input: Buffer.concat([cmd('SET', 'e', 1), cmd('EXPIRE', 'e', max), cmd('TTL', 'e'), cmd('DEL', 'e')]), reply: "+OK\r\n-ERR invalid expire time in 'expire' command\r\n:-1\r\n:1\r\n", redis: true },
   { row: 27, what: 'SET EX 0', input: cmd('SET', 'e', 1, 'EX', 0), reply: "-ERR invalid expire time in 'set' command\r\n", redis: true },
   { row: 27, what: 'SET EX beyond time', input: cmd('SET', 'e', 1, 'EX', '9223372036854775'), reply: "-ERR invalid expire time in 'set' command\r\n", redis: true },
   { row: 28, what: 'PEXPIREAT at the last moment', input: Buffer.concat([cmd('SET', 'e', 1), cmd('PEXPIREAT', 'e', max), cmd('PEXPIRETIME', 'e'), cmd('DEL', 'e')]), reply: `+OK\r\n:1\r\n:${max}\r\n:1\r\n`, redis: true },
+  { row: 29, what: 'HRANDFIELD of less than there are numbers', input: Buffer.concat([cmd('HSET', 'h', 'f', 1), cmd('HRANDFIELD', 'h', min, 'WITHVALUES'), cmd('DEL', 'h')]), reply: `:1\r\n${outOfRange}:1\r\n`, redis: true },
+  { row: 29, what: 'SRANDMEMBER of less than there are numbers', input: Buffer.concat([cmd('SADD', 's', 'a'), cmd('SRANDMEMBER', 's', min), cmd('DEL', 's')]), reply: `:1\r\n${outOfRange}:1\r\n`, redis: true },
+  { row: 29, what: 'ZRANDMEMBER of less than there are numbers', input: Buffer.concat([cmd('ZADD', 'z', 1, 'a'), cmd('ZRANDMEMBER', 'z', min, 'WITHSCORES'), cmd('ZRANDMEMBER', 'z', min), cmd('DEL', 'z')]), reply: `:1\r\n${outOfRange}${outOfRange}:1\r\n`, redis: true },
+  { row: 31, what: 'ZADD of nan', input: cmd('ZADD', 'z', 'nan', 'a'), reply: '-ERR value is not a valid float\r\n', redis: true },
+  { row: 31, what: 'ZADD XX NX', input: cmd('ZADD', 'z', 'XX', 'NX', 1, 'a'), reply: '-ERR XX and NX options at the same time are not compatible\r\n', redis: true },
+  { row: 31, what: 'ZINCRBY from infinity to its opposite', input: Buffer.concat([cmd('ZADD', 'z', 'inf', 'a'), cmd('ZINCRBY', 'z', '-inf', 'a'), cmd('ZSCORE', 'z', 'a'), cmd('DEL', 'z')]), reply: ':1\r\n-ERR resulting score is not a number (NaN)\r\n$3\r\ninf\r\n:1\r\n', redis: true },
+  { row: 32, what: 'LPOP of fewer than none', input: Buffer.concat([cmd('RPUSH', 'l', 'a', 'b'), cmd('LPOP', 'l', -1), cmd('LLEN', 'l'), cmd('DEL', 'l')]), reply: ':2\r\n-ERR value is out of range, must be positive\r\n:2\r\n:1\r\n', redis: true },
+  { row: 32, what: 'LRANGE between the ends of the numbers', input: Buffer.concat([cmd('RPUSH', 'l', 'a', 'b'), cmd('LRANGE', 'l', min, max), cmd('LRANGE', 'l', max, min), cmd('LTRIM', 'l', max, max), cmd('EXISTS', 'l')]), reply: ':2\r\n*2\r\n$1\r\na\r\n$1\r\nb\r\n*0\r\n+OK\r\n:0\r\n', redis: true },
+  { row: 32, what: 'LPOS of the smallest rank', input: Buffer.concat([cmd('LPOS', 'l', 'a', 'RANK', 0), cmd('LPOS', 'l', 'a', 'RANK', min)]), reply: "-ERR RANK can't be zero: use 1 to start from the first match, 2 from the second ... or use negative to start from the end of the list\r\n$-1\r\n", redis: true },
   { row: 36, what: 'SCAN of no number', input: cmd('SCAN', 'notanum'), reply: '-ERR invalid cursor\r\n', redis: true },
   { row: 36, what: 'SCAN from where nobody has been', input: cmd('SCAN', '123456789'), reply: /^\*2\r\n\$/ },
   { row: 37, what: 'MSETNX with a key twice', input: Buffer.concat([cmd('MSETNX', 'a', 1, 'a', 2), cmd('GET', 'a'), cmd('DEL', 'a')]), reply: ':1\r\n$1\r\n2\r\n:1\r\n', redis: true },
   { row: 37, what: 'MSETNX without a value', input: cmd('MSETNX', 'a', 1, 'b'), reply: "-ERR wrong number of arguments for 'msetnx' command\r\n", redis: true },
   { row: 38, what: 'KEYS with an unclosed [', input: cmd('KEYS', '[ab'), reply: '*0\r\n', redis: true },
+  { row: 38, what: 'KEYS with a pattern of a million stars', input: Buffer.concat([cmd('SET', 'k', 1), cmd('KEYS', '*'.repeat(1_000_000)), cmd('DEL', 'k')]), reply: '+OK\r\n*1\r\n$1\r\nk\r\n:1\r\n' },
   { row: 41, what: 'EVAL', input: cmd('EVAL', 'return 1', 0), reply: '-ERR EVAL is not supported by this server: it runs no scripts\r\n' },
   { row: 41, what: 'FUNCTION LOAD', input: cmd('FUNCTION', 'LOAD', 'x'), reply: '-ERR FUNCTION is not supported by this server: it runs no scripts\r\n' },
   { row: 41, what: 'MODULE LOAD', input: cmd('module', 'load', 'x'), reply: '-ERR MODULE LOAD is not supported by this server: it has no modules\r\n' },
@@ -138,6 +150,7 @@ const rows: Row[] = [
   { row: 42, what: 'CONFIG SET of nothing known', input: cmd('CONFIG', 'SET', 'nope', '1'), reply: "-ERR Unknown option or number of arguments for CONFIG SET - 'nope'\r\n", redis: true },
   { row: 42, what: 'CONFIG SET dir', input: cmd('CONFIG', 'SET', 'dir', '/tmp'), reply: "-ERR CONFIG SET failed (possibly related to argument 'dir') - can't set protected config\r\n", redis: true },
   { row: 43, what: 'DEBUG SLEEP', input: cmd('DEBUG', 'SLEEP', '1000'), reply: /^-ERR DEBUG command not allowed\. If the enable-debug-command option is set to "local"/, redis: true },
+  { row: 43, what: 'DEBUG SEGFAULT', input: cmd('DEBUG', 'SEGFAULT'), reply: /^-ERR DEBUG command not allowed\. /, redis: true },
   { row: 44, what: 'WAIT for fewer than none', input: cmd('WAIT', -1, 0), reply: ':0\r\n', redis: true },
   { row: 44, what: 'WAIT for less than no time', input: cmd('WAIT', 1, -1), reply: '-ERR timeout is negative\r\n', redis: true },
   { row: 44, what: 'WAIT of no number', input: Buffer.concat([cmd('WAIT', 'x', 0), cmd('WAIT', 1, 'x')]), reply: '-ERR value is not an integer or out of range\r\n-ERR timeout is not an integer or out of range\r\n', redis: true },
