@@ -271,11 +271,7 @@ void AofLog::SyncWritten(std::uint64_t now) {
     if (trouble_ != Trouble::kNone) return;
     if (boundary_.offset == durable()) return;
     segment = segment_.get();
-    if (!segment->file->StillAt(segment->path)) {
-      StartTrouble(Trouble::kGone, ENOENT, "Errors writing to the AOF file: " + segment->path +
-                                               " was removed or replaced while in use");
-      return;
-    }
+    if (IsGone()) return;
     int error = FlushIndex();
     if (error < 0) {
       StartTrouble(Trouble::kWrite, -error, std::string("Errors writing to the AOF file: ") + std::strerror(-error));

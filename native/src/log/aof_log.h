@@ -103,6 +103,7 @@ class AofLog final : public CommitLog {
   void WritePending(std::uint64_t now);
   int WriteParts(std::uint64_t target);
   void AfterWrite(std::uint64_t target, int db, std::uint64_t now);
+  bool IsGone();  // the segment was removed or replaced: trouble begins
   int FlushIndex();
   void StartTrouble(Trouble trouble, int error, const std::string& message);
   void EndTrouble();

@@ -99,6 +99,7 @@ void AofLog::AfterWrite(std::uint64_t target, int db, std::uint64_t now) {
   if (syncing_ && dirty_next_ == 0) dirty_next_ = now;
   if (block_since_ == 0) block_since_ = now;
   if (segment_->index->open_block_size() >= kIndexBlockSize || now - block_since_ >= kBlockMs) {
+    if (policy() == FsyncPolicy::kNo && IsGone()) return;  // the other policies look before they sync
     int error = FlushIndex();
     if (error < 0) {
       StartTrouble(Trouble::kWrite, -error, std::string("Errors writing to the AOF file: ") + std::strerror(-error));
@@ -110,6 +111,12 @@ void AofLog::AfterWrite(std::uint64_t target, int db, std::uint64_t now) {
     refuse_.compare_exchange_strong(full, 0);
   }
   ReleaseMemory();
+}
+
+bool AofLog::IsGone() {
+  if (segment_->file->StillAt(segment_->path)) return false;
+  StartTrouble(Trouble::kGone, ENOENT, "Errors writing to the AOF file: " + segment_->path + " was removed or replaced while in use");
+  return true;
 }
 
 int AofLog::FlushIndex() {

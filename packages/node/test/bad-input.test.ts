@@ -1,5 +1,5 @@
 /**
- * Bad input, as data: rows that concern one node and its client port, numbered as in docs/bad-input.md, which says where
+ * Bad input, as data: rows about one node and its client port, numbered as in docs/bad-input.md, which says where
  * the others are. Each sends bytes on a connection of its own and pins the whole answer; afterwards the server answers
  * others. Rows marked `redis` are compared with a live redis-server too.
  */

@@ -9,7 +9,10 @@ import {
   statSync, truncateSync, writeFileSync,
 } from 'node:fs'
 import { join } from 'node:path'
-import { RespError, startSlotwise, tempDir, waitFor, type RespClient, type ServerProcess, type TempDir } from '@slotwise/testing'
+import { setTimeout as sleep } from 'node:timers/promises'
+import {
+  RespError, startSlotwise, tempDir, waitFor, type RespClient, type ServerProcess, type TempDir,
+} from '@slotwise/testing'
 import { afterAll, describe, expect, it } from 'vitest'
 
 const isRoot = process.getuid?.() === 0
@@ -150,21 +153,51 @@ describe('the data directory', () => {
     expect(second.pid).not.toBe(first.pid)
   })
 
-  it('that is removed while the server runs stops the acknowledging, or keeps the data where it was; it is not made again', async () => {
+  it.each(['always', 'everysec', 'no'])('that is moved away while the server runs stops the acknowledging until it is back; it is not made again (appendfsync %s)', async (policy) => {
     await using dir = tempDir()
-    await using ours = await start(dir.path)
-    await using client = await ours.client({ timeoutMs: 1500 })
-    await client.command('SET', 'k', 'v')
-    renameSync(join(dir.path, 'appendonlydir'), join(dir.path, 'moved'))
+    const folder = join(dir.path, 'appendonlydir')
+    await using ours = await start(dir.path, '--appendfsync', policy)
+    await using client = await ours.client({ timeoutMs: 20_000 })
+    await using writer = await ours.client({ timeoutMs: 30_000 })
+    expect(await client.command('SET', 'k', 'v')).toBe('OK')
+    renameSync(folder, join(dir.path, 'moved'))
+    // One write finds out: it waits for the disk, or has been acknowledged within the promise of its policy.
+    let written = 0
+    const writing = (async (): Promise<void> => {
+      while (!(await writer.command('SET', `w${written}`, written) instanceof RespError)) {
+        written++
+        await sleep(20)
+      }
+    })().catch(() => undefined) // by the kill
+    await waitFor(async () => (await client.command('INFO', 'persistence') as string).includes('aof_last_write_status:err'))
+    expect((await client.command('INCR', 'n') as RespError).message).toMatch(/^MISCONF Errors writing to the AOF file: .*appendonly\.aof\.1\.incr\.aof was removed or replaced while in use$/)
     expect(await client.command('GET', 'k')).toBe('v')
-    await client.command('SET', 'k2', 'v2')
-    expect(existsSync(join(dir.path, 'appendonlydir'))).toBe(false)
-    await ours.stop()
-    expect(existsSync(join(dir.path, 'appendonlydir'))).toBe(false)
-    renameSync(join(dir.path, 'moved'), join(dir.path, 'appendonlydir'))
+    expect(existsSync(folder)).toBe(false)
+    if (policy === 'always') expect(written).toBe(0)
+
+    renameSync(join(dir.path, 'moved'), folder)
+    await waitFor(async () => await client.command('SET', 'back', 'again') === 'OK')
+    await ours.sigkill()
+    await writing
     await using again = await start(dir.path)
     await using reader = await again.client()
-    expect(await reader.pipeline([['GET', 'k'], ['GET', 'k2']])).toEqual(['v', 'v2'])
+    expect(await reader.pipeline([['GET', 'k'], ['GET', 'back']])).toEqual(['v', 'again'])
+    for (let index = 0; index < written; index++) expect(await reader.command('GET', `w${index}`)).toBe(`${index}`)
+  })
+
+  it('whose place another folder has taken is not written into', async () => {
+    await using dir = tempDir()
+    const folder = join(dir.path, 'appendonlydir')
+    await using ours = await start(dir.path)
+    await using client = await ours.client({ timeoutMs: 20_000 })
+    expect(await client.command('SET', 'k', 'v')).toBe('OK')
+    renameSync(folder, join(dir.path, 'moved'))
+    cpSync(join(dir.path, 'moved'), folder, { recursive: true })
+    const copy = statSync(join(folder, 'appendonly.aof.1.incr.aof')).size
+    await client.command('INCR', 'n')
+    await waitFor(async () => (await client.command('INFO', 'persistence') as string).includes('aof_last_write_status:err'))
+    expect((await ours.stop()).code).not.toBe(0)
+    expect(statSync(join(folder, 'appendonly.aof.1.incr.aof')).size).toBe(copy)
   })
 })
 
