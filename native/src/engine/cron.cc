@@ -72,6 +72,7 @@ std::int64_t Cron::Step(std::int64_t now_ms) {
   if (engine_.active_expire_enabled().load(std::memory_order_relaxed) && !engine_.loading() && !paused) {
     std::uint64_t appended_before = engine_.log().tail();
     std::int64_t begin_cpu_us = ThreadCpuUs();
+    DeferredFree::Scope scope(&lazy_free_);
     expire_.Run(now_ms, ExpireBudgetUs());
     std::int64_t work_us = ThreadCpuUs() - begin_cpu_us;
     std::int64_t end_us = MonotonicUs();

@@ -34,6 +34,9 @@ class Cron {
   static void FreeLater(Engine& engine, Database* database);
   static void FreeLater(Engine& engine, Entry* entry);
 
+  // Where the big values go that commands drop.
+  DeferredFree* deferred_free() { return &lazy_free_; }
+
   // Freed in the background so far, and still to be freed: INFO's lazyfree fields, in objects.
   std::uint64_t lazyfreed() const { return lazy_free_.freed(); }
   std::uint64_t lazyfree_pending() const { return lazy_free_.pending(); }

@@ -7,6 +7,7 @@
 #include "base/ticks.h"
 #include "engine/client_registry.h"
 #include "engine/engine.h"
+#include "keyspace/deferred_free.h"
 
 namespace slotwise {
 namespace {
@@ -215,6 +216,7 @@ bool Engine::EvictIfNeeded(ThreadState& thread) {
   std::uint64_t limit = config_->Bytes(Directive::kMaxmemory);
   if (limit == 0 || UsedMemory() <= limit) return true;
   if (clients_->pause().UntilMs(thread.now_ms) != 0) return true;  // CLIENT PAUSE: nothing may change
+  DeferredFree::Scope at_once(nullptr);  // memory that is to be freed later would not count
   return Evictor(*this, thread).FreeUntil(limit);
 }
 

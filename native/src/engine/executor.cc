@@ -4,6 +4,7 @@
 
 #include "base/ticks.h"
 #include "commands/key_positions.h"
+#include "engine/cron.h"
 #include "engine/access_control.h"
 #include "engine/blocking.h"
 #include "engine/engine.h"
@@ -122,6 +123,7 @@ void Engine::Refuse(ThreadState& thread, PreparedCommand& p, ReplyWriter& reply,
 void Engine::Execute(ThreadState& thread, PreparedCommand& p, OutBuffer& out) {
   Client& client = *p.client;
   thread.client_out = &out;
+  DeferredFree::Scope big_values(cron_ ? cron_->deferred_free() : nullptr);
   ReplyWriter reply(client.reply_mode == ReplyMode::kOn ? out : thread.discarded, client.protocol);
   ReplyModeStep step{client, thread.discarded, client.reply_mode != ReplyMode::kOn};
   thread.stats.commands.Add();

@@ -7,11 +7,12 @@
 #include <thread>
 #include <vector>
 
+#include "keyspace/deferred_free.h"
 #include "keyspace/keyspace.h"
 
 namespace slotwise {
 
-class LazyFree {
+class LazyFree final : public DeferredFree {
  public:
   explicit LazyFree(Keyspace& keyspace) : keyspace_(keyspace) {}
   ~LazyFree() { Finish(); }
@@ -21,6 +22,7 @@ class LazyFree {
   // From any thread. The database came from Keyspace::Exchange, the entry from Database::Detach.
   void Add(Database* database);
   void Add(Entry* entry);
+  void FreeLater(Entry* entry) override { Add(entry); }
   // Returns when everything added so far is freed.
   void Finish();
 

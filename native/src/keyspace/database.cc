@@ -1,5 +1,6 @@
 #include "keyspace/database.h"
 
+#include "keyspace/deferred_free.h"
 #include "values/blob.h"
 #include "values/string_value.h"
 #include "values/value_ops.h"
@@ -32,6 +33,10 @@ Database::~Database() {
 }
 
 void Database::FreeEntry(Entry* e) {
+  if (DeferredFree* later = DeferredFree::current(); later != nullptr && e->type() != Type::kString) {
+    const ValueOps* ops = OpsOf(e->type());
+    if (ops != nullptr && ops->free_effort(e->encoding(), e->pointer()) > DeferredFree::kMinEffort) return later->FreeLater(e);
+  }
   FreeValue(e);
   e->Destroy();
 }

@@ -4,6 +4,8 @@
 #include <new>
 
 #include "base/double_text.h"
+#include "keyspace/database.h"
+#include "keyspace/deferred_free.h"
 
 namespace slotwise {
 namespace {
@@ -236,11 +238,33 @@ void SortedSet::RemoveRange(RankRange range) {
     list.DeleteRange(static_cast<std::int64_t>(range.first * 2), range.size() * 2);
     return Became(list);
   }
+  if (range.size() > DeferredFree::kMinEffort && range.size() > size() - range.size()) return RemoveAllBut(range);
   Big* b = big();
   b->tree.EraseRange(range.first, range.size(), [b](ScoreItem* item) {
     std::uint64_t hash = KeyHash(item->key());
     b->table->Erase(b->table->Find(item->key(), hash), hash);
   });
+}
+
+void SortedSet::RemoveAllBut(RankRange range) {
+  Big* rest = NewBig();
+  std::vector<ScoreItem*> items;
+  items.reserve(size() - range.size());
+  auto keep = [&](std::size_t from, std::size_t count) {
+    ScoreTree::Cursor c = big()->tree.Select(from);
+    for (; count > 0; --count, c = c.Next()) {
+      items.push_back(c.item()->Copy());
+      rest->table->Insert(items.back(), KeyHash(items.back()->key()));
+    }
+  };
+  keep(0, range.first);
+  keep(range.last, size() - range.last);
+  rest->tree.Build(items);
+  // An entry of its own, so that it can be handed over.
+  Entry* old = Entry::Create(Type::kZSet, encoding_, {}, sizeof(void*), kNoExpire, false);
+  old->set_pointer(object_);
+  Become(Encoding::kSkiplist, rest);
+  Database::FreeEntry(old);
 }
 
 RankRange SortedSet::Find(const ScoreRange& range) const {

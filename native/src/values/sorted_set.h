@@ -74,6 +74,7 @@ class SortedSet {
   // kNotANumber (of an increment) and kRefused (by the options) change nothing; otherwise *score becomes the new score.
   Added Add(double* score, std::string_view member, const AddOptions& options, const SortedSetLimits& limits);
   bool Remove(std::string_view member);
+  // Of a big set that loses most of its members what stays is copied, and the rest goes as a whole.
   void RemoveRange(RankRange range);
 
   RankRange Find(const ScoreRange& range) const;
@@ -121,6 +122,7 @@ class SortedSet {
   void Become(Encoding encoding, void* object);
   void Became(Listpack list) { Become(Encoding::kListpack, list.data()); }
   void MakeBig();
+  void RemoveAllBut(RankRange range);
   Added AddPacked(double* score, std::string_view member, const AddOptions& options, const SortedSetLimits& limits, bool* too_big);
   Added AddBig(double* score, std::string_view member, const AddOptions& options);
 
