@@ -272,7 +272,7 @@ export const directives: readonly DirectiveSpec[] = [
   { name: 'enable-protected-configs', type: 'enum', default: 'no', values: { no: 0, yes: 1, local: 2 }, immutable: true, status: 'supported', summary: 'Who may change protected directives with CONFIG SET.' },
   { name: 'hash-max-listpack-entries', alias: 'hash-max-ziplist-entries', type: 'int', default: '512', min: '0', max: '9223372036854775807', unsigned: true, status: 'supported', summary: 'Fields up to which a hash is one packed allocation.' },
   { name: 'hash-max-listpack-value', alias: 'hash-max-ziplist-value', type: 'memory', default: '64', min: '0', max: '9223372036854775807', unsigned: true, status: 'supported', summary: 'Longest field or value of a packed hash.' },
-  { name: 'hll-sparse-max-bytes', type: 'memory', default: '3000', min: '0', max: '9223372036854775807', unsigned: true, status: 'accepted', summary: 'Bytes up to which a HyperLogLog stays sparse.' },
+  { name: 'hll-sparse-max-bytes', type: 'memory', default: '3000', min: '0', max: '9223372036854775807', unsigned: true, status: 'supported', summary: 'Bytes up to which a HyperLogLog stays sparse.' },
   { name: 'hz', type: 'int', default: '10', min: '0', max: '2147483647', clamp: [1, 500], status: 'supported', summary: 'Timer ticks per second.' },
   { name: 'ignore-warnings', type: 'string', default: '', status: 'supported', summary: 'Start-up warnings that shall not stop the server.' },
   { name: 'io-threads', type: 'int', default: '1', min: '1', max: '128', immutable: true, status: 'supported', summary: 'Threads that read, execute and reply.' },
