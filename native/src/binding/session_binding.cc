@@ -13,6 +13,12 @@ namespace {
 constexpr std::size_t kEventsMax = 10000;      // waiting for JavaScript; beyond that log lines are dropped
 constexpr std::int32_t kAsciiBit = EmbeddedSession::kAsciiBit;
 constexpr std::int32_t kClosed = -3;
+// Words of the call, as in packages/engine/src/addon.ts.
+constexpr std::size_t kCallLength = 0;
+constexpr std::size_t kCallAt = 1;
+constexpr std::size_t kCallWords = 2;
+constexpr std::int32_t kNotAscii = -4;
+constexpr std::size_t kDirectKeyMax = 256;
 constexpr std::size_t kMessageBytesMax = 64 * 1024 * 1024;  // waiting for JavaScript; beyond that messages are dropped, and it is told
 
 }  // namespace
@@ -218,6 +224,15 @@ void SessionBinding::DeliverEvents(napi_env env, napi_value callback, void* cont
   }
 }
 
+template <napi_value (SessionBinding::*Method)(napi_env, napi_value)>
+napi_value SessionBinding::CallWithKey(napi_env env, napi_callback_info info) {
+  void* data = nullptr;
+  napi_value key = nullptr;
+  std::size_t count = 1;
+  napi_get_cb_info(env, info, &count, &key, nullptr, &data);
+  return (static_cast<SessionBinding*>(data)->*Method)(env, count == 0 ? nullptr : key);
+}
+
 template <napi_value (SessionBinding::*Method)(napi_env, napi_value*, std::size_t)>
 napi_value SessionBinding::Call(napi_env env, napi_callback_info info) {
   Arguments<SessionBinding, 4> a(env, info);
@@ -232,9 +247,10 @@ napi_value SessionBinding::MakeObject() {
     napi_callback callback;
   };
   const Function functions[] = {
-      {"setPages", Call<&SessionBinding::SetPages>}, {"get", Call<&SessionBinding::Get>},
-      {"getText", Call<&SessionBinding::GetText>},
-      {"getMsgpackText", Call<&SessionBinding::GetMsgpackText>},
+      {"setPages", Call<&SessionBinding::SetPages>},
+      {"get", CallWithKey<&SessionBinding::Get>},
+      {"getText", CallWithKey<&SessionBinding::GetText>},
+      {"getMsgpackText", CallWithKey<&SessionBinding::GetMsgpackText>},
       {"set", Call<&SessionBinding::Set>},           {"getMany", Call<&SessionBinding::GetMany>},
       {"command", Call<&SessionBinding::Command>},   {"commands", Call<&SessionBinding::Commands>},
       {"takeReply", Call<&SessionBinding::TakeReply>}, {"lastError", Call<&SessionBinding::LastError>},
@@ -255,63 +271,95 @@ void SessionBinding::DropPage(Page& page) {
   page = {};
 }
 
-void SessionBinding::SetPage(Page& page, napi_value array) {
+void SessionBinding::SetPage(Page& page, napi_value array, napi_typedarray_type expected) {
   DropPage(page);
   void* data = nullptr;
   std::size_t length = 0;
   napi_typedarray_type type;
-  if (napi_get_typedarray_info(env_, array, &type, &length, &data, nullptr, nullptr) != napi_ok || type != napi_uint8_array) return;
+  if (napi_get_typedarray_info(env_, array, &type, &length, &data, nullptr, nullptr) != napi_ok || type != expected) return;
   page.data = static_cast<char*>(data);
-  page.size = length;
+  page.size = length * (expected == napi_int32_array ? sizeof(std::int32_t) : 1);
   napi_create_reference(env_, array, 1, &page.reference);
 }
 
-// setPages(request, result): two Uint8Arrays that JavaScript neither detaches nor resizes.
+// setPages(request, result, call): two Uint8Arrays and an Int32Array that JavaScript neither detaches nor resizes.
 napi_value SessionBinding::SetPages(napi_env, napi_value* args, std::size_t) {
-  SetPage(request_, args[0]);
-  SetPage(result_, args[1]);
+  SetPage(request_, args[0], napi_uint8_array);
+  SetPage(result_, args[1], napi_uint8_array);
+  SetPage(call_, args[2], napi_int32_array);
   return nullptr;
 }
 
-// get(keyLength, at) -> length | ASCII bit, or a negative code. The key is at 0 of the request page; the value goes to
-// `at` of the result page.
-napi_value SessionBinding::Get(napi_env env, napi_value* args, std::size_t) {
-  std::uint32_t key_length = Uint32(env, args[0]);
-  std::uint32_t at = Uint32(env, args[1]);
-  if (!session_ || !InRequest(key_length) || at > result_.size) return Int32(env, kClosed);
-  bool ascii = false;
-  std::int64_t n = session_->Get({request_.data, key_length}, {result_.data + at, result_.size - at}, &ascii);
-  return n > INT32_MIN ? Int32(env, static_cast<std::int32_t>(n) | (n >= 0 && ascii ? kAsciiBit : 0)) : Number(env, static_cast<double>(n));
+// A short ASCII string as an argument. UTF-16 is what can be asked for without losing anything, and is narrowed in a few
+// instructions; writing such a key into the request page from JavaScript takes twice as long.
+struct SessionBinding::DirectKey {
+  char16_t wide[kDirectKeyMax + 1];
+  char bytes[kDirectKeyMax];
+  std::size_t size = 0;
+  bool Read(napi_env env, napi_value value) {
+    if (napi_get_value_string_utf16(env, value, wide, kDirectKeyMax + 1, &size) != napi_ok) return false;
+    unsigned bits = 0;
+    for (std::size_t i = 0; i < size; ++i) {
+      bits |= wide[i];
+      bytes[i] = static_cast<char>(wide[i]);
+    }
+    return bits < 128;
+  }
+};
+
+// get(key?), getText(key?), getMsgpackText(key?): a lookup. Without an argument the key is at 0 of the request page, its
+// length in the call words. The value goes to the place in the result page that the call words name; its length | ASCII
+// bit, or a negative code, into the call words: each number that is an argument or a result costs nanoseconds here.
+std::int64_t SessionBinding::LookUp(napi_env env, napi_value key, bool* ascii) {
+  if (!session_ || call_.size != kCallWords * sizeof(std::int32_t)) return kClosed;
+  auto at = static_cast<std::uint32_t>(CallWords()[kCallAt]);
+  if (at > result_.size) return kClosed;
+  std::span<char> buffer{result_.data + at, result_.size - at};
+  if (key != nullptr) {
+    DirectKey direct;
+    if (!direct.Read(env, key)) return kNotAscii;
+    return session_->Get({direct.bytes, direct.size}, buffer, ascii);
+  }
+  auto key_length = static_cast<std::uint32_t>(CallWords()[kCallLength]);
+  if (!InRequest(key_length)) return kClosed;
+  return session_->Get({request_.data, key_length}, buffer, ascii);
 }
 
-// getText(keyLength, at) -> the value as a string if every byte is below 128, else as get(), without the bit.
-napi_value SessionBinding::GetText(napi_env env, napi_value* args, std::size_t) {
-  std::uint32_t key_length = Uint32(env, args[0]);
-  std::uint32_t at = Uint32(env, args[1]);
-  if (!session_ || !InRequest(key_length) || at > result_.size) return Int32(env, kClosed);
+napi_value SessionBinding::Answer(std::int64_t n, bool ascii) {
+  auto length = static_cast<std::int32_t>(n);
+  if (call_.data != nullptr) CallWords()[kCallLength] = n >= 0 && ascii ? length | kAsciiBit : length;
+  return nullptr;
+}
+
+napi_value SessionBinding::Get(napi_env env, napi_value key) {
   bool ascii = false;
-  std::int64_t n = session_->Get({request_.data, key_length}, {result_.data + at, result_.size - at}, &ascii);
+  std::int64_t n = LookUp(env, key, &ascii);
+  return Answer(n, ascii);
+}
+
+// The value as a string if every byte is below 128.
+napi_value SessionBinding::GetText(napi_env env, napi_value key) {
+  bool ascii = false;
+  std::int64_t n = LookUp(env, key, &ascii);
   if (n >= 0 && ascii) {
     napi_value text = nullptr;
-    if (napi_create_string_latin1(env, result_.data + at, static_cast<std::size_t>(n), &text) == napi_ok) return text;
+    const char* value = result_.data + CallWords()[kCallAt];
+    if (napi_create_string_latin1(env, value, static_cast<std::size_t>(n), &text) == napi_ok) return text;
   }
-  return Number(env, static_cast<double>(n));
+  return Answer(n, ascii);
 }
 
-// getMsgpackText(keyLength, at) -> as getText() if the value is a MessagePack string, else as get().
-napi_value SessionBinding::GetMsgpackText(napi_env env, napi_value* args, std::size_t) {
-  std::uint32_t key_length = Uint32(env, args[0]);
-  std::uint32_t at = Uint32(env, args[1]);
-  if (!session_ || !InRequest(key_length) || at > result_.size) return Int32(env, kClosed);
+// The same if the value is a MessagePack string.
+napi_value SessionBinding::GetMsgpackText(napi_env env, napi_value key) {
   bool ascii = false;
-  const char* value = result_.data + at;
-  std::int64_t n = session_->Get({request_.data, key_length}, {result_.data + at, result_.size - at}, &ascii);
-  std::size_t head = n > 0 && ascii ? AsciiStringHead({value, static_cast<std::size_t>(n)}) : 0;
-  if (head > 0) {
+  std::int64_t n = LookUp(env, key, &ascii);
+  if (n > 0 && ascii) {
+    const char* value = result_.data + CallWords()[kCallAt];
+    std::size_t head = AsciiStringHead({value, static_cast<std::size_t>(n)});
     napi_value text = nullptr;
-    if (napi_create_string_latin1(env, value + head, static_cast<std::size_t>(n) - head, &text) == napi_ok) return text;
+    if (head > 0 && napi_create_string_latin1(env, value + head, static_cast<std::size_t>(n) - head, &text) == napi_ok) return text;
   }
-  return Number(env, static_cast<double>(n < 0 || !ascii ? n : n | kAsciiBit));
+  return Answer(n, ascii);
 }
 
 // set(keyLength, valueLength, ttlMs) -> 0, or -1: lastError(). Key and value are back to back in the request page.
@@ -427,6 +475,7 @@ napi_value SessionBinding::CloseAsync(napi_env, napi_value*, std::size_t) {
   CloseSession();
   DropPage(request_);
   DropPage(result_);
+  DropPage(call_);
   napi_value promise = Queue(Work::kClose);
   holder_.reset();
   return promise;

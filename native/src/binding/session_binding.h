@@ -1,7 +1,8 @@
 // One open store in one JavaScript environment: converts arguments, calls the EmbeddedSession once, converts the result.
 //
 // Bytes cross in two pages that JavaScript owns and registers once: it writes keys and values into the request page and
-// reads results from the result page; calls carry integers only. A Buffer a value would cost more than the lookup.
+// reads results from the result page. A Buffer a value would cost more than the lookup. Calls carry integers only; those
+// of single lookups lie in a third small page, for reading arguments costs too.
 // All functions are properties of one object and find their SessionBinding through their data pointer.
 #pragma once
 #include <node_api.h>
@@ -33,6 +34,7 @@ class SessionBinding final : public EventListener {
   enum class Work { kOpen, kSync, kClose, kListen };
   struct AsyncTask;
   class PushSink;
+  struct DirectKey;
 
   explicit SessionBinding(napi_env env) : env_(env) {}
   ~SessionBinding() override;
@@ -50,18 +52,24 @@ class SessionBinding final : public EventListener {
   static void DeliverEvents(napi_env env, napi_value callback, void* context, void* data);
   void DeleteIfDone();
   void DropPage(Page& page);
-  void SetPage(Page& page, napi_value array);
+  void SetPage(Page& page, napi_value array, napi_typedarray_type expected);
   // Key and value lengths come from JavaScript: never beyond the page.
   bool InRequest(std::size_t n) const { return n <= request_.size; }
   bool SplitRequest(std::size_t count, std::size_t bytes);
   std::int64_t MoveReply(std::size_t at);
 
+  std::int32_t* CallWords() { return reinterpret_cast<std::int32_t*>(call_.data); }
+  std::int64_t LookUp(napi_env env, napi_value key, bool* ascii);
+  napi_value Answer(std::int64_t n, bool ascii);
+
+  template <napi_value (SessionBinding::*Method)(napi_env, napi_value)>
+  static napi_value CallWithKey(napi_env env, napi_callback_info info);
   template <napi_value (SessionBinding::*Method)(napi_env, napi_value*, std::size_t)>
   static napi_value Call(napi_env env, napi_callback_info info);
   napi_value SetPages(napi_env env, napi_value* args, std::size_t count);
-  napi_value Get(napi_env env, napi_value* args, std::size_t count);
-  napi_value GetText(napi_env env, napi_value* args, std::size_t count);
-  napi_value GetMsgpackText(napi_env env, napi_value* args, std::size_t count);
+  napi_value Get(napi_env env, napi_value key);
+  napi_value GetText(napi_env env, napi_value key);
+  napi_value GetMsgpackText(napi_env env, napi_value key);
   napi_value Set(napi_env env, napi_value* args, std::size_t count);
   napi_value GetMany(napi_env env, napi_value* args, std::size_t count);
   napi_value Command(napi_env env, napi_value* args, std::size_t count);
@@ -80,6 +88,7 @@ class SessionBinding final : public EventListener {
   std::unique_ptr<EmbeddedSession> session_;
   Page request_;
   Page result_;
+  Page call_;
   std::vector<std::string_view> args_;
   std::vector<std::uint32_t> argcs_;
   std::string last_error_;

@@ -86,12 +86,16 @@ void EmbeddedSession::WithValue(const KeyRef& key, Use&& use) {
 }
 
 std::int64_t EmbeddedSession::Get(std::string_view name, std::span<char> buffer, bool* ascii) {
-  // The table's line is on its way while the hash is computed.
+  // The lines of the table and the lock are on their way while the hash is computed, those of the entry while the lock is
+  // taken: a locked instruction waits for every load before it and holds up every load behind it.
   KeyRef key;
   key.key = name;
   key.slot = HashSlot(name);
-  __builtin_prefetch(&engine_.keyspace().Db(client_.db).Table(key.slot));
+  const SlotTable& table = engine_.keyspace().Db(client_.db).Table(key.slot);
+  __builtin_prefetch(&table);
+  __builtin_prefetch(&engine_.keyspace().StripeForSlot(key.slot), 1);
   key.hash = KeyHash(name);
+  table.PrefetchBucket(key.hash);
   std::int64_t result = kMissing;
   WithValue(key, [&](const Entry* e) {
     if (e == nullptr) return;
@@ -121,6 +125,7 @@ std::int64_t EmbeddedSession::GetMany(std::span<const std::string_view> names, s
     for (std::size_t i = 0; i < n; ++i) {
       keys_[i] = KeyRef(names[begin + i]);
       __builtin_prefetch(&db.Table(keys_[i].slot));
+      __builtin_prefetch(&engine_.keyspace().StripeForSlot(keys_[i].slot), 1);
     }
     for (std::size_t i = 0; i < n; ++i) db.Table(keys_[i].slot).PrefetchBucket(keys_[i].hash);
     for (std::size_t i = 0; i < n; ++i) db.Table(keys_[i].slot).PrefetchItem(keys_[i].hash);

@@ -25,11 +25,12 @@ std::size_t GrowthCapacity(std::size_t size) {
 
 }  // namespace
 
-Database::Database(const std::atomic<std::uint32_t>* new_access)
-    : new_access_(new_access), tables_(std::make_unique<SlotTable[]>(kSlotCount)) {}
+Database::Database(const std::atomic<std::uint32_t>* new_access) : new_access_(new_access) {}
 
 Database::~Database() {
-  for (int slot = 0; slot < kSlotCount; ++slot) tables_[slot].Clear([](Entry* e) { FreeEntry(e); });
+  for (int slot = NextNonEmptySlot(0); slot < kSlotCount; slot = NextNonEmptySlot(slot + 1)) {
+    tables_[slot].Clear([](Entry* e) { FreeEntry(e); });
+  }
 }
 
 void Database::FreeEntry(Entry* e) {

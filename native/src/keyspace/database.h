@@ -5,11 +5,10 @@
 #include <array>
 #include <atomic>
 #include <cstdint>
-#include <memory>
 #include <string_view>
 
 #include "keyspace/key_ref.h"
-#include "keyspace/slot_table.h"
+#include "keyspace/slot_tables.h"
 
 namespace slotwise {
 
@@ -72,7 +71,7 @@ class Database {
   };
 
   const std::atomic<std::uint32_t>* new_access_;
-  std::unique_ptr<SlotTable[]> tables_;
+  SlotTables tables_;
   std::array<Counter, kCounterShards> counters_;
   std::array<std::atomic<std::uint64_t>, kSlotCount / 64> non_empty_{};
 };

@@ -28,7 +28,7 @@ void SlotTable::Replace(Place place, Entry* entry) {
 void SlotTable::Erase(Place place, std::uint64_t hash) {
   if ((place.bucket->marks >> place.index) & 1) --expiring_;
   Base::Erase(place, hash);
-  if (size() == 0) next_expire_ms_ = INT64_MAX;
+  if (size() == 0) next_expire_ = 0;
 }
 
 }  // namespace slotwise

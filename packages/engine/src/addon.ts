@@ -24,12 +24,22 @@ export const EventKind = { log: 0, shutdown: 1, message: 2, messagesLost: 3, log
 
 export type EventCallback = (kind: number, number: number, payload: string | Buffer) => void
 
+/** Words of `call`, as in native/src/binding/session_binding.cc: the length of the key, then of the value; where to. */
+export const CallWord = { length: 0, at: 1 } as const
+export const CALL_WORDS = 2
+/** What a key of that many characters or less may be passed as. */
+export const DIRECT_KEY_MAX = 256
+
 /** Functions of one open session. All are synchronous unless they return a promise. */
 export interface AddonSession {
-  setPages(request: Uint8Array, result: Uint8Array): void
-  get(keyLength: number, at: number): number
-  getText(keyLength: number, at: number): string | number
-  getMsgpackText(keyLength: number, at: number): string | number
+  setPages(request: Uint8Array, result: Uint8Array, call: Int32Array): void
+  /**
+   * These three leave the length of the value, or a code, in the call words. Without a key it is the one in the request
+   * page, of the length that the call words say.
+   */
+  get(key?: string): void
+  getText(key?: string): string | undefined
+  getMsgpackText(key?: string): string | undefined
   set(keyLength: number, valueLength: number, ttlMs: number): number
   getMany(count: number, requestBytes: number, at: number): number
   command(argumentCount: number, requestBytes: number, at: number): number
@@ -71,6 +81,8 @@ export const LENGTH_MASK = ASCII_BIT - 1
 export const MISSING = -1
 export const WRONG_TYPE = -2
 export const CLOSED = -3
+/** The key is no ASCII string: it has to cross in the page. */
+export const NOT_ASCII = -4
 /** -(NEEDS + n): the result takes n bytes and did not fit. */
 export const NEEDS = 16
 

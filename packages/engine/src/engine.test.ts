@@ -20,6 +20,23 @@ describe('an engine', () => {
     }
   })
 
+  it('finds a key however it crosses: short, long, of other letters, as bytes', () => {
+    const keys = ['', 'k', '\0', '\x7f', '\x80', 'é', '\u0141', 'A', '😀', 'k{tag}', ...[255, 256, 257, 300].map((n) => 'x'.repeat(n)),
+      `${'x'.repeat(255)}é`]
+    for (const [i, key] of keys.entries()) engine.set(key, `value ${i}`)
+    for (const [i, key] of keys.entries()) {
+      for (const form of [key, Buffer.from(key)]) {
+        expect(engine.getText(form)).toBe(`value ${i}`)
+        expect(Buffer.from(engine.getBytes(form)!).toString()).toBe(`value ${i}`)
+      }
+    }
+    for (const key of ['\ud800', 'x\udc00']) {
+      expect(() => engine.getText(key)).toThrow(TypeError)
+      expect(() => engine.getBytes(key)).toThrow(TypeError)
+    }
+    expect(engine.getText('none')).toBeNull()
+  })
+
   it('tells whether a value is ASCII, disregarding a head', () => {
     engine.set('k', new Uint8Array([200, 97, 97]))
     expect(engine.get('k')).toBe(3)

@@ -7,7 +7,8 @@
  * Elsewhere: codecs and the comfortable methods (packages/store), configuration (packages/config).
  */
 import {
-  type AddonSession, ASCII_BIT, CLOSED, type EngineStats, EventKind, LENGTH_MASK, loadAddon, MISSING, NEEDS, WRONG_TYPE,
+  type AddonSession, ASCII_BIT, CALL_WORDS, CallWord, CLOSED, DIRECT_KEY_MAX, type EngineStats, EventKind, LENGTH_MASK,
+  loadAddon, MISSING, NEEDS, NOT_ASCII, WRONG_TYPE,
 } from './addon.js'
 import { addonError, ReplyError, replyError, StoreClosedError, StoreError, WrongTypeError } from './errors.js'
 import { copyBytes, newPage, type Page, pageSize } from './page.js'
@@ -79,6 +80,9 @@ const SHARED_TEXT_MAX = 4096
 
 const noEvent = (): void => undefined
 
+/** Whether a key may go to a lookup as it is: cheaper than writing it into the page, if it is short and ASCII. */
+const isDirect = (key: Bytes): key is string => typeof key === 'string' && key.length <= DIRECT_KEY_MAX
+
 export class Engine {
   /** Where `get` and `getMany` leave bytes. */
   result: Page
@@ -86,13 +90,18 @@ export class Engine {
   at = 0
   readonly request: RequestPage
   #session: AddonSession | null
+  /** Numbers of a single lookup on their way in and out: see CallWord. Cheaper than arguments and a result. */
+  readonly #call = new Int32Array(new ArrayBuffer(CALL_WORDS * 4))
   #words: Int32Array
+  /** Memory of `result`; asking a Buffer for it is a call into the runtime. */
+  #memory: ArrayBufferLike
   #closing: Promise<void> | null = null
 
   private constructor(session: AddonSession) {
     this.#session = session
     this.result = newPage(RESULT_BYTES)
-    this.#words = new Int32Array(this.result.buffer)
+    this.#memory = this.result.buffer
+    this.#words = new Int32Array(this.#memory)
     this.request = new RequestPage(REQUEST_BYTES, () => this.#setPages())
     this.#setPages()
   }
@@ -156,7 +165,17 @@ export class Engine {
   get(key: Bytes): number {
     const session = this.#session
     if (session === null) throw new StoreClosedError()
-    const length = session.get(this.request.put(key, 0), this.at)
+    const call = this.#call
+    let length = NOT_ASCII
+    if (isDirect(key)) {
+      session.get(key)
+      length = call[CallWord.length]!
+    }
+    if (length === NOT_ASCII) {
+      call[CallWord.length] = this.request.put(key, 0)
+      session.get()
+      length = call[CallWord.length]!
+    }
     return length >= MISSING ? length : this.#getAgain(key, length)
   }
 
@@ -164,8 +183,14 @@ export class Engine {
   getText(key: Bytes): string | null {
     const session = this.#session
     if (session === null) throw new StoreClosedError()
-    const found = session.getText(this.request.put(key, 0), this.at)
-    return typeof found === 'string' ? found : this.#text(key, found)
+    const call = this.#call
+    if (isDirect(key)) {
+      const text = session.getText(key)
+      if (text !== undefined) return text
+      if (call[CallWord.length] !== NOT_ASCII) return this.#text(key, call[CallWord.length]!)
+    }
+    call[CallWord.length] = this.request.put(key, 0)
+    return session.getText() ?? this.#text(key, call[CallWord.length]!)
   }
 
   /**
@@ -176,8 +201,20 @@ export class Engine {
   getMsgpackText(key: Bytes): string | number {
     const session = this.#session
     if (session === null) throw new StoreClosedError()
-    const found = session.getMsgpackText(this.request.put(key, 0), this.at)
-    return typeof found === 'string' || found >= MISSING ? found : this.#getAgain(key, found)
+    const call = this.#call
+    let length = NOT_ASCII
+    if (isDirect(key)) {
+      const text = session.getMsgpackText(key)
+      if (text !== undefined) return text
+      length = call[CallWord.length]!
+    }
+    if (length === NOT_ASCII) {
+      call[CallWord.length] = this.request.put(key, 0)
+      const text = session.getMsgpackText()
+      if (text !== undefined) return text
+      length = call[CallWord.length]!
+    }
+    return length >= MISSING ? length : this.#getAgain(key, length)
   }
 
   /** The string at `key` as bytes of the caller's own; null if there is none. @throws {WrongTypeError} */
@@ -188,9 +225,15 @@ export class Engine {
     const { result, at } = this
     if (result.length > RESULT_BYTES) return copyBytes(result, at, at + length)
     // The page is used up piece by piece instead of copying once more: each piece now belongs to whoever got it.
-    this.at = (at + length + 7) & ~7
+    const bytes = new Uint8Array(this.#memory, at, length)
+    this.#moveOn(at + length)
     this.#spareResult()
-    return new Uint8Array(result.buffer, at, length)
+    return bytes
+  }
+
+  /** What was left before `end` of the result page belongs to the caller. */
+  #moveOn(end: number): void {
+    this.at = this.#call[CallWord.at] = (end + 7) & ~7
   }
 
   /** A new page when the rest of this one is small: what does not fit has to be looked up twice. */
@@ -287,13 +330,26 @@ export class Engine {
   /** As `getMany`, for bytes of the caller's own. */
   getManyBytes(keys: readonly Bytes[]): (Uint8Array | null)[] {
     this.#spareResult()
-    let handedOut = 0
-    const values = this.getMany(keys, (page, start, end) => {
-      if (page.length > RESULT_BYTES) return copyBytes(page, start, end)
-      handedOut = end
-      return new Uint8Array(page.buffer, start, end - start)
-    })
-    if (handedOut > 0) this.at = (handedOut + 7) & ~7
+    const count = keys.length
+    const values = new Array<Uint8Array | null>(count)
+    const start = this.#lookUp(keys)
+    if (start < 0) return values
+    const words = this.#words
+    const first = this.at >>> 2
+    let at = start
+    const copied = this.result.length > RESULT_BYTES
+    for (let i = 0; i < count; i++) {
+      const length = words[first + i]!
+      if (length < 0) {
+        if (length === WRONG_TYPE) throw new WrongTypeError()
+        values[i] = null
+        continue
+      }
+      const size = length & LENGTH_MASK
+      values[i] = copied ? copyBytes(this.result, at, at + size) : new Uint8Array(this.#memory, at, size)
+      at += size
+    }
+    if (!copied && at > start) this.#moveOn(at)
     return values
   }
 
@@ -432,7 +488,9 @@ export class Engine {
     let length = code
     while (length < -NEEDS) { // again if it has grown in the meantime
       this.#newResult(-length - NEEDS)
-      length = this.#open().get(this.request.put(key, 0), 0)
+      this.#call[CallWord.length] = this.request.put(key, 0)
+      this.#open().get()
+      length = this.#call[CallWord.length]!
     }
     if (length >= MISSING) return length
     throw length === WRONG_TYPE ? new WrongTypeError() : new StoreClosedError()
@@ -496,8 +554,9 @@ export class Engine {
   #newResult(size: number): void {
     const page = newPage(pageSize(size, RESULT_BYTES))
     this.result = page
-    this.#words = new Int32Array(page.buffer)
-    this.at = 0
+    this.#memory = page.buffer
+    this.#words = new Int32Array(this.#memory)
+    this.#moveOn(0)
     this.#setPages()
     if (page.length > RESULT_KEPT_MAX) {
       setImmediate(() => {
@@ -507,7 +566,7 @@ export class Engine {
   }
 
   #setPages(): void {
-    this.#session?.setPages(this.request.page, this.result)
+    this.#session?.setPages(this.request.page, this.result, this.#call)
   }
 }
 
