@@ -7,13 +7,15 @@ export { type Batch, BatchError } from './batch.js'
 export type { Codec } from './codecs/codec.js'
 export type { CodecName } from './codecs/index.js'
 export type {
-  BitFieldOffset, BitFieldOperation, BitFieldType, BitRange, CopyOptions, ExpireOptions, ExpiryOptions, FlushOptions,
-  GetExOptions, Key, SetOptions,
+  AggregateOptions, BitFieldOffset, BitFieldOperation, BitFieldType, BitRange, CopyOptions, ExpireOptions,
+  ExpiryOptions, Fields, FieldValues, FlushOptions, GetExOptions, Key, LexLimit, LexRange, ListPosOptions, ListSide,
+  PoppedElements, PoppedMembers, RankRange, ScoredMember, ScoreLimit, ScoreRange, Scores, SetOptions, SortOptions,
+  ZAddOptions, ZRange,
 } from './commands/index.js'
 export type { ListenOptions } from './listen-options.js'
 export { open } from './open.js'
 export type { EvictionPolicy, Logger, OpenOptions } from './open-options.js'
 export type { Pending } from './pending.js'
-export type { ScanOptions } from './scan.js'
+export type { MemberScanOptions, ScanOptions } from './scan.js'
 export { type MultiOptions, Store, type StoreEvents } from './store.js'
 export { type Message, SlowSubscriberError, type SubscribeOptions } from './subscriptions.js'

@@ -17,7 +17,9 @@ import { KeyCommands } from './commands/keys.js'
 import { type Key, type SetOptions, wholeNumber } from './commands/index.js'
 import { type ListenOptions, listenDirectives } from './listen-options.js'
 import type { Settled } from './pending.js'
-import { scanKeys, type ScanOptions } from './scan.js'
+import {
+  type MemberScanOptions, scanFields, scanKeys, scanMembers, type ScanOptions, scanScores,
+} from './scan.js'
 import { type Message, type SubscribeOptions, type Subscriptions } from './subscriptions.js'
 import { SyncQueue } from './sync-queue.js'
 
@@ -191,6 +193,21 @@ export class Store<V = unknown> extends KeyCommands<V, 'now'> implements AsyncDi
   /** The keys, without stopping the world: `for await (const key of store.scan({ match: 'user:*' }))`. */
   scan(options?: ScanOptions): AsyncGenerator<string, void, undefined> {
     return scanKeys(this.#engine, options)
+  }
+
+  /** The fields of a hash with their values, as `scan`. */
+  hScan(key: Key, options?: MemberScanOptions): AsyncGenerator<[field: string, value: V], void, undefined> {
+    return scanFields(this.#engine, key, this.#values, options)
+  }
+
+  /** The members of a set, as `scan`. */
+  sScan(key: Key, options?: MemberScanOptions): AsyncGenerator<string, void, undefined> {
+    return scanMembers(this.#engine, key, options)
+  }
+
+  /** The members of a sorted set with their scores, as `scan`. */
+  zScan(key: Key, options?: MemberScanOptions): AsyncGenerator<[member: string, score: number], void, undefined> {
+    return scanScores(this.#engine, key, options)
   }
 
   /**

@@ -1,6 +1,6 @@
 /** Keys of any type, their time to live, databases, publishing. Source: Redis 7.0 command documentation, generic. */
 import type { Bytes } from '@slotwise/engine'
-import { BitCommands } from './bits.js'
+import { SortCommands } from './sort.js'
 import {
   type Answer, asBoolean, asIs, asNothing, asNumber, type Key, listOf, type Mode, numberText, wholeNumber,
 } from './sender.js'
@@ -26,7 +26,7 @@ export interface FlushOptions {
   async?: boolean
 }
 
-export abstract class KeyCommands<V, M extends Mode> extends BitCommands<V, M> {
+export abstract class KeyCommands<V, M extends Mode> extends SortCommands<V, M> {
   /** Removes keys. @returns how many there were */
   del(keys: Key | readonly Key[]): Answer<M, number> {
     return this.send(['DEL', ...listOf(keys)], asNumber)
