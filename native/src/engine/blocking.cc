@@ -137,6 +137,7 @@ StripeSet Blocking::StripesOf(const ThreadState& thread) {
 
 std::uint64_t Blocking::Serve(ThreadState& thread) {
   std::uint64_t offset = 0;
+  thread.now_ms = engine_.NowMs();  // what was pushed may have expired before its transaction ended
   // BLMOVE makes other keys ready, which are served when it is their turn; also keys that were served before.
   for (std::size_t i = 0; i < thread.ready.size(); ++i) {
     ReadyKey ready = std::move(thread.ready[i]);
@@ -160,7 +161,13 @@ std::uint64_t Blocking::ServeKey(ThreadState& thread, int db, const KeyRef& key)
     std::shared_ptr<Waiter> waiter = *next++;
     last = next == line.end();
     Database::Place place = keyspace.Db(db).Find(key);
-    if (!place || place.entry()->ExpiredAt(thread.now_ms)) break;
+    if (!place) break;
+    if (place.entry()->ExpiredAt(thread.now_ms)) {
+      thread.unit.Clear();
+      engine_.DeleteAsEffect(thread, db, key, place, false);
+      if (!thread.unit.empty()) offset = engine_.log().Append(thread.unit);
+      break;
+    }
     Entry* entry = place.entry();
     const WaitOps& ops = *waiter->ops;
     if (entry->type() != ops.type) continue;
