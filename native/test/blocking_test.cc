@@ -3,9 +3,7 @@
 #include "engine/blocking.h"
 
 #include <map>
-#include <chrono>
 #include <memory>
-#include <thread>
 
 #include "engine/embedded_session.h"
 #include "strings_fixture.h"
@@ -199,23 +197,6 @@ TEST(Blocking, OtherTypesAreWaitedThrough) {
   EXPECT_EQ(w.Reply("x"), "");
   f("RPUSH a 1");
   EXPECT_EQ(w.Reply("x"), Array({"a", "1"}));
-}
-
-TEST(Blocking, WhatHasExpiredServesNobody) {
-  LoggingFixture log;
-  EngineFixture& f = log.f;
-  f.engine->active_expire_enabled().store(false);
-  Waits w(f);
-  w.session().client().db = 1;
-  f("RPUSH a 1");
-  f("PEXPIRE a 1");
-  w("x", "BLPOP a 0");
-  std::this_thread::sleep_for(std::chrono::milliseconds(5));
-  EXPECT_EQ(log.Effects("SWAPDB 0 1"), "DEL a\n");
-  EXPECT_EQ(w.Reply("x"), "");
-  f("SELECT 1");
-  f("RPUSH a 2");
-  EXPECT_EQ(w.Reply("x"), Array({"a", "2"}));
 }
 
 TEST(Blocking, OtherDatabasesAreOtherKeys) {

@@ -15,6 +15,10 @@ inline constexpr const char* kStringTooLong = "ERR string exceeds maximum allowe
 inline constexpr const char* kDbOutOfRange = "ERR DB index is out of range";
 inline constexpr const char* kInvalidDbIndex = "ERR invalid DB index";
 inline constexpr const char* kOutOfMemory = "OOM command not allowed when used memory > 'maxmemory'.";
+inline constexpr const char* kSnapshotFailed =
+    "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk. Commands that may modify the data set are "
+    "disabled, because this instance is configured to report errors during writes if RDB snapshotting fails (stop-writes-on-bgsave-error "
+    "option). Please check the Redis logs for details about the RDB error.";
 inline constexpr const char* kNoAuth = "NOAUTH Authentication required.";
 inline constexpr const char* kExecAbort = "EXECABORT Transaction discarded because of previous errors.";
 

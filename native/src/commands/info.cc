@@ -19,6 +19,7 @@
 #include "engine/cron.h"
 #include "engine/engine.h"
 #include "engine/pubsub.h"
+#include "engine/saver.h"
 #include "engine/totals.h"
 #include "keyspace/access.h"
 #include "keyspace/allocator.h"
@@ -159,15 +160,16 @@ void PersistenceSection(CommandContext& ctx, InfoText& out) {
   out.Line("current_cow_size", 0);
   out.Line("current_cow_size_age", 0);
   out.Fixed("current_fork_perc", 0);
-  out.Line("current_save_keys_processed", 0);
-  out.Line("current_save_keys_total", 0);
+  Saver::Info save = engine.saver().info();
+  out.Line("current_save_keys_processed", save.current_keys);
+  out.Line("current_save_keys_total", save.current_total);
   out.Line("rdb_changes_since_last_save", engine.dirty().load(std::memory_order_relaxed));
-  out.Line("rdb_bgsave_in_progress", 0);
-  out.Line("rdb_last_save_time", engine.start_time_ms() / 1000);
-  out.Line("rdb_last_bgsave_status", "ok");
-  out.Line("rdb_last_bgsave_time_sec", -1);
-  out.Line("rdb_current_bgsave_time_sec", -1);
-  out.Line("rdb_saves", 0);
+  out.Line("rdb_bgsave_in_progress", save.in_progress ? 1 : 0);
+  out.Line("rdb_last_save_time", save.last_save_seconds);
+  out.Line("rdb_last_bgsave_status", save.last_ok ? "ok" : "err");
+  out.Line("rdb_last_bgsave_time_sec", save.last_seconds);
+  out.Line("rdb_current_bgsave_time_sec", save.current_seconds);
+  out.Line("rdb_saves", save.saves);
   out.Line("rdb_last_cow_size", 0);
   out.Line("rdb_last_load_keys_expired", 0);
   out.Line("rdb_last_load_keys_loaded", 0);

@@ -18,9 +18,6 @@ void Time(CommandContext& ctx) {
   ctx.reply.BulkInteger(now.tv_nsec / 1000);
 }
 
-// Nothing is saved as RDB yet: Redis then names the start of the process.
-void LastSave(CommandContext& ctx) { ctx.reply.Integer(ctx.engine.start_time_ms() / 1000); }
-
 void Role(CommandContext& ctx) {
   ctx.reply.Array(3);
   ctx.reply.Bulk("master");
@@ -65,6 +62,7 @@ void Shutdown(CommandContext& ctx) {
     engine.logger().Error("cannot shut down, the log could not be written: " + status.message());
     return ctx.Error("ERR Errors trying to SHUTDOWN. Check logs.");
   }
+  if (save || no_save) engine.ChooseShutdownSave(save);
   // No reply: the end of the connection is the answer.
   ctx.client.close_after_reply = true;
   engine.host()->OnShutdown(0);
@@ -88,7 +86,7 @@ void SlowlogGet(CommandContext& ctx) {
 
 }  // namespace
 
-SLOTWISE_COMMANDS(server, {"time", Time}, {"lastsave", LastSave}, {"role", Role}, {"lolwut", Lolwut},
+SLOTWISE_COMMANDS(server, {"time", Time}, {"role", Role}, {"lolwut", Lolwut},
                   {"replicaof", ReplicaOf}, {"slaveof", ReplicaOf}, {"shutdown", Shutdown}, {"module|list", EmptyArray},
                   {"module|help", ReplyContainerHelp}, {"slowlog|get", SlowlogGet}, {"slowlog|len", Zero}, {"slowlog|reset", Ok},
                   {"slowlog|help", ReplyContainerHelp}, {"latency|latest", EmptyArray}, {"latency|history", EmptyArray},

@@ -137,7 +137,6 @@ StripeSet Blocking::StripesOf(const ThreadState& thread) {
 
 std::uint64_t Blocking::Serve(ThreadState& thread) {
   std::uint64_t offset = 0;
-  thread.now_ms = engine_.NowMs();  // what was pushed may have expired before its transaction ended
   // BLMOVE makes other keys ready, which are served when it is their turn; also keys that were served before.
   for (std::size_t i = 0; i < thread.ready.size(); ++i) {
     ReadyKey ready = std::move(thread.ready[i]);
@@ -161,13 +160,7 @@ std::uint64_t Blocking::ServeKey(ThreadState& thread, int db, const KeyRef& key)
     std::shared_ptr<Waiter> waiter = *next++;
     last = next == line.end();
     Database::Place place = keyspace.Db(db).Find(key);
-    if (!place) break;
-    if (place.entry()->ExpiredAt(thread.now_ms)) {
-      thread.unit.Clear();
-      engine_.DeleteAsEffect(thread, db, key, place, false);
-      if (!thread.unit.empty()) offset = engine_.log().Append(thread.unit);
-      break;
-    }
+    if (!place || place.entry()->ExpiredAt(thread.now_ms)) break;
     Entry* entry = place.entry();
     const WaitOps& ops = *waiter->ops;
     if (entry->type() != ops.type) continue;
@@ -198,6 +191,7 @@ std::uint64_t Blocking::ServeOne(ThreadState& thread, Waiter& waiter, const KeyR
   CommandContext ctx{engine_, thread, client, reply, *waiter.command, waiter.args, thread.now_ms};
   thread.unit.Clear();
   thread.unit.set_atomic(true);
+  engine_.BeforeHandler(ctx);
   waiter.ops->serve(ctx, key, entry);
   if (ctx.dirty != 0) engine_.dirty().fetch_add(ctx.dirty, std::memory_order_relaxed);
   waiter.gate = thread.unit.empty() ? 0 : engine_.log().Append(thread.unit);

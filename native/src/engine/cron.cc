@@ -8,6 +8,7 @@
 #include "base/ticks.h"
 #include "engine/client_registry.h"
 #include "engine/engine.h"
+#include "engine/saver.h"
 #include "engine/totals.h"
 
 namespace slotwise {
@@ -88,6 +89,7 @@ std::int64_t Cron::Step(std::int64_t now_ms) {
     if (engine_.log().tail() != appended_before) engine_.log().FlushSoon();
     busy = true;
   }
+  if (engine_.takes_snapshots() && !engine_.loading()) engine_.saver().SaveIfDue(now_ms);
   SamplePeak();
   std::uint64_t used = UsedMemory();
   busy |= used != last_used_memory_;

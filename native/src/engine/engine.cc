@@ -11,10 +11,13 @@
 #include "engine/cron.h"
 #include "engine/load_sink.h"
 #include "engine/pubsub.h"
+#include "engine/rdb_load.h"
+#include "engine/saver.h"
 #include "keyspace/watch_list.h"
 #include "log/aof_loader.h"
 #include "log/data_dir_lock.h"
 #include "net/server.h"
+#include "snapshot/snapshot_pass.h"
 
 namespace slotwise {
 namespace {
@@ -52,6 +55,7 @@ Engine::Engine(std::unique_ptr<Config> config, Logger& logger, EngineHost* host)
   clients_ = std::make_unique<ClientRegistry>();
   acl_ = std::make_unique<AccessControl>(*this);
   acl_->FollowRequirepass();
+  saver_ = std::make_unique<Saver>(*this, PosixFiles());
   start_time_ms_ = WallClockMs();
   run_id_ = RandomHex(20);
   ns_per_tick_ = NanosecondsPerTick();
@@ -98,6 +102,7 @@ Engine::Engine(std::unique_ptr<Config> config, Logger& logger, EngineHost* host)
 Engine::~Engine() {
   (void)Stop();
   server_.reset();
+  saver_.reset();
   cron_.reset();
 }
 
@@ -129,7 +134,15 @@ Status Engine::Start(const EngineOptions& options) {
     if (!loaded.ok()) return loaded;
     if (Status s = CommitLog::Open(PosixFiles(), logger_, where, &log_); !s.ok()) return s;
     records_effects_ = true;
+  } else if (options.will_listen) {
+    // A server without an append-only file begins with its last snapshot, as Redis does.
+    loading_.store(true, std::memory_order_relaxed);
+    RdbLoadReport report;
+    Status loaded = LoadRdbFile(*this, PosixFiles(), config_->Str(Directive::kDir) + "/" + config_->Str(Directive::kDbfilename), {}, &report);
+    loading_.store(false, std::memory_order_relaxed);
+    if (!loaded.ok()) return loaded;
   }
+  takes_snapshots_ = options.will_listen;
   cron_ = std::make_unique<Cron>(*this);
   cron_->Start();
   return Status::Ok();
@@ -148,8 +161,15 @@ Status Engine::Stop() {
   if (stopped_) return Status::Ok();
   stopped_ = true;
   if (server_) server_->Stop();
+  Status saved;
+  if (takes_snapshots_ && !log_->persistent() && SavesAtShutdown()) {
+    saver_->Stop(/*for_good=*/false);
+    saved = saver_->Save();
+  }
+  saver_->Stop();
   if (cron_) cron_->Stop();
-  return log_->Close();
+  Status closed = log_->Close();
+  return closed.ok() ? saved : closed;
 }
 
 bool Engine::listening() const { return server_ && server_->running(); }
@@ -258,7 +278,24 @@ void Engine::TouchAllWatched(int db, int other_db) {
   }
 }
 
+std::uint64_t Engine::BeginSnapshot(SnapshotPass& pass) {
+  keyspace_->LockAll();
+  pass.Begin();
+  snapshot_.store(&pass, std::memory_order_release);
+  std::uint64_t offset = log_->tail();
+  keyspace_->UnlockAll();
+  return offset;
+}
+
+void Engine::EndSnapshot(SnapshotPass& pass) {
+  keyspace_->LockAll();
+  snapshot_.store(nullptr, std::memory_order_release);
+  keyspace_->UnlockAll();
+  pass.End();
+}
+
 void Engine::DeleteAsEffect(ThreadState& thread, int db, const KeyRef& key, Database::Place place, bool evicted) {
+  if (SnapshotPass* pass = snapshot_.load(std::memory_order_acquire)) pass->BeforeChange(keyspace_->Db(db), place.entry());
   std::string name(place.entry()->key());  // `key` may point into the entry
   Directive lazy = evicted ? Directive::kLazyfreeLazyEviction : Directive::kLazyfreeLazyExpire;
   if (records_effects_) {

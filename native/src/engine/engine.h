@@ -34,6 +34,8 @@ class ClientRegistry;
 class Cron;
 class DataDirLock;
 struct LockNeed;
+class Saver;
+class SnapshotPass;
 
 struct EngineOptions {
   // Everything else is in Config, which the caller fills before it creates the engine.
@@ -112,6 +114,20 @@ class Engine {
   bool listening() const;
   Cron* cron() { return cron_.get(); }  // null before Start()
   EngineHost* host() { return host_; }
+  Saver& saver() { return *saver_; }
+  // Whether save points apply: to a server, not to a store inside somebody's process.
+  bool takes_snapshots() const { return takes_snapshots_; }
+  // SHUTDOWN SAVE and NOSAVE; without either a server without an append-only file saves if it has save points. (One with an
+  // append-only file has everything in it.)
+  void ChooseShutdownSave(bool save) { shutdown_save_.store(save ? 1 : 0, std::memory_order_relaxed); }
+  // One pass at a time (Saver sees to it). Begin: the moment of the snapshot; returns the log offset of that moment. No
+  // stripe may be held by the caller of either.
+  std::uint64_t BeginSnapshot(SnapshotPass& pass);
+  void EndSnapshot(SnapshotPass& pass);
+  // Before any handler that may write: what a snapshot under way still needs of its keys, whose stripes are held.
+  void BeforeHandler(const CommandContext& ctx) {
+    if (SnapshotPass* pass = snapshot_.load(std::memory_order_acquire)) [[unlikely]] BeforeWrite(*pass, ctx);
+  }
 
   // How entries remember their last use: from maxmemory-policy.
   AccessSettings& access() { return access_; }
@@ -173,6 +189,11 @@ class Engine {
   template <typename Body>
   void RunLocked(ThreadState& thread, Client& client, LockNeed& need, Body&& body);
   void UnwatchLocked(Client& client);
+  bool SavesAtShutdown() const {
+    int chosen = shutdown_save_.load(std::memory_order_relaxed);
+    return chosen >= 0 ? chosen != 0 : !config_->SavePoints().empty();
+  }
+  void BeforeWrite(SnapshotPass& pass, const CommandContext& ctx);
 
   std::unique_ptr<Config> config_;
   Logger& logger_;
@@ -187,6 +208,8 @@ class Engine {
   std::unique_ptr<ClientRegistry> clients_;
   std::unique_ptr<Server> server_;
   std::unique_ptr<Cron> cron_;
+  std::unique_ptr<Saver> saver_;
+  std::atomic<SnapshotPass*> snapshot_{nullptr};  // changed under all stripes
   std::mutex threads_mutex_;
   std::vector<std::unique_ptr<ThreadState>> threads_;
   std::vector<ThreadState*> idle_threads_;
@@ -196,6 +219,8 @@ class Engine {
   std::atomic<int> notify_flags_{0};
   AccessSettings access_;
   bool records_effects_ = false;
+  bool takes_snapshots_ = false;
+  std::atomic<int> shutdown_save_{-1};  // -1: as the save points say
   std::atomic<bool> memory_limited_{false};  // maxmemory is set
   std::atomic<std::int64_t> dirty_{0};       // changes since the last save; approximate with several threads
   double ns_per_tick_ = 1;

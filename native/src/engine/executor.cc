@@ -9,7 +9,9 @@
 #include "engine/blocking.h"
 #include "engine/engine.h"
 #include "engine/pubsub.h"
+#include "engine/saver.h"
 #include "keyspace/watch_list.h"
+#include "snapshot/snapshot_pass.h"
 
 namespace slotwise {
 namespace {
@@ -149,6 +151,10 @@ void Engine::Execute(ThreadState& thread, PreparedCommand& p, OutBuffer& out) {
       bool deny = command.Is(CommandFlag::kDenyOom) || (client.in_multi && command.Is(CommandId::kExec) && client.queue_denies_oom);
       if (!fits && deny) return Refuse(thread, p, reply, errors::kOutOfMemory);
     }
+    if (saver_->refuses_writes() && config_->Bool(Directive::kStopWritesOnBgsaveError)) [[unlikely]] {
+      bool writes = command.Is(CommandFlag::kWrite) || (client.in_multi && command.Is(CommandId::kExec) && client.queue_writes);
+      if (writes || command.Is(CommandId::kPing)) return Refuse(thread, p, reply, errors::kSnapshotFailed);
+    }
     if (records_effects_ && !log_->healthy()) [[unlikely]] {
       bool writes = command.Is(CommandFlag::kWrite) || (client.in_multi && command.Is(CommandId::kExec) && client.queue_writes);
       if (writes || command.Is(CommandId::kPing)) {
@@ -222,9 +228,21 @@ void Engine::QueueCommand(ThreadState& thread, PreparedCommand& p, ReplyWriter& 
   reply.Simple("QUEUED");
 }
 
+void Engine::BeforeWrite(SnapshotPass& pass, const CommandContext& ctx) {
+  if (!ctx.command.Is(CommandFlag::kWrite) && !ctx.command.Is(CommandFlag::kMayReplicate)) return;
+  // Two commands write to a database that only their arguments name.
+  bool elsewhere = ctx.command.Is(CommandId::kMove) || ctx.command.Is(CommandId::kCopy);
+  ForEachKeyIndex(ctx.command, ctx.args.data(), ctx.args.size(), [&](std::size_t i) {
+    KeyRef key(ctx.args[i]);
+    if (!elsewhere) return pass.BeforeChange(keyspace_->Db(ctx.client.db), key);
+    for (int db = 0; db < keyspace_->database_count(); ++db) pass.BeforeChange(keyspace_->Db(db), key);
+  });
+}
+
 // Runs the handler under locks that are held and adds what it propagates to the unit.
 void Engine::RunHandler(ThreadState& thread, CommandContext& ctx) {
   int db = ctx.client.db;
+  BeforeHandler(ctx);
   ctx.command.handler(ctx);
   if (ctx.dirty != 0) {
     dirty_.store(dirty_.load(std::memory_order_relaxed) + ctx.dirty, std::memory_order_relaxed);

@@ -25,7 +25,8 @@ std::size_t GrowthCapacity(std::size_t size) {
 
 }  // namespace
 
-Database::Database(const std::atomic<std::uint32_t>* new_access) : new_access_(new_access) {}
+Database::Database(const std::atomic<std::uint32_t>* new_access, const std::atomic<std::uint8_t>* phase)
+    : new_access_(new_access), phase_(phase) {}
 
 Database::~Database() {
   for (int slot = NextNonEmptySlot(0); slot < kSlotCount; slot = NextNonEmptySlot(slot + 1)) {
@@ -87,10 +88,12 @@ Entry* Database::SetString(const KeyRef& key, Place place, std::string_view valu
     std::int64_t keys = table.size();
     std::int64_t expiring = table.expiring();
     Stamp(e);
+    Settle(e);
     table.Insert(e, key.hash);
     Counted(key.slot, keys, expiring);
   } else {
     e->set_access(old->access());
+    Settle(e);
     std::int64_t expiring = table.expiring();
     table.Replace(place, e);
     Counted(key.slot, table.size(), expiring);
@@ -118,6 +121,7 @@ Entry* Database::SetInt(const KeyRef& key, Place place, std::int64_t value, std:
     Attach(key, e);
   } else {
     e->set_access(old->access());
+    Settle(e);
     std::int64_t expiring = table.expiring();
     table.Replace(place, e);
     Counted(key.slot, table.size(), expiring);
@@ -182,6 +186,7 @@ char* Database::GrowString(const KeyRef& key, Place place, std::size_t size, Ent
     Attach(key, e);
   } else {
     e->set_access(old->access());
+    Settle(e);
     tables_[key.slot].Replace(place, e);
     FreeEntry(old);
   }
@@ -203,6 +208,7 @@ Entry* Database::SetExpire(const KeyRef& key, Place place, std::int64_t expire_a
   std::memcpy(e->value_bytes(), old->value_bytes(), area);
   e->set_inline_length(old->inline_length());
   e->set_access(old->access());
+  Settle(e);
   std::int64_t expiring = table.expiring();
   table.Replace(place, e);
   Counted(key.slot, table.size(), expiring);
@@ -226,6 +232,7 @@ void Database::Attach(const KeyRef& key, Entry* entry) {
   SlotTable& table = tables_[key.slot];
   std::int64_t keys = table.size();
   std::int64_t expiring = table.expiring();
+  Settle(entry);
   table.Insert(entry, key.hash);
   Counted(key.slot, keys, expiring);
 }

@@ -17,7 +17,8 @@ class Database {
   using Place = SlotTable::Place;
 
   // `new_access`: what a new entry's access field is set to (keyspace/access.h); null: 0. Must outlive the database.
-  explicit Database(const std::atomic<std::uint32_t>* new_access = nullptr);
+  // `phase`: what an entry's phase is set to whenever it is put in (snapshot/snapshot_pass.h); null: 0.
+  explicit Database(const std::atomic<std::uint32_t>* new_access = nullptr, const std::atomic<std::uint8_t>* phase = nullptr);
   ~Database();
   Database(const Database&) = delete;
   Database& operator=(const Database&) = delete;
@@ -58,6 +59,11 @@ class Database {
 
   static void FreeEntry(Entry* entry);
 
+  // Which number it had when the snapshot under way began; -1: it is not part of one. Changed under all stripes, or (to
+  // -1) by the snapshot at its end.
+  int snapshot_index() const { return snapshot_index_.load(std::memory_order_acquire); }
+  void set_snapshot_index(int index) { snapshot_index_.store(index, std::memory_order_release); }
+
  private:
   // Call after any change of a table's size; keeps the counters and the bitmap.
   void Counted(int slot, std::int64_t keys_before, std::int64_t expiring_before);
@@ -70,7 +76,14 @@ class Database {
     std::atomic<std::int64_t> expiring{0};
   };
 
+  // Every entry that is put into a table passes here.
+  void Settle(Entry* entry) const {
+    if (phase_ != nullptr) entry->set_phase(phase_->load(std::memory_order_relaxed));
+  }
+
   const std::atomic<std::uint32_t>* new_access_;
+  const std::atomic<std::uint8_t>* phase_;
+  std::atomic<int> snapshot_index_{-1};
   SlotTables tables_;
   std::array<Counter, kCounterShards> counters_;
   std::array<std::atomic<std::uint64_t>, kSlotCount / 64> non_empty_{};

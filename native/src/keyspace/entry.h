@@ -1,7 +1,7 @@
 // One key with its value: a single allocation of header, expiry if any, key, and a small value or a pointer to a big one.
 //
 //   0  u8  type (low nibble) and encoding (high nibble)
-//   1  u8  flags: kHasExpire, kLongKey, kExternal
+//   1  u8  flags: kHasExpire, kLongKey, kExternal, kPhase (see snapshot/snapshot_pass.h)
 //   2  u8  key length (kLongKey: a u32 follows the header instead)
 //   3  u8[3] access: last access in seconds (LRU), or minutes:16 and counter:8 (LFU)
 //   6  u16 length of an inline string value
@@ -30,6 +30,7 @@ class Entry {
   static constexpr std::uint8_t kHasExpire = 1;
   static constexpr std::uint8_t kLongKey = 2;
   static constexpr std::uint8_t kExternal = 4;
+  static constexpr std::uint8_t kPhase = 8;
   static constexpr std::size_t kHeader = 8;
 
   Type type() const { return static_cast<Type>(type_enc_ & 15); }
@@ -37,6 +38,9 @@ class Entry {
   void set_encoding(Encoding e) { type_enc_ = static_cast<std::uint8_t>((type_enc_ & 15) | static_cast<std::uint8_t>(e) << 4); }
   bool has_expire() const { return flags_ & kHasExpire; }
   bool external() const { return flags_ & kExternal; }
+  // Which of the last two snapshots has seen to this entry: 0 or 1. Database keeps it.
+  std::uint8_t phase() const { return (flags_ & kPhase) != 0; }
+  void set_phase(std::uint8_t phase) { flags_ = static_cast<std::uint8_t>((flags_ & ~kPhase) | (phase != 0 ? kPhase : 0)); }
   std::int64_t expire_at_ms() const { return has_expire() ? Load<std::int64_t>(kHeader) : kNoExpire; }
   bool ExpiredAt(std::int64_t now_ms) const { return has_expire() && Load<std::int64_t>(kHeader) <= now_ms; }
   // The entry must already have an expiry; adding or removing one moves the entry (Database::SetExpire).

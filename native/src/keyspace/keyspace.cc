@@ -37,7 +37,7 @@ void Keyspace::Swap(int a, int b) {
 Database* Keyspace::NewDatabase() {
   std::lock_guard<FutexLock> guard(shells_lock_);
   if (spare_.empty()) {
-    owned_.push_back(std::make_unique<Database>(&new_access_));
+    owned_.push_back(std::make_unique<Database>(&new_access_, &phase_));
     return owned_.back().get();
   }
   Database* database = spare_.back();
@@ -51,7 +51,34 @@ Database* Keyspace::Exchange(int index) {
   return old;
 }
 
+std::vector<Database*> Keyspace::HoldForSnapshot() {
+  std::vector<Database*> held;
+  for (int i = 0; i < database_count(); ++i) {
+    held.push_back(&Db(i));
+    Db(i).set_snapshot_index(i);
+  }
+  phase_.store(phase() ^ 1, std::memory_order_relaxed);
+  return held;
+}
+
+void Keyspace::ReleaseForSnapshot(const std::vector<Database*>& databases) {
+  std::vector<Database*> kept;
+  {
+    std::lock_guard<FutexLock> guard(shells_lock_);
+    for (Database* database : databases) database->set_snapshot_index(-1);
+    kept.swap(kept_);
+  }
+  for (Database* database : kept) Recycle(database);
+}
+
 void Keyspace::Recycle(Database* database) {
+  {
+    std::lock_guard<FutexLock> guard(shells_lock_);
+    if (database->snapshot_index() >= 0) {
+      kept_.push_back(database);
+      return;
+    }
+  }
   for (int slot = database->NextNonEmptySlot(0); slot < kSlotCount; slot = database->NextNonEmptySlot(slot + 1)) {
     database->ClearSlot(slot);
   }

@@ -56,6 +56,12 @@ class Keyspace {
   // be looking at its hints.
   void Recycle(Database* database);
 
+  // What the snapshot under way needs of the databases: all stripes are held. Gives each its number, flips the phase and
+  // returns them; until ReleaseForSnapshot() none of them is recycled, whatever FLUSHALL and SWAPDB do meanwhile.
+  std::vector<Database*> HoldForSnapshot();
+  void ReleaseForSnapshot(const std::vector<Database*>& databases);
+  std::uint8_t phase() const { return phase_.load(std::memory_order_relaxed); }
+
   std::uint64_t KeyCount();
   // The access field of entries made from now on; refreshed by whoever reads the clock.
   void SetNewAccess(std::uint32_t v) {
@@ -64,6 +70,7 @@ class Keyspace {
 
  private:
   std::atomic<std::uint32_t> new_access_{0};
+  std::atomic<std::uint8_t> phase_{0};             // changed under all stripes
   std::unique_ptr<Stripe[]> stripes_;
   Database* NewDatabase();
 
@@ -71,6 +78,7 @@ class Keyspace {
   FutexLock shells_lock_;                          // guards the next two; a leaf
   std::vector<std::unique_ptr<Database>> owned_;   // every database there ever was
   std::vector<Database*> spare_;                   // those that are empty and not in databases_
+  std::vector<Database*> kept_;                    // to be recycled when the snapshot is done
 };
 
 }  // namespace slotwise

@@ -10,6 +10,7 @@
 #include <memory>
 #include <optional>
 
+#include "base/crc64.h"
 #include "log/aof_manifest.h"
 #include "log/empty_rdb.h"
 #include "log/resp_scanner.h"
@@ -200,7 +201,7 @@ class Checker {
     for (std::uint64_t at = 0; at < size - 8;) {
       auto n = static_cast<std::size_t>(std::min<std::uint64_t>(piece.size(), size - 8 - at));
       if (file.ReadAt(at, piece.data(), n) != static_cast<std::int64_t>(n)) return false;
-      crc = Crc64Jones({piece.data(), n}, crc);
+      crc = Crc64(crc, {piece.data(), n});
       at += n;
     }
     unsigned char stored[8];

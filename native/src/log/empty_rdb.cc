@@ -1,6 +1,6 @@
 #include "log/empty_rdb.h"
 
-#include <array>
+#include "base/crc64.h"
 
 namespace slotwise {
 namespace {
@@ -81,20 +81,6 @@ class Cursor {
 
 }  // namespace
 
-std::uint64_t Crc64Jones(std::string_view bytes, std::uint64_t crc) {
-  static constexpr auto kTable = [] {
-    std::array<std::uint64_t, 256> table{};
-    for (std::uint64_t b = 0; b < 256; ++b) {
-      std::uint64_t crc = b;
-      for (int i = 0; i < 8; ++i) crc = (crc >> 1) ^ ((crc & 1) != 0 ? 0x95ac9329ac4bc9b5ULL : 0);
-      table[b] = crc;
-    }
-    return table;
-  }();
-  for (char c : bytes) crc = (crc >> 8) ^ kTable[(crc ^ static_cast<unsigned char>(c)) & 0xff];
-  return crc;
-}
-
 EmptyRdbResult CheckEmptyRdb(std::string_view bytes, std::size_t* size, std::vector<RdbAuxField>* aux) {
   if (bytes.size() < 9 || bytes.substr(0, 5) != "REDIS") return EmptyRdbResult::kDamaged;
   int version = 0;
@@ -137,7 +123,7 @@ EmptyRdbResult CheckEmptyRdb(std::string_view bytes, std::size_t* size, std::vec
     expected |= static_cast<std::uint64_t>(b) << (8 * i);
   }
   // Zero: the writer had checksums switched off.
-  if (expected != 0 && expected != Crc64Jones(bytes.substr(0, covered))) return EmptyRdbResult::kDamaged;
+  if (expected != 0 && expected != Crc64(0, bytes.substr(0, covered))) return EmptyRdbResult::kDamaged;
   *size = cursor.pos();
   return EmptyRdbResult::kEmpty;
 }

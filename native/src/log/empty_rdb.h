@@ -25,7 +25,4 @@ struct RdbAuxField {
 // `aux`, if not null, receives the AUX fields, for a person to read.
 EmptyRdbResult CheckEmptyRdb(std::string_view bytes, std::size_t* size, std::vector<RdbAuxField>* aux = nullptr);
 
-// CRC-64/Jones as RDB files use it; `crc` continues an earlier result.
-std::uint64_t Crc64Jones(std::string_view bytes, std::uint64_t crc = 0);
-
 }  // namespace slotwise

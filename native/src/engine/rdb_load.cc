@@ -1,0 +1,101 @@
+#include "engine/rdb_load.h"
+
+#include <cerrno>
+#include <cstring>
+#include <memory>
+
+#include "base/ticks.h"
+#include "engine/engine.h"
+#include "keyspace/access.h"
+#include "snapshot/rdb_file_reader.h"
+
+namespace slotwise {
+namespace {
+
+class FileSource final : public RdbSource {
+ public:
+  explicit FileSource(File& file) : file_(file) {}
+  std::size_t Read(char* into, std::size_t size) override {
+    std::int64_t n = file_.ReadAt(at_, into, size);
+    if (n < 0) error_ = static_cast<int>(-n);
+    if (n <= 0) return 0;
+    at_ += static_cast<std::uint64_t>(n);
+    return static_cast<std::size_t>(n);
+  }
+  int error() const { return error_; }
+  std::uint64_t at() const { return at_; }
+
+ private:
+  File& file_;
+  std::uint64_t at_ = 0;
+  int error_ = 0;
+};
+
+// Where the loaded key stands among the used ones, if the file says and the policy asks.
+void SetAccess(Engine& engine, Entry* entry, const RdbKey& key, std::int64_t now_ms) {
+  bool lfu = engine.access().lfu.load(std::memory_order_relaxed);
+  if (lfu && key.frequency >= 0) entry->set_access(LfuMinutes(now_ms) << 8 | static_cast<std::uint32_t>(key.frequency));
+  else if (!lfu && key.idle_seconds >= 0) entry->set_access((LruClock(now_ms) - static_cast<std::uint32_t>(key.idle_seconds)) & kAccessMask);
+}
+
+// False: the key is there already.
+bool Insert(Engine& engine, RdbKey& loaded, bool locked, std::int64_t now_ms) {
+  KeyRef key(loaded.key);
+  FutexLock& lock = engine.keyspace().StripeForSlot(key.slot).lock;
+  if (!locked) lock.Lock();
+  Database& db = engine.keyspace().Db(loaded.db);
+  bool fresh = !db.Find(key);
+  if (fresh) SetAccess(engine, loaded.value.Put(db, key, {}, loaded.expire_at_ms), loaded, now_ms);
+  if (!locked) lock.Unlock();
+  return fresh;
+}
+
+}  // namespace
+
+Status LoadRdbFile(Engine& engine, FileSystem& files, const std::string& path, const RdbLoadOptions& options, RdbLoadReport* report) {
+  *report = RdbLoadReport();
+  std::unique_ptr<File> file;
+  int error = files.Open(path, OpenMode::kRead, &file);
+  if (error == -ENOENT) return Status::Ok();
+  std::int64_t size = error < 0 ? error : file->Size();
+  if (size < 0) return Status::Error(static_cast<int>(-size), "Fatal error: can't open the RDB file " + path + " for reading: " + std::strerror(static_cast<int>(-size)));
+  report->existed = true;
+  const std::int64_t begin_ms = MonotonicMs();
+  std::int64_t next_line_ms = begin_ms + 1000;
+  const std::int64_t now_ms = engine.NowMs();
+  FileSource source(*file);
+  RdbReader in(source);
+  RdbFileReader reader(in, engine.config(), engine.keyspace().database_count(), engine.config().Bool(Directive::kRdbchecksum));
+  for (;;) {
+    RdbKey key;
+    RdbFileReader::Event event = reader.Next(&key);
+    if (event == RdbFileReader::Event::kEnd) break;
+    if (event == RdbFileReader::Event::kError) {
+      std::string why = source.error() != 0 ? std::string("reading it failed: ") + std::strerror(source.error()) : reader.error();
+      return Status::Error(EINVAL, "The RDB file " + path + " can't be loaded, " + why + ". Check it with redis-check-rdb, or restore it from a backup");
+    }
+    if (event == RdbFileReader::Event::kKey) {
+      if (key.value.empty()) {
+        ++report->empty;
+        engine.logger().Warn("rdb_load: a key of " + path + " holds an empty collection and is left out");
+      } else if (!options.keep_expired && key.expire_at_ms != kNoExpire && key.expire_at_ms <= now_ms) {
+        ++report->expired;
+      } else if (!Insert(engine, key, options.locked, now_ms)) {
+        return Status::Error(EINVAL, "The RDB file " + path + " holds the same key twice, before byte " + std::to_string(in.offset()));
+      } else {
+        ++report->keys;
+      }
+    }
+    if ((report->keys & 4095) == 0 && MonotonicMs() >= next_line_ms) {
+      next_line_ms = MonotonicMs() + 1000;
+      engine.logger().Info("loading the DB: " + std::to_string(in.offset() * 100 / static_cast<std::uint64_t>(size)) + "% of " + std::to_string(size) + " bytes");
+    }
+  }
+  report->bytes = in.offset();
+  double seconds = static_cast<double>(MonotonicMs() - begin_ms) / 1000;
+  engine.logger().Info("Done loading RDB, keys loaded: " + std::to_string(report->keys) + ", keys expired: " + std::to_string(report->expired) + ".");
+  engine.logger().Info("DB loaded from disk: " + std::to_string(seconds) + " seconds");
+  return Status::Ok();
+}
+
+}  // namespace slotwise

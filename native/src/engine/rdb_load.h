@@ -1,0 +1,31 @@
+// Loads an RDB file into the keyspace: dump.rdb at the start, DEBUG RELOAD, the base of an AOF directory.
+// All or an error: on failure the keyspace holds part of the data and is to be thrown away.
+// Source: spec rdb.md section 15. Elsewhere: the format (snapshot/rdb_file_reader), which file (engine).
+#pragma once
+#include <cstdint>
+#include <string>
+
+#include "base/status.h"
+#include "log/file_system.h"
+
+namespace slotwise {
+
+class Engine;
+
+struct RdbLoadOptions {
+  bool keep_expired = false;  // of an AOF base: the DEL that belongs to it follows in the log
+  bool locked = false;        // the caller holds every stripe
+};
+
+struct RdbLoadReport {
+  bool existed = false;
+  std::uint64_t keys = 0;
+  std::uint64_t expired = 0;   // left out
+  std::uint64_t empty = 0;     // collections without members, left out
+  std::uint64_t bytes = 0;
+};
+
+// A missing file is success with existed == false.
+Status LoadRdbFile(Engine& engine, FileSystem& files, const std::string& path, const RdbLoadOptions& options, RdbLoadReport* report);
+
+}  // namespace slotwise

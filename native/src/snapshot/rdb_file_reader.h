@@ -1,0 +1,56 @@
+// Reads an RDB file: frame, databases, and one key after the other. Decides nothing about keys: expired ones, duplicates
+// and where values go are the business of whoever asked. Source: spec rdb.md sections 1, 2, 15.
+#pragma once
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "snapshot/rdb_reader.h"
+#include "snapshot/value_codec.h"
+
+namespace slotwise {
+
+struct RdbKey {
+  int db = 0;
+  std::string key;
+  std::int64_t expire_at_ms = kNoExpire;
+  std::int64_t idle_seconds = -1;  // -1: not said
+  int frequency = -1;              // -1: not said
+  LoadedValue value;
+};
+
+class RdbFileReader {
+ public:
+  enum class Event { kKey, kAux, kResize, kEnd, kError };
+
+  RdbFileReader(RdbReader& in, const Config& config, int databases, bool verify_checksum)
+      : in_(in), config_(config), databases_(databases), verify_(verify_checksum) {}
+  // Reads on to the next event. kKey fills `key`, which must be a fresh one; kAux and kResize leave what they found below; kEnd: the file is whole and
+  // its checksum right; kError: error() says what is wrong and at which byte.
+  Event Next(RdbKey* key);
+
+  const std::string& aux_name() const { return aux_name_; }
+  const std::string& aux_value() const { return aux_value_; }
+  std::uint64_t resize_keys() const { return resize_keys_; }
+  int db() const { return db_; }
+  std::string error() const { return "byte " + std::to_string(in_.offset()) + ": " + in_.error(); }
+
+ private:
+  bool Begin();
+  Event Fail(std::string why);
+  Event End();
+
+  RdbReader& in_;
+  const Config& config_;
+  const int databases_;
+  const bool verify_;
+  bool begun_ = false;
+  int version_ = 0;
+  int db_ = 0;
+  std::uint64_t resize_keys_ = 0;
+  std::string aux_name_;
+  std::string aux_value_;
+};
+
+}  // namespace slotwise

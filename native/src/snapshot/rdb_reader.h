@@ -1,0 +1,66 @@
+// The words of the RDB format, read from bytes that nobody vouches for: every length is checked against what is there
+// before memory is taken, and the first thing wrong makes every further read fail. The bytes may come in pieces from a
+// source; a payload is one piece.
+//
+// Each read returns false once anything failed; error() says what was wrong and offset() where.
+#pragma once
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "snapshot/rdb_encoding.h"
+
+namespace slotwise {
+
+// Where the bytes come from. Returns how many were put at `into`, 0 at the end or after an error.
+class RdbSource {
+ public:
+  virtual ~RdbSource() = default;
+  virtual std::size_t Read(char* into, std::size_t size) = 0;
+};
+
+class RdbReader {
+ public:
+  explicit RdbReader(std::string_view bytes) : view_(bytes) {}
+  explicit RdbReader(RdbSource& source) : source_(&source) {}
+
+  bool Byte(std::uint8_t* v);
+  bool Length(std::uint64_t* n);
+  // A length that counts things of at least `least_bytes` each: refused if the piece at hand cannot hold them (a payload),
+  // or above 2^40 (a stream, where growth follows what really arrives).
+  bool Count(std::uint64_t* n, std::size_t least_bytes = 1);
+  // Whatever form the string has; integers become digits. `text` stays valid until the next read.
+  bool String(std::string_view* text);
+  bool Double(double* v) { return Fixed(v, 8); }
+  bool Float(float* v) { return Fixed(v, 4); }
+  bool TextDouble(double* v);           // the score of old sorted sets
+  bool Fixed32(std::int32_t* v) { return Fixed(v, 4); }
+  bool Fixed64(std::int64_t* v) { return Fixed(v, 8); }
+  bool Raw(std::size_t n, std::string_view* bytes);
+
+  bool ok() const { return error_.empty(); }
+  const std::string& error() const { return error_; }
+  std::uint64_t offset() const { return consumed_ + at_; }
+  // The bytes of a payload that were not read yet.
+  std::size_t left() const { return view_.size() - at_; }
+  // The checksum of all that was read; of a source only.
+  std::uint64_t Checksum();
+  bool Fail(std::string why);
+
+ private:
+  bool Fixed(void* into, std::size_t n);
+  // Makes `n` bytes available at view_[at_]; grows in steps, so that a lie about a length costs no more than what came.
+  bool Need(std::size_t n);
+
+  std::string_view view_;
+  std::size_t at_ = 0;
+  RdbSource* source_ = nullptr;
+  std::string buffer_;             // of a source: what view_ shows
+  std::string expanded_;           // a decompressed or decimal string
+  std::uint64_t consumed_ = 0;     // bytes of the source before view_
+  std::uint64_t crc_ = 0;
+  std::size_t summed_ = 0;         // of view_, already in crc_
+  std::string error_;
+};
+
+}  // namespace slotwise

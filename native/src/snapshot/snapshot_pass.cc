@@ -1,0 +1,114 @@
+#include "snapshot/snapshot_pass.h"
+
+namespace slotwise {
+namespace {
+
+// What the walk does before it lets a stripe go: other commands of the stripe wait so long, some microseconds.
+constexpr std::size_t kEntriesAtOnce = 64;
+constexpr std::size_t kBytesAtOnce = 32 * 1024;
+// What it gathers before it hands over.
+constexpr std::size_t kPieceBytes = 256 * 1024;
+constexpr std::uint64_t kPaceEvery = 1024;
+
+}  // namespace
+
+void SnapshotPass::Begin() {
+  databases_ = keyspace_.HoldForSnapshot();
+  side_.resize(databases_.size());
+  for (Database* db : databases_) counts_.push_back({db->KeyCount(), db->ExpiringCount()});
+}
+
+void SnapshotPass::BeforeChange(Database& db, const KeyRef& key) {
+  if (db.snapshot_index() < 0) return;  // made after the moment
+  if (Database::Place place = db.Find(key)) BeforeChange(db, place.entry());
+}
+
+void SnapshotPass::BeforeChange(Database& db, Entry* entry) {
+  int index = db.snapshot_index();
+  if (index < 0 || entry->phase() == keyspace_.phase()) return;
+  entry->set_phase(keyspace_.phase());
+  images_.fetch_add(1, std::memory_order_relaxed);
+  if (cancelled_.load(std::memory_order_relaxed)) return;
+  std::lock_guard<std::mutex> guard(mutex_);
+  encode_(entry, side_[static_cast<std::size_t>(index)]);
+}
+
+Status SnapshotPass::HandOver(const Emit& emit) {
+  std::vector<std::string> images(databases_.size());
+  {
+    std::lock_guard<std::mutex> guard(mutex_);
+    images.swap(side_);
+  }
+  for (std::size_t db = 0; db < images.size(); ++db) {
+    if (images[db].empty()) continue;
+    if (Status s = emit(static_cast<int>(db), images[db]); !s.ok()) return s;
+  }
+  return Status::Ok();
+}
+
+Status SnapshotPass::Walk(const Emit& emit, const std::function<void(std::uint64_t)>& pace) {
+  std::string piece;
+  const std::uint8_t phase = keyspace_.phase();
+  std::uint64_t paced = 0;
+  auto give = [&](int db) {
+    if (cancelled_.load(std::memory_order_relaxed)) {
+      piece.clear();
+      return;
+    }
+    Status s = piece.empty() ? Status::Ok() : emit(db, piece);
+    piece.clear();
+    if (s.ok()) s = HandOver(emit);
+    if (!s.ok()) Cancel(s);
+  };
+  for (std::size_t i = 0; i < databases_.size(); ++i) {
+    Database& db = *databases_[i];
+    for (int slot = db.NextNonEmptySlot(0); slot < kSlotCount; slot = db.NextNonEmptySlot(slot + 1)) {
+      std::uint64_t cursor = 0;
+      FutexLock& lock = keyspace_.StripeForSlot(slot).lock;
+      do {
+        std::size_t seen = 0;
+        std::size_t before = piece.size();
+        bool cancelled = cancelled_.load(std::memory_order_relaxed);
+        lock.Lock();
+        do {
+          cursor = db.Table(slot).Scan(cursor, [&](Entry* entry) {
+            ++seen;
+            if (entry->phase() == phase) return;
+            entry->set_phase(phase);
+            walked_.fetch_add(1, std::memory_order_relaxed);
+            if (!cancelled) encode_(entry, piece);
+          });
+        } while (cursor != 0 && seen < kEntriesAtOnce && piece.size() - before < kBytesAtOnce);
+        lock.Unlock();
+        if (piece.size() >= kPieceBytes) give(static_cast<int>(i));
+      } while (cursor != 0);
+      if (pace && walked() - paced >= kPaceEvery) {
+        paced = walked();
+        pace(paced);
+      }
+    }
+    give(static_cast<int>(i));
+  }
+  // Every entry has been seen to; writers that were about to add an image have done so when all stripes were free once.
+  keyspace_.LockAll();
+  keyspace_.UnlockAll();
+  give(0);
+  std::lock_guard<std::mutex> guard(mutex_);
+  return failure_;
+}
+
+void SnapshotPass::End() { keyspace_.ReleaseForSnapshot(databases_); }
+
+void SnapshotPass::Cancel(Status why) {
+  std::lock_guard<std::mutex> guard(mutex_);
+  if (failure_.ok()) failure_ = std::move(why);
+  cancelled_.store(true, std::memory_order_relaxed);
+}
+
+std::uint64_t SnapshotPass::total_keys() const {
+  std::uint64_t n = 0;
+  for (const Count& c : counts_) n += c.keys;
+  return n;
+}
+
+}  // namespace slotwise
