@@ -25,9 +25,9 @@ struct OpenOptions {
 };
 
 struct Event {
-  enum class Kind { kLog, kShutdown, kMessage, kMessagesLost, kLogLevel } kind;
-  int number;        // log level, exit code, or place in the values of `loglevel`
-  std::string text;  // of a message: a RESP3 push
+  enum class Kind { kLog, kShutdown, kMessage, kMessagesLost, kLogLevel, kReply } kind;
+  int number;        // log level, exit code, place in the values of `loglevel`, or token of the call that has waited
+  std::string text;  // of a message: a RESP3 push; of a call: its reply
 };
 
 // Told that events are waiting; any thread.

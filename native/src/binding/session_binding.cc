@@ -18,20 +18,24 @@ constexpr std::size_t kCallLength = 0;
 constexpr std::size_t kCallAt = 1;
 constexpr std::size_t kCallWords = 2;
 constexpr std::int32_t kNotAscii = -4;
+constexpr std::int32_t kWaits = -5;
 constexpr std::size_t kDirectKeyMax = 256;
 constexpr std::size_t kMessageBytesMax = 64 * 1024 * 1024;  // waiting for JavaScript; beyond that messages are dropped, and it is told
 
 }  // namespace
 
-// Published messages on their way to JavaScript: any thread pushes, the environment's thread delivers.
+// Published messages and answers to calls that waited on their way to JavaScript: any thread pushes, the environment's thread delivers.
 class SessionBinding::PushSink final : public ClientSink {
  public:
   explicit PushSink(SessionBinding& binding) : binding_(&binding) {}
   void Push(std::shared_ptr<const std::string>, std::shared_ptr<const std::string> resp3) override {
-    std::lock_guard<std::mutex> guard(mutex_);
-    if (binding_ != nullptr) binding_->OnEvent({Event::Kind::kMessage, 0, *resp3});
+    Post({Event::Kind::kMessage, 0, *resp3});
   }
   void Kill() override {}  // nobody outside may close what an application has opened
+  void Post(Event event) {
+    std::lock_guard<std::mutex> guard(mutex_);
+    if (binding_ != nullptr) binding_->OnEvent(event);
+  }
   void Detach() {
     std::lock_guard<std::mutex> guard(mutex_);
     binding_ = nullptr;
@@ -217,7 +221,8 @@ void SessionBinding::DeliverEvents(napi_env env, napi_value callback, void* cont
   }
   if (env == nullptr) return;
   for (const Event& e : events) {
-    napi_value payload = e.kind == Event::Kind::kMessage ? Bytes(env, e.text) : Text(env, e.text);
+    bool is_frame = e.kind == Event::Kind::kMessage || e.kind == Event::Kind::kReply;
+    napi_value payload = is_frame ? Bytes(env, e.text) : Text(env, e.text);
     napi_value args[] = {Int32(env, static_cast<std::int32_t>(e.kind)), Int32(env, e.number), payload};
     napi_value result;
     if (napi_call_function(env, Undefined(env), callback, 3, args, &result) != napi_ok) return;
@@ -253,6 +258,8 @@ napi_value SessionBinding::MakeObject() {
       {"getMsgpackText", CallWithKey<&SessionBinding::GetMsgpackText>},
       {"set", Call<&SessionBinding::Set>},           {"getMany", Call<&SessionBinding::GetMany>},
       {"command", Call<&SessionBinding::Command>},   {"commands", Call<&SessionBinding::Commands>},
+      {"wait", Call<&SessionBinding::Wait>},         {"cancelWait", Call<&SessionBinding::CancelWait>},
+      {"forgetWait", Call<&SessionBinding::ForgetWait>},
       {"takeReply", Call<&SessionBinding::TakeReply>}, {"lastError", Call<&SessionBinding::LastError>},
       {"sync", Call<&SessionBinding::Sync>},         {"listen", Call<&SessionBinding::Listen>},
       {"close", Call<&SessionBinding::CloseAsync>},  {"select", Call<&SessionBinding::SelectDb>},
@@ -445,6 +452,38 @@ napi_value SessionBinding::Commands(napi_env env, napi_value* args, std::size_t)
   if (!valid) return Int32(env, kClosed);
   session_->CallMany(argcs_, args_);
   return Number(env, static_cast<double>(MoveReply(Uint32(env, args[3]))));
+}
+
+// wait(argc, requestBytes, at) -> as command(); or kWaits, and the token of the call in the first of the call words: the
+// reply follows as an event.
+napi_value SessionBinding::Wait(napi_env env, napi_value* args, std::size_t) {
+  std::uint32_t argc = Uint32(env, args[0]);
+  if (!session_ || call_.data == nullptr || argc == 0 || !SplitRequest(argc, Uint32(env, args[1]))) return Int32(env, kClosed);
+  std::int32_t token = next_token_;
+  next_token_ = token == INT32_MAX ? 1 : token + 1;
+  auto sink = std::static_pointer_cast<PushSink>(session_->client().sink);
+  std::uint64_t id = session_->CallWaiting(args_, [sink, token](std::string reply) {
+    sink->Post({Event::Kind::kReply, token, std::move(reply)});
+  });
+  if (id == 0) return Number(env, static_cast<double>(MoveReply(Uint32(env, args[2]))));
+  waits_[token] = id;
+  CallWords()[kCallLength] = token;
+  return Int32(env, kWaits);
+}
+
+// cancelWait(token, aborted) -> whether the call ends by that; false: its reply is on its way, or it is no more.
+napi_value SessionBinding::CancelWait(napi_env env, napi_value* args, std::size_t) {
+  auto it = waits_.find(static_cast<std::int32_t>(Uint32(env, args[0])));
+  bool cancelled = session_ && it != waits_.end() && session_->CancelWait(it->second, Bool(env, args[1]));
+  napi_value out = nullptr;
+  napi_get_boolean(env, cancelled, &out);
+  return out;
+}
+
+// forgetWait(token): its reply has arrived.
+napi_value SessionBinding::ForgetWait(napi_env env, napi_value* args, std::size_t) {
+  waits_.erase(static_cast<std::int32_t>(Uint32(env, args[0])));
+  return nullptr;
 }
 
 // takeReply(at) -> as command(), after the result page has grown.

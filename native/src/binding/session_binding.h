@@ -11,6 +11,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "binding/engine_holder.h"
@@ -74,6 +75,9 @@ class SessionBinding final : public EventListener {
   napi_value GetMany(napi_env env, napi_value* args, std::size_t count);
   napi_value Command(napi_env env, napi_value* args, std::size_t count);
   napi_value Commands(napi_env env, napi_value* args, std::size_t count);
+  napi_value Wait(napi_env env, napi_value* args, std::size_t count);
+  napi_value CancelWait(napi_env env, napi_value* args, std::size_t count);
+  napi_value ForgetWait(napi_env env, napi_value* args, std::size_t count);
   napi_value TakeReply(napi_env env, napi_value* args, std::size_t count);
   napi_value LastError(napi_env env, napi_value* args, std::size_t count);
   napi_value Sync(napi_env env, napi_value* args, std::size_t count);
@@ -92,6 +96,8 @@ class SessionBinding final : public EventListener {
   std::vector<std::string_view> args_;
   std::vector<std::uint32_t> argcs_;
   std::string last_error_;
+  std::unordered_map<std::int32_t, std::uint64_t> waits_;  // calls that wait: what JavaScript calls them, and the session
+  std::int32_t next_token_ = 1;
   int pending_tasks_ = 0;
   bool environment_gone_ = false;
   bool has_listener_ = false;     // for the holder; never changes after open

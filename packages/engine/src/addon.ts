@@ -20,11 +20,11 @@ export interface AddonOptions {
 }
 
 /** What an event is about; counts as in native/src/binding/engine_holder.h. */
-export const EventKind = { log: 0, shutdown: 1, message: 2, messagesLost: 3, logLevel: 4 } as const
+export const EventKind = { log: 0, shutdown: 1, message: 2, messagesLost: 3, logLevel: 4, reply: 5 } as const
 
 export type EventCallback = (kind: number, number: number, payload: string | Buffer) => void
 
-/** Words of `call`, as in native/src/binding/session_binding.cc: the length of the key, then of the value; where to. */
+/** Words of `call`, as in native/src/binding/session_binding.cc: length of the key, then of the value; where to. */
 export const CallWord = { length: 0, at: 1 } as const
 export const CALL_WORDS = 2
 /** What a key of that many characters or less may be passed as. */
@@ -44,6 +44,11 @@ export interface AddonSession {
   getMany(count: number, requestBytes: number, at: number): number
   command(argumentCount: number, requestBytes: number, at: number): number
   commands(commandCount: number, argumentCount: number, requestBytes: number, at: number): number
+  /** As `command`; WAITS if it has to wait: the call words hold its token, and the reply comes as an event. */
+  wait(argumentCount: number, requestBytes: number, at: number): number
+  /** Whether the call ends by that: with nil, or an error if `aborted`. If not, its reply is on its way. */
+  cancelWait(token: number, aborted: boolean): boolean
+  forgetWait(token: number): void
   takeReply(at: number): number
   lastError(): string
   select(db: number): number
@@ -83,6 +88,8 @@ export const WRONG_TYPE = -2
 export const CLOSED = -3
 /** The key is no ASCII string: it has to cross in the page. */
 export const NOT_ASCII = -4
+/** The reply comes later. */
+export const WAITS = -5
 /** -(NEEDS + n): the result takes n bytes and did not fit. */
 export const NEEDS = 16
 

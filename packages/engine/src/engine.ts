@@ -8,12 +8,13 @@
  */
 import {
   type AddonSession, ASCII_BIT, CALL_WORDS, CallWord, CLOSED, DIRECT_KEY_MAX, type EngineStats, EventKind, LENGTH_MASK,
-  loadAddon, MISSING, NEEDS, NOT_ASCII, WRONG_TYPE,
+  loadAddon, MISSING, NEEDS, NOT_ASCII, WAITS, WRONG_TYPE,
 } from './addon.js'
 import { addonError, ReplyError, replyError, StoreClosedError, StoreError, WrongTypeError } from './errors.js'
 import { copyBytes, newPage, type Page, pageSize } from './page.js'
 import { asText, type BulkReader, type Reply, ReplyReader } from './reply.js'
 import { BYTES_MAX, type Bytes, RequestPage } from './request-page.js'
+import { type WaitOptions, Waits } from './waits.js'
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error'
 
@@ -96,6 +97,7 @@ export class Engine {
   /** Memory of `result`; asking a Buffer for it is a call into the runtime. */
   #memory: ArrayBufferLike
   #closing: Promise<void> | null = null
+  readonly #waits = new Waits(() => this.#session)
 
   private constructor(session: AddonSession) {
     this.#session = session
@@ -115,12 +117,14 @@ export class Engine {
     const {
       onLog = noEvent, onShutdown = noEvent, onLogLevel = noEvent, onMessage = noEvent, onMessagesLost = noEvent,
     } = options
+    let waits: Waits | undefined
     const onEvent = (kind: number, number: number, payload: string | Buffer): void => {
       switch (kind) {
         case EventKind.log: return onLog(LOG_LEVELS[number] ?? 'error', String(payload))
         case EventKind.shutdown: return onShutdown(number)
         case EventKind.message: return onMessage(messageParts(payload as Page))
         case EventKind.messagesLost: return onMessagesLost()
+        case EventKind.reply: return waits?.answer(number, payload as Page)
         case EventKind.logLevel: return onLogLevel(REDIS_LOG_LEVELS[number] ?? 'notice')
         default: return undefined
       }
@@ -136,7 +140,9 @@ export class Engine {
         willListen: options.willListen ?? false,
         anyPort: options.anyPort ?? false,
       }, onEvent)
-      return new Engine(session)
+      const engine = new Engine(session)
+      waits = engine.#waits
+      return engine
     } catch (error) {
       throw addonError(error)
     }
@@ -382,9 +388,26 @@ export class Engine {
     const end = this.#pack(args, args.length * 4, 0)
     const size = this.#received(session.command(args.length, end, this.at))
     if (size === 0) return null
-    const reply = new ReplyReader(this.result, this.at).read(bulk)
-    if (reply instanceof ReplyError) throw reply
-    return reply
+    return replyOf(this.result, this.at, bulk)
+  }
+
+  /**
+   * As `command` for one that waits until a key has something for it: BLPOP and its relatives. This thread goes on;
+   * what the arguments say of a time-out has no meaning.
+   * @returns null when the time is up
+   * @throws {ReplyError} if it was refused, or ended by CLIENT UNBLOCK; {StoreClosedError} if the engine is closed
+   */
+  async wait<T = string>(
+    args: readonly Bytes[], options: WaitOptions = {}, bulk: BulkReader<T> = asText as BulkReader<T>,
+  ): Promise<Reply | T> {
+    options.signal?.throwIfAborted()
+    const session = this.#open()
+    const end = this.#pack(args, args.length * 4, 0)
+    const code = session.wait(args.length, end, this.at)
+    if (code === WAITS) {
+      return this.#waits.add(this.#call[CallWord.length]!, options, (page) => replyOf(page, 0, bulk))
+    }
+    return this.#received(code) === 0 ? null : replyOf(this.result, this.at, bulk)
   }
 
   /** Runs many commands in one crossing. Errors are among the replies: what was refused does not stop the others. */
@@ -470,7 +493,9 @@ export class Engine {
 
   async #close(): Promise<void> {
     const session = this.#open()
+    const waits = this.#waits.end(session)
     this.#session = null
+    await waits
     try {
       await session.close()
     } catch (error) {
@@ -568,6 +593,13 @@ export class Engine {
   #setPages(): void {
     this.#session?.setPages(this.request.page, this.result, this.#call)
   }
+}
+
+/** @throws {ReplyError} that the reply is */
+function replyOf<T>(page: Page, at: number, bulk: BulkReader<T>): Reply | T {
+  const reply = new ReplyReader(page, at).read(bulk)
+  if (reply instanceof ReplyError) throw reply
+  return reply
 }
 
 function messageParts(push: Page): Uint8Array[] {

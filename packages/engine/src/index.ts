@@ -1,4 +1,5 @@
 /** @slotwise/engine: the typed face of the addon. See README.md. */
+export type { WaitOptions } from './waits.js'
 export { ASCII_BIT, LENGTH_MASK, type EngineStats } from './addon.js'
 export { checkAof, type CheckAofOptions } from './check-aof.js'
 export { Engine, type EngineCommand, type EngineOptions, type HeadReader, type LogLevel, type RedisLogLevel, type ValueReader } from './engine.js'

@@ -12,6 +12,7 @@ export type {
   PoppedElements, PoppedMembers, RankRange, ScoredMember, ScoreLimit, ScoreRange, Scores, SetOptions, SortOptions,
   ZAddOptions, ZRange,
 } from './commands/index.js'
+export type { PoppedElement, PoppedMember, WaitOptions } from './commands/waiting.js'
 export type { ListenOptions } from './listen-options.js'
 export { open } from './open.js'
 export type { EvictionPolicy, Logger, OpenOptions } from './open-options.js'

@@ -13,7 +13,7 @@ import {
 import { Batch } from './batch.js'
 import type { ValueCodec } from './codecs/codec.js'
 import { commandWords } from './command-words.js'
-import { KeyCommands } from './commands/keys.js'
+import { type WaitOptions, WaitingCommands } from './commands/waiting.js'
 import { type Key, type SetOptions, wholeNumber } from './commands/index.js'
 import { type ListenOptions, listenDirectives } from './listen-options.js'
 import type { Settled } from './pending.js'
@@ -51,7 +51,7 @@ export interface StoreParts<V> {
   subscriptions: Subscriptions
 }
 
-export class Store<V = unknown> extends KeyCommands<V, 'now'> implements AsyncDisposable {
+export class Store<V = unknown> extends WaitingCommands<V> implements AsyncDisposable {
   /** @internal */
   protected readonly codec: ValueCodec<V>
   readonly #engine: Engine
@@ -291,6 +291,14 @@ export class Store<V = unknown> extends KeyCommands<V, 'now'> implements AsyncDi
   /** @internal */
   protected send<T>(args: readonly Bytes[], read: (reply: unknown) => T, bulk?: BulkReader<unknown>): T {
     return read(this.#engine.command<unknown>(args, bulk))
+  }
+
+  /** @internal */
+  protected async wait<T>(
+    args: readonly Bytes[], options: WaitOptions, read: (reply: unknown) => T, bulk?: BulkReader<unknown>,
+  ): Promise<T> {
+    wholeNumber('timeoutMs', options.timeoutMs ?? 0, 0)
+    return read(await this.#waiting(this.#engine.wait<unknown>(args, options, bulk), undefined))
   }
 
   /** @internal */
