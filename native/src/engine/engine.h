@@ -191,7 +191,7 @@ class Engine {
   void UnwatchLocked(Client& client);
   bool SavesAtShutdown() const {
     int chosen = shutdown_save_.load(std::memory_order_relaxed);
-    return chosen >= 0 ? chosen != 0 : !config_->SavePoints().empty();
+    return chosen >= 0 ? chosen != 0 : !config_->SavePoints().empty() && dirty_.load(std::memory_order_relaxed) > 0;
   }
   void BeforeWrite(SnapshotPass& pass, const CommandContext& ctx);
 

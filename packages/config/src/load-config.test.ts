@@ -143,9 +143,9 @@ describe('warnings', () => {
     ])
   })
 
-  test('snapshots are not taken yet, so save warns unless it is off', () => {
+  test('save points take effect, so save warns of nothing', () => {
     expect(load('save ""').warnings).toEqual([])
-    expect(load('save 900 1').warnings).toEqual(["'save' has no effect yet (/etc/s.conf line 1)"])
+    expect(load('save 900 1').warnings).toEqual([])
   })
 })
 

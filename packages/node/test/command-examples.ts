@@ -281,10 +281,18 @@ MODULE LIST
 ~MODULE HELP
 FLUSHDB
 FLUSHALL
+PFADD hll a b c
+PFCOUNT hll
+PFMERGE hll2 hll
+PFDEBUG ENCODING hll
+PFSELFTEST
+~DUMP k
+SAVE
+~BGSAVE
 `
 
 /** They change what the connection is, or end it or the server: clients.test.ts and the process tests are theirs. */
-export const elsewhere = ['auth', 'hello', 'quit', 'reset', 'subscribe', 'psubscribe', 'ssubscribe', 'unsubscribe', 'punsubscribe', 'sunsubscribe', 'monitor', 'shutdown']
+export const elsewhere = ['auth', 'hello', 'quit', 'reset', 'subscribe', 'psubscribe', 'ssubscribe', 'unsubscribe', 'punsubscribe', 'sunsubscribe', 'monitor', 'shutdown', 'restore', 'restore-asking']
 
 export interface Example {
   /** The line, for a failure. */
