@@ -2,8 +2,10 @@
  * docs/compatibility.md: what of Redis 7.0 this server does, from the command table, the handlers in the sources, and
  * the differences we know of (differences.json). Nothing in it is typed twice, so it cannot promise what is not built:
  * a command counts as served when some native/src file registers a handler for it with SLOTWISE_COMMANDS.
+ * What Redis's own test suite says is recorded by `npm run test:tcl -- --record` (suite-results.json); why a test
+ * fails is written by hand (suite-failures.json).
  */
-import { readFileSync, readdirSync } from 'node:fs'
+import { existsSync, readFileSync, readdirSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { loadCommands, writeIfChanged } from './generate-commands.mjs'
@@ -33,7 +35,7 @@ export function registeredCommands(sourceDir = join(tablesDir, '..', 'src')) {
  */
 export function generateDocs({ check = false } = {}) {
   const path = join(root, 'docs', 'compatibility.md')
-  const text = compatibilityText(loadCommands(), registeredCommands(), differences())
+  const text = compatibilityText(loadCommands(), registeredCommands(), differences(), suiteLines())
   let old = ''
   try {
     old = readFileSync(path, 'utf8')
@@ -52,7 +54,40 @@ function differences() {
   return list
 }
 
-export function compatibilityText({ commands, groups }, served, differenceList) {
+function readTable(name) {
+  const path = join(tablesDir, name)
+  return existsSync(path) ? JSON.parse(readFileSync(path, 'utf8')) : []
+}
+
+/** Redis's own test suite: each unit, then each test that fails and why. */
+export function suiteLines(results = readTable('suite-results.json'), reasons = readTable('suite-failures.json')) {
+  if (results.length === 0) return []
+  for (const { unit, test, reason } of reasons)
+    if (!unit || !test || !reason) throw new Error(`suite-failures.json: ${unit}: unit, test, reason`)
+  const reasonOf = (unit, test) => reasons.find((r) => r.unit === unit && r.test === test)?.reason ?? 'Not looked into yet.'
+  const compared = results.filter(({ baseline }) => baseline !== null)
+  const sum = (field) => compared.reduce((total, result) => total + result[field], 0)
+  const failures = results.flatMap(({ unit, failures }) => failures.map((test) => ({ unit, test })))
+  return [
+    "## Redis's own test suite",
+    '',
+    'The Tcl suite of Redis 7.0.15, run from outside against a fresh server for each unit. Baseline: what redis-server 7.0.15 ' +
+      `passes in the same way. Recorded: **${sum('passed')} of ${sum('baseline')}**.`,
+    '',
+    '| unit | passed | of baseline | note |',
+    '| --- | ---: | ---: | --- |',
+    ...results.map((r) => `| ${r.unit} | ${r.passed} | ${r.baseline ?? '-'} | ${r.note ?? ''} |`),
+    '',
+    ...(failures.length === 0 ? [] : [
+      '| unit | test that fails | reason |',
+      '| --- | --- | --- |',
+      ...failures.map(({ unit, test }) => `| ${unit} | ${cell(test)} | ${cell(reasonOf(unit, test))} |`),
+      '',
+    ]),
+  ]
+}
+
+export function compatibilityText({ commands, groups }, served, differenceList, suite = []) {
   const known = new Map(commands.map((command) => [command.fullName, command]))
   for (const name of served)
     if (!known.has(name)) throw new Error(`a handler is registered for '${name}', which native/tables/commands lacks`)
@@ -89,6 +124,7 @@ export function compatibilityText({ commands, groups }, served, differenceList) 
     '| --- | --- | --- |',
     ...differenceList.map((d) => `| ${cell(d.command)} | ${cell(d.difference)} | ${cell(d.reason)} |`),
     '',
+    ...suite,
   ]
   for (const members of sections) lines.push(...sectionLines(members, isServed))
   return `${lines.join('\n').trimEnd()}\n`

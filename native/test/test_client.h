@@ -18,6 +18,9 @@ class MailboxSink final : public ClientSink {
     std::lock_guard<std::mutex> guard(mutex_);
     waiting_.push_back({std::move(resp2), std::move(resp3)});
   }
+  void PushInvalidation(std::shared_ptr<const std::string> resp2, std::shared_ptr<const std::string> resp3) override {
+    Push(std::move(resp2), std::move(resp3));
+  }
   void Kill() override { killed_.store(true); }
   void WritePushes(OutBuffer& out, int protocol) override {
     if (std::string waiting = Take(protocol); !waiting.empty()) out.Append(waiting);

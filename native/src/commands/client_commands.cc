@@ -1,7 +1,6 @@
 // CLIENT: this connection and the others.
-// Client-side caching (TRACKING) does not exist yet: its subcommands answer as for a client that does not use it, and
-// turning it on is refused.
-// Source: Redis 7.0 command documentation. Elsewhere: what is known of each client (engine/client_registry.h).
+// Source: Redis 7.0 command documentation. Elsewhere: what is known of each client (engine/client_registry.h), client-side
+// caching (commands/client_tracking.cc).
 #include <climits>
 
 #include "commands/client_filter.h"
@@ -203,49 +202,11 @@ void Unblock(CommandContext& ctx) {
   ctx.reply.Integer(ctx.engine.blocking().Unblock(ctx.thread, static_cast<std::uint64_t>(id), reason));
 }
 
-void Tracking(CommandContext& ctx) {
-  for (std::size_t i = 3; i < ctx.argc(); ++i) {
-    bool more = i + 1 < ctx.argc();
-    if (ctx.ArgIs(i, "redirect") && more) {
-      std::int64_t id;
-      if (!ctx.IntegerArg(++i, &id)) return;
-      if (!ctx.engine.clients().Find(static_cast<std::uint64_t>(id))) {
-        return ctx.Error("ERR The client ID you want redirect to does not exist");
-      }
-    } else if (ctx.ArgIs(i, "prefix") && more) {
-      ++i;
-    } else if (!ctx.ArgIs(i, "bcast") && !ctx.ArgIs(i, "optin") && !ctx.ArgIs(i, "optout") && !ctx.ArgIs(i, "noloop")) {
-      return ctx.SyntaxError();
-    }
-  }
-  if (ctx.ArgIs(2, "off")) return ctx.reply.Ok();
-  if (!ctx.ArgIs(2, "on")) return ctx.SyntaxError();
-  ctx.Error("ERR client-side caching is not supported by this version");
-}
-
-void TrackingInfo(CommandContext& ctx) {
-  ctx.reply.Map(3);
-  ctx.reply.Bulk("flags");
-  ctx.reply.Set(1);
-  ctx.reply.Bulk("off");
-  ctx.reply.Bulk("redirect");
-  ctx.reply.Integer(-1);
-  ctx.reply.Bulk("prefixes");
-  ctx.reply.Array(0);
-}
-
-void GetRedirection(CommandContext& ctx) { ctx.reply.Integer(-1); }
-
-void Caching(CommandContext& ctx) {
-  ctx.Error("ERR CLIENT CACHING can be called only when the client is in tracking mode with OPTIN or OPTOUT mode enabled");
-}
-
 }  // namespace
 
 SLOTWISE_COMMANDS(client, {"client|info", Info}, {"client|list", List}, {"client|kill", Kill}, {"client|id", Id},
                   {"client|getname", GetName}, {"client|setname", SetName}, {"client|reply", Reply},
                   {"client|no-evict", NoEvict}, {"client|pause", Pause}, {"client|unpause", Unpause},
-                  {"client|unblock", Unblock}, {"client|tracking", Tracking}, {"client|trackinginfo", TrackingInfo},
-                  {"client|getredir", GetRedirection}, {"client|caching", Caching}, {"client|help", ReplyContainerHelp});
+                  {"client|unblock", Unblock}, {"client|help", ReplyContainerHelp});
 
 }  // namespace slotwise

@@ -67,7 +67,7 @@ bool CommandContext::Expect(Place place, Type type) {
 void CommandContext::ChangedIn(int db, const KeyRef& key) {
   ++dirty;
   Stripe& stripe = engine.keyspace().StripeForSlot(key.slot);
-  if (stripe.watched_keys > 0) [[unlikely]] engine.TouchWatched(stripe, db, key.key);
+  if (stripe.listeners > 0 || engine.broadcasts_changes()) [[unlikely]] engine.KeyTouched(thread, stripe, db, key.key, true);
   if (stripe.waits && !loading()) [[unlikely]] engine.blocking().NoteReady(thread, stripe, db, key);
 }
 

@@ -9,6 +9,7 @@
 #include "engine/access_control.h"
 #include "engine/client_registry.h"
 #include "engine/engine.h"
+#include "engine/tracking.h"
 
 namespace slotwise {
 namespace {
@@ -109,6 +110,8 @@ void Reset(CommandContext& ctx) {
   OutBuffer& out = *ctx.thread.client_out;
   ctx.engine.DiscardTransaction(client);
   LeavePubSub(ctx);
+  ctx.engine.StopMonitor(client);
+  ctx.engine.tracking().Disable(client);
   client.db = 0;
   client.protocol = 2;
   client.reply_mode = ReplyMode::kOn;

@@ -17,6 +17,7 @@
 #include "commands/key_access.h"
 #include "config/value_text.h"
 #include "engine/client.h"
+#include "engine/cron.h"
 #include "engine/engine.h"
 #include "values/list.h"
 
@@ -153,6 +154,11 @@ void SetActiveExpire(CommandContext& ctx) {
   ctx.reply.Ok();
 }
 
+void PauseCron(CommandContext& ctx) {
+  if (Cron* cron = ctx.engine.cron()) cron->Pause(std::atoi(std::string(ctx.arg(2)).c_str()) != 0);
+  ctx.reply.Ok();
+}
+
 void Log(CommandContext& ctx) {
   ctx.engine.logger().Warn("DEBUG LOG: " + std::string(ctx.arg(2)));
   ctx.reply.Ok();
@@ -178,7 +184,7 @@ constexpr Subcommand kSubcommands[] = {
     {"error", 3, 3, ErrorReply, " <message>", "Reply with this error."},
     {"log", 3, 3, Log, " <message>", "Write a line to the server's log."},
     {"object", 3, 4, Object, " <key>", "How a key's value is stored."},
-    {"pause-cron", 3, 3, Ok, " <0|1>", "Accepted without effect."},
+    {"pause-cron", 3, 3, PauseCron, " <0|1>", "Whether the housekeeping thread rests: expiry, eviction, limits."},
     {"populate", 3, 5, Populate, " <count> [<prefix>] [<size>]", "Create string keys <prefix>:<number>."},
     {"protocol", 3, 3, DebugProtocol, " <type>", "Reply with a value of a protocol type."},
     {"quicklist-packed-threshold", 3, 3, PackedThreshold, " <size>", "From which size on elements of lists are nodes of their own."},

@@ -12,6 +12,7 @@
 #include "engine/blocking.h"
 #include "engine/cron.h"
 #include "engine/engine.h"
+#include "engine/tracking.h"
 
 namespace slotwise {
 namespace {
@@ -53,6 +54,7 @@ void FlushDb(CommandContext& ctx) {
   bool async;
   if (!AsyncArg(ctx, &async)) return;
   ctx.engine.TouchAllWatched(ctx.db_index(), -1);
+  ctx.engine.tracking().AllChanged(ctx.thread, ctx.engine.keyspace());
   Flush(ctx, ctx.db_index(), ctx.db_index(), async);
 }
 
@@ -60,6 +62,7 @@ void FlushAll(CommandContext& ctx) {
   bool async;
   if (!AsyncArg(ctx, &async)) return;
   ctx.engine.TouchAllWatched(-1, -1);
+  ctx.engine.tracking().AllChanged(ctx.thread, ctx.engine.keyspace());
   Flush(ctx, 0, ctx.engine.keyspace().database_count() - 1, async);
 }
 

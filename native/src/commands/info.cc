@@ -11,6 +11,7 @@
 #include <bitset>
 #include <cstdio>
 
+#include "base/split_args.h"
 #include "base/version.h"
 #include "commands/info_text.h"
 #include "engine/access_control.h"
@@ -21,6 +22,7 @@
 #include "engine/pubsub.h"
 #include "engine/saver.h"
 #include "engine/totals.h"
+#include "engine/tracking.h"
 #include "keyspace/access.h"
 #include "keyspace/allocator.h"
 #include "net/server.h"
@@ -75,7 +77,7 @@ void ClientsSection(CommandContext& ctx, InfoText& out) {
   out.Line("client_recent_max_input_buffer", 0);
   out.Line("client_recent_max_output_buffer", 0);
   out.Line("blocked_clients", ctx.engine.clients().pause().waiting().load(std::memory_order_relaxed) + ctx.engine.blocking().count());
-  out.Line("tracking_clients", 0);
+  out.Line("tracking_clients", ctx.engine.tracking().client_count());
   out.Line("clients_in_timeout_table", 0);
 }
 
@@ -240,9 +242,9 @@ void StatsSection(CommandContext& ctx, InfoText& out) {
   out.Line("active_defrag_key_misses", 0);
   out.Line("total_active_defrag_time", 0);
   out.Line("current_active_defrag_time", 0);
-  out.Line("tracking_total_keys", 0);
-  out.Line("tracking_total_items", 0);
-  out.Line("tracking_total_prefixes", 0);
+  out.Line("tracking_total_keys", engine.tracking().key_count());
+  out.Line("tracking_total_items", engine.tracking().item_count());
+  out.Line("tracking_total_prefixes", engine.tracking().prefix_count());
   out.Line("unexpected_error_replies", stats.unexpected_error_replies.load(std::memory_order_relaxed));
   out.Line("total_error_replies", stats.error_reply_total.load(std::memory_order_relaxed));
   out.Line("dump_payload_sanitizations", 0);
@@ -307,6 +309,23 @@ void ErrorStatsSection(CommandContext& ctx, InfoText& out) {
   for (const auto& [code, count] : ctx.engine.ErrorStats()) out.Line("errorstat_" + code, "count=" + std::to_string(count));
 }
 
+void LatencyStatsSection(CommandContext& ctx, InfoText& out) {
+  std::vector<std::string> percentiles;
+  SplitArgs(ctx.engine.config().Str(Directive::kLatencyTrackingInfoPercentiles), &percentiles);
+  for (const Command& command : ctx.engine.commands().all()) {
+    LatencyDistribution times = SumLatency(ctx.engine, command);
+    if (times.count() == 0) continue;
+    std::string line;
+    for (const std::string& p : percentiles) {
+      char text[64];
+      std::snprintf(text, sizeof text, "%sp%s=%.3f", line.empty() ? "" : ",", p.c_str(),
+                    static_cast<double>(times.NsAtPercentile(std::strtod(p.c_str(), nullptr))) / 1000);
+      line += text;
+    }
+    out.Line("latency_percentiles_usec_" + std::string(command.full_name()), line);
+  }
+}
+
 void ClusterSection(CommandContext&, InfoText& out) { out.Line("cluster_enabled", 0); }
 
 // FLUSHALL and SWAPDB put other databases in place under all stripes: one stripe is enough to keep them here.
@@ -329,7 +348,7 @@ struct Section {
   bool by_default;
   void (*write)(CommandContext& ctx, InfoText& out);
 };
-// In the order in which they are printed. Latency histograms are not kept yet.
+// In the order in which they are printed.
 constexpr Section kSections[] = {
     {"server", "Server", true, ServerSection},
     {"clients", "Clients", true, ClientsSection},
@@ -341,7 +360,7 @@ constexpr Section kSections[] = {
     {"modules", "Modules", true, Nothing},
     {"commandstats", "Commandstats", false, CommandStatsSection},
     {"errorstats", "Errorstats", true, ErrorStatsSection},
-    {"latencystats", "Latencystats", false, Nothing},
+    {"latencystats", "Latencystats", false, LatencyStatsSection},
     {"cluster", "Cluster", true, ClusterSection},
     {"keyspace", "Keyspace", true, KeyspaceSection},
 };

@@ -1,5 +1,5 @@
 // Commands about the server as a whole: time, role, shutdown, and those whose subject does not exist here yet (replicas,
-// modules, the slow log), which answer as Redis does where there is none.
+// modules), which answer as Redis does where there is none.
 // Source: Redis 7.0 command documentation. Elsewhere: INFO (info.cc), CONFIG (config_commands.cc).
 #include <ctime>
 
@@ -69,27 +69,11 @@ void Shutdown(CommandContext& ctx) {
 }
 
 void EmptyArray(CommandContext& ctx) { ctx.reply.Array(0); }
-void Zero(CommandContext& ctx) { ctx.reply.Integer(0); }
-void Ok(CommandContext& ctx) { ctx.reply.Ok(); }
-
-// The slow log is empty until something records into it.
-void SlowlogGet(CommandContext& ctx) {
-  if (ctx.argc() > 3) {
-    return ctx.Error("ERR unknown subcommand or wrong number of arguments for '" + std::string(ctx.arg(1)) + "'. Try SLOWLOG HELP.");
-  }
-  if (ctx.argc() == 3) {
-    std::int64_t count;
-    if (!ctx.IntegerArgInRange(2, -1, INT64_MAX, &count, "ERR count should be greater than or equal to -1")) return;
-  }
-  ctx.reply.Array(0);
-}
 
 }  // namespace
 
 SLOTWISE_COMMANDS(server, {"time", Time}, {"role", Role}, {"lolwut", Lolwut},
                   {"replicaof", ReplicaOf}, {"slaveof", ReplicaOf}, {"shutdown", Shutdown}, {"module|list", EmptyArray},
-                  {"module|help", ReplyContainerHelp}, {"slowlog|get", SlowlogGet}, {"slowlog|len", Zero}, {"slowlog|reset", Ok},
-                  {"slowlog|help", ReplyContainerHelp}, {"latency|latest", EmptyArray}, {"latency|history", EmptyArray},
-                  {"latency|reset", Zero}, {"latency|help", ReplyContainerHelp});
+                  {"module|help", ReplyContainerHelp});
 
 }  // namespace slotwise

@@ -38,7 +38,7 @@ void Watch(CommandContext& ctx) {
     Stripe& stripe = ctx.engine.keyspace().StripeForSlot(key.slot);
     if (!stripe.watches) stripe.watches = std::make_unique<WatchList>();
     stripe.watches->Add(client.db, ctx.arg(i), client.watch, expired);
-    stripe.watched_keys = static_cast<std::uint32_t>(stripe.watches->size());
+    stripe.CountListeners();
   }
   ctx.reply.Ok();
 }

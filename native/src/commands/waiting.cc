@@ -59,6 +59,7 @@ void WaitForKeys(CommandContext& ctx, const WaitOps& ops, std::span<const std::s
   waiter->args.assign(waiter->words.begin(), waiter->words.end());
   std::int64_t now_ms = MonotonicMs();
   if (timeout_ms > 0) waiter->deadline_ms = timeout_ms > INT64_MAX - now_ms ? INT64_MAX : now_ms + timeout_ms;
+  waiter->since_ticks = Ticks();
   client.waiter = waiter;
   ctx.engine.blocking().Add(waiter, keys, target);
 }

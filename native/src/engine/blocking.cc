@@ -2,9 +2,9 @@
 
 #include <utility>
 
-#include "base/ticks.h"
 #include "engine/engine.h"
 #include "engine/thread_state.h"
+#include "engine/tracking.h"
 
 namespace slotwise {
 namespace {
@@ -20,6 +20,30 @@ StripeSet WithTargets(Keyspace& keyspace, const StripeSet& set) {
   }
   return all;
 }
+
+// CLIENT TRACKING while a waiter is served by another client's thread: what it changes itself is told behind its reply.
+class ServedInvalidations {
+ public:
+  ServedInvalidations(Engine& engine, ThreadState& thread, std::uint64_t client_id)
+      : engine_(engine), thread_(thread), outer_(std::exchange(thread.client_id, client_id)) {
+    if (thread.invalidations) outer_own_.swap(thread.invalidations->own);
+  }
+  ~ServedInvalidations() {
+    thread_.client_id = outer_;
+    if (thread_.invalidations) thread_.invalidations->own.swap(outer_own_);
+  }
+  void Send(OutBuffer& out, int protocol) {
+    if (!thread_.invalidations || thread_.invalidations->own.empty()) return;
+    if (auto client = engine_.tracking().Find(thread_.client_id)) engine_.tracking().SendOwn(thread_, *client, out, protocol);
+    thread_.invalidations->own.clear();
+  }
+
+ private:
+  Engine& engine_;
+  ThreadState& thread_;
+  std::uint64_t outer_;
+  decltype(PendingInvalidations::own) outer_own_;
+};
 
 const char* NullArray(int protocol) { return protocol == 3 ? "_\r\n" : "*-1\r\n"; }
 
@@ -179,7 +203,6 @@ std::uint64_t Blocking::ServeKey(ThreadState& thread, int db, const KeyRef& key)
 }
 
 std::uint64_t Blocking::ServeOne(ThreadState& thread, Waiter& waiter, const KeyRef& key, Entry* entry) {
-  std::uint64_t start = Ticks();
   // The client belongs to another thread; this one has its place in the handler's eyes.
   Client client;
   client.id = waiter.client_id;
@@ -192,14 +215,14 @@ std::uint64_t Blocking::ServeOne(ThreadState& thread, Waiter& waiter, const KeyR
   thread.unit.Clear();
   thread.unit.set_atomic(true);
   engine_.BeforeHandler(ctx);
+  ServedInvalidations invalidations(engine_, thread, waiter.client_id);
   waiter.ops->serve(ctx, key, entry);
   if (ctx.dirty != 0) engine_.dirty().fetch_add(ctx.dirty, std::memory_order_relaxed);
   waiter.gate = thread.unit.empty() ? 0 : engine_.log().Append(thread.unit);
+  invalidations.Send(out, waiter.protocol);
   out.CopyTo(&waiter.reply);
-  CommandStats& stats = thread.command_stats[waiter.command->id];
-  stats.nanoseconds.Add(static_cast<std::uint64_t>(static_cast<double>(Ticks() - start) * NanosecondsPerTick()));
   if (reply.failed()) {
-    stats.failed.Add();
+    thread.command_stats[waiter.command->id].failed.Add();
     engine_.CountError(reply.last_error_code());
   }
   return waiter.gate;

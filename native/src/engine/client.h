@@ -16,6 +16,7 @@ namespace slotwise {
 struct AclAccount;
 class AclUser;
 struct Command;
+struct ClientTracking;
 class ClientRecord;
 class OutBuffer;
 class Waiter;
@@ -38,6 +39,8 @@ class ClientSink {
   virtual void Kill() = 0;
   // The client waited for a key and has been answered (engine/blocking.h). Called without locks.
   virtual void Unblocked(std::shared_ptr<Waiter> /*waiter*/) {}
+  // CLIENT TRACKING: as Push, but a client that speaks RESP2 gets it only while it is subscribed to something.
+  virtual void PushInvalidation(std::shared_ptr<const std::string> /*resp2*/, std::shared_ptr<const std::string> /*resp3*/) {}
   // Appends at once what was pushed and still waits for the owner, who calls this while it executes the client's command.
   virtual void WritePushes(OutBuffer& /*out*/, int /*protocol*/) {}
 };
@@ -59,6 +62,7 @@ struct Client {
   bool unix_socket = false;
   bool no_evict = false;
   bool no_touch = false;
+  bool monitor = false;             // sees every command (engine/monitor_feed.h)
   ReplyMode reply_mode = ReplyMode::kOn;
   std::int64_t created_ms = 0;
   std::int64_t last_interaction_ms = 0;
@@ -98,6 +102,8 @@ struct Client {
   };
   std::unique_ptr<Subscriptions> subscriptions;
   bool subscribed() const { return subscriptions && !subscriptions->empty(); }
+
+  std::shared_ptr<ClientTracking> tracking;  // engine/tracking.h; null until CLIENT TRACKING was on
 
   // For messages from other threads; outlives the connection, which empties it when it closes.
   std::shared_ptr<ClientSink> sink;

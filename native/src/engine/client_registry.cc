@@ -4,6 +4,7 @@
 
 #include "acl/users.h"
 #include "commands/command_table.h"
+#include "engine/tracking.h"
 #include "keyspace/watch_list.h"
 
 namespace slotwise {
@@ -41,6 +42,16 @@ void ClientRecord::Refresh(const Client& client, const ConnectionNumbers& number
   if (client.close_after_reply) flags |= kCloseAfterReply;
   if (client.unix_socket) flags |= kUnixSocket;
   if (client.no_evict) flags |= kNoEvict;
+  if (client.monitor) flags |= kMonitor;
+  std::int64_t redirect = -1;
+  if (client.tracking && client.tracking->on()) {
+    const TrackedClient& tracked = *client.tracking->shared;
+    flags |= kTracking;
+    if (tracked.broken_redirect.load(std::memory_order_relaxed)) flags |= kBrokenRedirect;
+    if (tracked.bcast.load(std::memory_order_relaxed)) flags |= kTrackingBcast;
+    redirect = static_cast<std::int64_t>(tracked.redirect.load(std::memory_order_relaxed));
+  }
+  Set(redirect_, redirect);
   if (numbers.wants_write) flags |= kWantsWrite;
   if (numbers.waits) flags |= kBlocked;
   if (const Client::Subscriptions* s = client.subscriptions.get()) {
@@ -100,9 +111,13 @@ void ClientRecord::AppendLine(std::int64_t now_ms, std::string* out) const {
   Append(out, " idle=", seconds_since(Read(last_interaction_ms_)));
   *out += " flags=";
   std::size_t before = out->size();
+  if (flags & kMonitor) *out += 'O';
   if (flags & kPubsub) *out += 'P';
   if (flags & kMulti) *out += 'x';
   if (flags & kBlocked) *out += 'b';
+  if (flags & kTracking) *out += 't';
+  if (flags & kBrokenRedirect) *out += 'R';
+  if (flags & kTrackingBcast) *out += 'B';
   if (flags & kDirtyWatch) *out += 'd';
   if (flags & kCloseAfterReply) *out += 'c';
   if (flags & kUnixSocket) *out += 'U';
@@ -131,7 +146,7 @@ void ClientRecord::AppendLine(std::int64_t now_ms, std::string* out) const {
   std::shared_ptr<const AclAccount> user = account();
   *out += " user=";
   *out += user ? user->name : "default";
-  *out += " redir=-1";
+  Append(out, " redir=", Read(redirect_));
   Append(out, " resp=", Read(protocol_));
   *out += '\n';
 }

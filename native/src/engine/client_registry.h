@@ -33,7 +33,7 @@ struct ConnectionNumbers {
 
 class ClientRecord {
  public:
-  // Bits of flags(), in the order in which CLIENT LIST prints their letters.
+  // Bits of flags(), with the letters that CLIENT LIST prints for them.
   enum Flag : std::uint32_t {
     kPubsub = 1u << 0,           // P
     kMulti = 1u << 1,            // x
@@ -43,6 +43,10 @@ class ClientRecord {
     kNoEvict = 1u << 5,          // e
     kWantsWrite = 1u << 6,       // events=rw
     kBlocked = 1u << 7,          // b, behind x
+    kMonitor = 1u << 8,          // O
+    kTracking = 1u << 9,         // t
+    kBrokenRedirect = 1u << 10,  // R
+    kTrackingBcast = 1u << 11,   // B
   };
 
   explicit ClientRecord(const Client& client);
@@ -77,6 +81,7 @@ class ClientRecord {
   std::atomic<std::uint32_t> flags_{0};
   std::atomic<std::int32_t> db_{0};
   std::atomic<std::int32_t> protocol_{2};
+  std::atomic<std::int64_t> redirect_{-1};  // of CLIENT TRACKING; -1: not tracking
   std::atomic<std::int32_t> queued_{-1};  // commands in MULTI; -1 outside
   std::atomic<std::uint32_t> queued_memory_{0};
   std::atomic<std::uint32_t> channels_{0};

@@ -9,7 +9,9 @@
 #include "engine/client_registry.h"
 #include "engine/engine.h"
 #include "engine/saver.h"
+#include "engine/latency_monitor.h"
 #include "engine/totals.h"
+#include "engine/tracking.h"
 
 namespace slotwise {
 namespace {
@@ -67,6 +69,7 @@ std::int64_t Cron::ExpireBudgetUs() const {
 std::int64_t Cron::Step(std::int64_t now_ms) {
   std::int64_t period_ms = 1000 / std::max<std::int64_t>(1, engine_.config().Int(Directive::kHz));
   thread_.now_ms = now_ms;
+  if (paused_.load(std::memory_order_relaxed)) return period_ms;
   SampleRates(engine_);
   bool busy = false;
   bool paused = engine_.clients().pause().UntilMs(now_ms) != 0;  // nothing may change
@@ -74,9 +77,11 @@ std::int64_t Cron::Step(std::int64_t now_ms) {
     std::uint64_t appended_before = engine_.log().tail();
     std::int64_t begin_cpu_us = ThreadCpuUs();
     DeferredFree::Scope scope(&lazy_free_);
+    std::int64_t begin_us = MonotonicUs();
     expire_.Run(now_ms, ExpireBudgetUs());
     std::int64_t work_us = ThreadCpuUs() - begin_cpu_us;
     std::int64_t end_us = MonotonicUs();
+    engine_.latency().AddIfSlow("expire-cycle", (end_us - begin_us) / 1000);
     if (last_step_us_ != 0) expire_.Adapt(work_us, end_us - last_step_us_);
     last_step_us_ = end_us;
     if (engine_.log().tail() != appended_before) engine_.log().FlushSoon();
@@ -90,6 +95,11 @@ std::int64_t Cron::Step(std::int64_t now_ms) {
     busy = true;
   }
   if (engine_.takes_snapshots() && !engine_.loading()) engine_.saver().SaveIfDue(now_ms);
+  if (engine_.tracking().client_count() > 0) {
+    engine_.tracking().Limit(thread_, engine_.keyspace(), engine_.config().Bytes(Directive::kTrackingTableMaxKeys));
+    engine_.SendInvalidations(thread_);
+    busy = true;
+  }
   SamplePeak();
   std::uint64_t used = UsedMemory();
   busy |= used != last_used_memory_;

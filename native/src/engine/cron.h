@@ -3,6 +3,7 @@
 // due it looks twice a second, which is what bounds how late the first key with an expiry is noticed.
 // Step() makes all decisions and can be called without the thread.
 #pragma once
+#include <atomic>
 #include <condition_variable>
 #include <cstdint>
 #include <mutex>
@@ -36,6 +37,8 @@ class Cron {
 
   // Where the big values go that commands drop.
   DeferredFree* deferred_free() { return &lazy_free_; }
+  // DEBUG PAUSE-CRON: rounds do nothing meanwhile.
+  void Pause(bool on) { paused_.store(on, std::memory_order_relaxed); }
 
   // Freed in the background so far, and still to be freed: INFO's lazyfree fields, in objects.
   std::uint64_t lazyfreed() const { return lazy_free_.freed(); }
@@ -51,6 +54,7 @@ class Cron {
   LazyFree lazy_free_;
   std::int64_t last_step_us_ = 0;
   std::uint64_t last_used_memory_ = 0;
+  std::atomic<bool> paused_{false};
   std::mutex mutex_;               // guards stop_
   std::condition_variable wake_;
   bool stop_ = false;

@@ -83,6 +83,7 @@ void EmbeddedSession::WithValue(const KeyRef& key, Use&& use) {
   }
   use(e);
   stripe.lock.Unlock();
+  if (thread_.invalidations) [[unlikely]] engine_.SendInvalidations(thread_);
 }
 
 std::int64_t EmbeddedSession::Get(std::string_view name, std::span<char> buffer, bool* ascii) {

@@ -9,10 +9,14 @@
 #include "engine/blocking.h"
 #include "engine/client_registry.h"
 #include "engine/cron.h"
+#include "engine/latency_monitor.h"
 #include "engine/load_sink.h"
+#include "engine/monitor_feed.h"
 #include "engine/pubsub.h"
 #include "engine/rdb_load.h"
 #include "engine/saver.h"
+#include "engine/slow_log.h"
+#include "engine/tracking.h"
 #include "keyspace/watch_list.h"
 #include "log/aof_loader.h"
 #include "log/data_dir_lock.h"
@@ -53,12 +57,16 @@ Engine::Engine(std::unique_ptr<Config> config, Logger& logger, EngineHost* host)
   pubsub_ = std::make_unique<PubSub>();
   blocking_ = std::make_unique<Blocking>(*this);
   clients_ = std::make_unique<ClientRegistry>();
+  slow_log_ = std::make_unique<SlowLog>();
+  latency_ = std::make_unique<LatencyMonitor>();
+  monitors_ = std::make_unique<MonitorFeed>(observers_, kObserverMonitor);
+  tracking_ = std::make_unique<Tracking>(*clients_, observers_, kObserverTracking, broadcasts_changes_);
   acl_ = std::make_unique<AccessControl>(*this);
   acl_->FollowRequirepass();
   saver_ = std::make_unique<Saver>(*this, PosixFiles());
   start_time_ms_ = WallClockMs();
   run_id_ = RandomHex(20);
-  ns_per_tick_ = NanosecondsPerTick();
+  ns_per_tick_ = static_cast<std::uint64_t>(NanosecondsPerTick() * 4294967296.0);
   // Current values, and what follows them when they change.
   auto refresh = [this] {
     memory_limited_.store(config_->Bytes(Directive::kMaxmemory) > 0, std::memory_order_relaxed);
@@ -69,11 +77,13 @@ Engine::Engine(std::unique_ptr<Config> config, Logger& logger, EngineHost* host)
     access_.lfu_decay_minutes.store(static_cast<int>(config_->Int(Directive::kLfuDecayTime)), std::memory_order_relaxed);
     notify_flags_.store(static_cast<int>(config_->Int(Directive::kNotifyKeyspaceEvents)), std::memory_order_relaxed);
     log_->SetFsyncPolicy(PolicyOf(*config_));
+    RefreshObservation();
     return Status::Ok();
   };
   (void)refresh();
   config_->OnChange({Directive::kMaxmemory, Directive::kMaxmemoryPolicy, Directive::kLfuLogFactor, Directive::kLfuDecayTime,
-                     Directive::kNotifyKeyspaceEvents, Directive::kAppendfsync},
+                     Directive::kNotifyKeyspaceEvents, Directive::kAppendfsync, Directive::kSlowlogLogSlowerThan, Directive::kSlowlogMaxLen,
+                     Directive::kLatencyMonitorThreshold, Directive::kLatencyTracking},
                     refresh);
   config_->OnChange(Directive::kAppendonly, [this] {
     if (config_->Bool(Directive::kAppendonly) == log_->persistent()) return Status::Ok();
@@ -216,6 +226,8 @@ void Engine::ClientGone(ThreadState&, Client& client) {
     blocking_->Forget(*waiter);
   }
   Unwatch(client);
+  StopMonitor(client);
+  tracking_->Disable(client);
   if (client.subscriptions) pubsub_->RemoveAll(client);
 }
 
@@ -233,7 +245,7 @@ void Engine::Unwatch(Client& client) {
     std::lock_guard<FutexLock> guard(stripe.lock);
     if (stripe.watches) {
       stripe.watches->Remove(w.db, w.key, client.watch.get());
-      stripe.watched_keys = static_cast<std::uint32_t>(stripe.watches->size());
+      stripe.CountListeners();
     }
   }
   client.watched.clear();
@@ -246,7 +258,7 @@ void Engine::UnwatchLocked(Client& client) {
     Stripe& stripe = keyspace_->StripeForSlot(HashSlot(w.key));
     if (stripe.watches) {
       stripe.watches->Remove(w.db, w.key, client.watch.get());
-      stripe.watched_keys = static_cast<std::uint32_t>(stripe.watches->size());
+      stripe.CountListeners();
     }
   }
   client.watched.clear();
@@ -306,9 +318,11 @@ void Engine::DeleteAsEffect(ThreadState& thread, int db, const KeyRef& key, Data
   own.key = name;
   own.hash = key.hash;
   own.slot = key.slot;
+  std::int64_t begin_us = latency_->threshold_ms() > 0 ? MonotonicUs() : 0;
   keyspace_->Db(db).Erase(own, place);
+  if (begin_us != 0) latency_->AddIfSlow(evicted ? "eviction-del" : "expire-del", (MonotonicUs() - begin_us) / 1000);
   Stripe& stripe = keyspace_->StripeForSlot(key.slot);
-  if (stripe.watched_keys > 0) TouchWatched(stripe, db, name);
+  if (stripe.listeners > 0 || broadcasts_changes()) KeyTouched(thread, stripe, db, name, false);
   if (evicted) {
     thread.stats.evicted_keys.Add();
     if (notify_flags() & kNotifyEvicted) Notify(db, kNotifyEvicted, "evicted", name);
@@ -357,12 +371,7 @@ std::vector<std::pair<std::string, std::uint64_t>> Engine::ErrorStats() {
 void Engine::ResetStats() {
   ForEachThread([](ThreadState& t) {
     t.stats.Reset();
-    for (CommandStats& c : t.command_stats) {
-      c.calls.Reset();
-      c.nanoseconds.Reset();
-      c.rejected.Reset();
-      c.failed.Reset();
-    }
+    for (CommandStats& c : t.command_stats) c.Reset();
   });
   for (auto* counter : {&stats_.connections_received, &stats_.rejected_connections, &stats_.expired_stale_perc,
                         &stats_.evicted_clients, &stats_.output_limit_disconnections, &stats_.query_limit_disconnections,

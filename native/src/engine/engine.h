@@ -36,11 +36,21 @@ class DataDirLock;
 struct LockNeed;
 class Saver;
 class SnapshotPass;
+class LatencyMonitor;
+class MonitorFeed;
+class SlowLog;
+class Tracking;
 
 struct EngineOptions {
   // Everything else is in Config, which the caller fills before it creates the engine.
   bool persistent = false;            // appendonly
   bool will_listen = false;           // Listen() follows: its TCP ports are bound before the data is loaded
+};
+
+// Bits of Engine::observers: why commands are looked at one by one.
+enum Observer : std::uint32_t {
+  kObserverMonitor = 1,   // some client is in MONITOR
+  kObserverTracking = 2,  // some client has CLIENT TRACKING on
 };
 
 // A parsed command with what was computed ahead of its execution, for the batch.
@@ -142,7 +152,12 @@ class Engine {
   // Frees memory until it is under maxmemory again. False if it could not.
   bool EvictIfNeeded(ThreadState& thread);
   void Notify(int db, int notify_class, std::string_view event, std::string_view key);
-  void TouchWatched(Stripe& stripe, int db, std::string_view key);
+  // A key was changed, by the thread's command or (expired, evicted) by nobody: WATCH, CLIENT TRACKING. The stripe is held.
+  void KeyTouched(ThreadState& thread, Stripe& stripe, int db, std::string_view key, bool by_command);
+  // Somebody wants to hear of every change, wherever it is.
+  bool broadcasts_changes() const { return broadcasts_changes_.load(std::memory_order_relaxed); }
+  // After changes outside of a command: what its end would have sent. No lock is held.
+  void SendInvalidations(ThreadState& thread);
   // Every watcher of any key of the database (FLUSH, SWAPDB); all stripes are held.
   void TouchAllWatched(int db, int other_db);
 
@@ -153,6 +168,20 @@ class Engine {
   std::int64_t start_time_ms() const { return start_time_ms_; }
   std::string& run_id() { return run_id_; }
   std::atomic<bool>& active_expire_enabled() { return active_expire_enabled_; }
+  // --- observation. Executing threads pay for it only while somebody asked for it (observers, notable_ns).
+  SlowLog& slow_log() { return *slow_log_; }
+  LatencyMonitor& latency() { return *latency_; }
+  MonitorFeed& monitors() { return *monitors_; }
+  Tracking& tracking() { return *tracking_; }
+  void StartMonitor(Client& client);
+  void StopMonitor(Client& client);
+  // A command ran for this long: statistics, slow log, latency events. Also for one that waited and was then served.
+  void CommandRan(ThreadState& thread, const Client& client, const Command& command, std::span<const std::string_view> args,
+                  std::uint64_t nanoseconds);
+
+  // A client has been answered for which it waited: the time counts as the command's.
+  void WaitEnded(ThreadState& thread, const Client& client, const Waiter& waiter);
+
   // Counted outside of any thread's stats.
   struct Stats {
     std::atomic<std::uint64_t> connections_received{0};
@@ -194,6 +223,17 @@ class Engine {
     return chosen >= 0 ? chosen != 0 : !config_->SavePoints().empty() && dirty_.load(std::memory_order_relaxed) > 0;
   }
   void BeforeWrite(SnapshotPass& pass, const CommandContext& ctx);
+  void RefreshObservation();  // from the configuration
+  void NotableCommand(const Client& client, const Command& command, std::span<const std::string_view> args, std::uint64_t nanoseconds);
+  void AddToSlowLog(const Client& client, const Command& command, std::span<const std::string_view> args, std::uint64_t nanoseconds);
+  void BeforeCommand(ThreadState& thread, Client& client, OutBuffer& out);
+  void Observe(const CommandContext& ctx);
+  void AfterCommand(ThreadState& thread, Client& client, const Command* command, OutBuffer& out);
+  struct CommandEnd;
+  void ShowToMonitors(const Client& client, const Command& command, std::span<const std::string_view> args);
+  std::uint64_t TicksToNs(std::uint64_t ticks) const {
+    return static_cast<std::uint64_t>((static_cast<unsigned __int128>(ticks) * ns_per_tick_) >> 32);
+  }
 
   std::unique_ptr<Config> config_;
   Logger& logger_;
@@ -210,6 +250,10 @@ class Engine {
   std::unique_ptr<Cron> cron_;
   std::unique_ptr<Saver> saver_;
   std::atomic<SnapshotPass*> snapshot_{nullptr};  // changed under all stripes
+  std::unique_ptr<SlowLog> slow_log_;
+  std::unique_ptr<LatencyMonitor> latency_;
+  std::unique_ptr<MonitorFeed> monitors_;
+  std::unique_ptr<Tracking> tracking_;
   std::mutex threads_mutex_;
   std::vector<std::unique_ptr<ThreadState>> threads_;
   std::vector<ThreadState*> idle_threads_;
@@ -223,7 +267,11 @@ class Engine {
   std::atomic<int> shutdown_save_{-1};  // -1: as the save points say
   std::atomic<bool> memory_limited_{false};  // maxmemory is set
   std::atomic<std::int64_t> dirty_{0};       // changes since the last save; approximate with several threads
-  double ns_per_tick_ = 1;
+  std::uint64_t ns_per_tick_ = 1;            // in units of 2^-32
+  std::atomic<std::uint64_t> notable_ns_{UINT64_MAX};  // what takes as long is looked at: slow log, latency events
+  std::atomic<bool> latency_tracking_{true};
+  std::atomic<std::uint32_t> observers_{0};  // Observer bits: who wants to see commands
+  std::atomic<bool> broadcasts_changes_{false};
   std::atomic<std::int64_t> clock_ms_{0};
   std::int64_t start_time_ms_ = 0;
   std::string run_id_;

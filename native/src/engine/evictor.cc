@@ -8,6 +8,7 @@
 #include "engine/client_registry.h"
 #include "engine/engine.h"
 #include "keyspace/deferred_free.h"
+#include "engine/latency_monitor.h"
 
 namespace slotwise {
 namespace {
@@ -66,11 +67,13 @@ bool Evictor::FreeUntil(std::uint64_t limit_bytes) {
   if (policy_ == Policy::kNoeviction) return CountedMemory(engine_) <= limit_bytes;
   std::int64_t begin_us = MonotonicUs();
   std::int64_t time_limit_us = TimeLimitUs();
+  bool done = true;
   for (int n = 1; CountedMemory(engine_) > limit_bytes; ++n) {
-    if (!EvictOne()) return false;
-    if (n % 16 == 0 && MonotonicUs() - begin_us > time_limit_us) return true;
+    done = EvictOne();
+    if (!done || (n % 16 == 0 && MonotonicUs() - begin_us > time_limit_us)) break;
   }
-  return true;
+  engine_.latency().AddIfSlow("eviction-cycle", (MonotonicUs() - begin_us) / 1000);
+  return done;
 }
 
 bool Evictor::EvictOne() {

@@ -10,6 +10,7 @@
 #include "engine/engine.h"
 #include "engine/pubsub.h"
 #include "engine/saver.h"
+#include "engine/tracking.h"
 #include "keyspace/watch_list.h"
 #include "snapshot/snapshot_pass.h"
 
@@ -21,19 +22,6 @@ bool ActsInsideMulti(const Command& c) {
   return c.Is(CommandId::kExec) || c.Is(CommandId::kDiscard) || c.Is(CommandId::kMulti) || c.Is(CommandId::kWatch) ||
          c.Is(CommandId::kQuit) || c.Is(CommandId::kReset);
 }
-
-// After each command, also a refused one: CLIENT REPLY SKIP covers the command that follows it.
-struct ReplyModeStep {
-  Client& client;
-  OutBuffer& discarded;
-  bool discarding;
-  ~ReplyModeStep() {
-    if (discarding) [[unlikely]] discarded.Reset();
-    if (client.reply_mode == ReplyMode::kOn) [[likely]] return;
-    if (client.reply_mode == ReplyMode::kSkip) client.reply_mode = ReplyMode::kOn;
-    if (client.reply_mode == ReplyMode::kSkipNext) client.reply_mode = ReplyMode::kSkip;
-  }
-};
 
 }  // namespace
 
@@ -61,6 +49,24 @@ void AddNeed(const Command& command, std::span<const std::string_view> args, boo
 }
 
 }  // namespace
+
+// After each command, also a refused one: CLIENT REPLY SKIP covers the command that follows it; invalidations for the
+// client itself follow its reply.
+struct Engine::CommandEnd {
+  Engine& engine;
+  ThreadState& thread;
+  const PreparedCommand& prepared;
+  OutBuffer& out;
+  bool discarding;
+  ~CommandEnd() {
+    Client& client = *prepared.client;
+    if (engine.observers_.load(std::memory_order_relaxed) & kObserverTracking) [[unlikely]] engine.AfterCommand(thread, client, prepared.command, out);
+    if (discarding) [[unlikely]] thread.discarded.Reset();
+    if (client.reply_mode == ReplyMode::kOn) [[likely]] return;
+    if (client.reply_mode == ReplyMode::kSkip) client.reply_mode = ReplyMode::kOn;
+    if (client.reply_mode == ReplyMode::kSkipNext) client.reply_mode = ReplyMode::kSkip;
+  }
+};
 
 void Engine::Prepare(PreparedCommand& p) const {
   CommandTable::Resolution resolved = commands_->Resolve(p.args);
@@ -127,7 +133,7 @@ void Engine::Execute(ThreadState& thread, PreparedCommand& p, OutBuffer& out) {
   thread.client_out = &out;
   DeferredFree::Scope big_values(cron_ ? cron_->deferred_free() : nullptr);
   ReplyWriter reply(client.reply_mode == ReplyMode::kOn ? out : thread.discarded, client.protocol);
-  ReplyModeStep step{client, thread.discarded, client.reply_mode != ReplyMode::kOn};
+  CommandEnd end{*this, thread, p, out, client.reply_mode != ReplyMode::kOn};
   thread.stats.commands.Add();
   if (p.command == nullptr) [[unlikely]] {
     CommandTable::Resolution resolved = commands_->Resolve(p.args);
@@ -146,6 +152,8 @@ void Engine::Execute(ThreadState& thread, PreparedCommand& p, OutBuffer& out) {
   client.last_command = &command;
   if (client.free_epoch != acl_->epoch() && !MayRun(thread, p, reply)) [[unlikely]] return;
   if (client.kind != ClientKind::kLoader) {
+    bool tracking = (observers_.load(std::memory_order_relaxed) & kObserverTracking) != 0;
+    if (tracking) [[unlikely]] thread.client_id = client.id;  // also of what is evicted for its sake
     if (memory_limited_.load(std::memory_order_relaxed)) [[unlikely]] {
       bool fits = EvictIfNeeded(thread);
       bool deny = command.Is(CommandFlag::kDenyOom) || (client.in_multi && command.Is(CommandId::kExec) && client.queue_denies_oom);
@@ -155,6 +163,7 @@ void Engine::Execute(ThreadState& thread, PreparedCommand& p, OutBuffer& out) {
       bool writes = command.Is(CommandFlag::kWrite) || (client.in_multi && command.Is(CommandId::kExec) && client.queue_writes);
       if (writes || command.Is(CommandId::kPing)) return Refuse(thread, p, reply, errors::kSnapshotFailed);
     }
+    if (tracking) [[unlikely]] BeforeCommand(thread, client, out);
     if (records_effects_ && !log_->healthy()) [[unlikely]] {
       bool writes = command.Is(CommandFlag::kWrite) || (client.in_multi && command.Is(CommandId::kExec) && client.queue_writes);
       if (writes || command.Is(CommandId::kPing)) {
@@ -174,14 +183,13 @@ void Engine::Execute(ThreadState& thread, PreparedCommand& p, OutBuffer& out) {
   std::uint64_t start = Ticks();
   if (command.Is(CommandId::kExec)) [[unlikely]] {
     RunExec(thread, p, reply);
+    ShowToMonitors(client, command, p.args);
   } else {
     RunOne(thread, p, reply);
   }
-  CommandStats& stats = thread.command_stats[command.id];
-  stats.calls.Add();
-  stats.nanoseconds.Add(static_cast<std::uint64_t>(static_cast<double>(Ticks() - start) * ns_per_tick_));
+  CommandRan(thread, client, command, p.args, TicksToNs(Ticks() - start));
   if (reply.failed()) [[unlikely]] {
-    stats.failed.Add();
+    thread.command_stats[command.id].failed.Add();
     CountError(reply.last_error_code());
   }
 }
@@ -204,6 +212,16 @@ bool Engine::MayRun(ThreadState& thread, PreparedCommand& p, ReplyWriter& reply)
   if (denial == AclDenial::kNone) return true;
   Refuse(thread, p, reply, AclDenialReply(denial, command));
   return false;
+}
+
+void Engine::CommandRan(ThreadState& thread, const Client& client, const Command& command, std::span<const std::string_view> args,
+                        std::uint64_t nanoseconds) {
+  CommandStats& stats = thread.command_stats[command.id];
+  stats.calls.Add();
+  stats.nanoseconds.Add(nanoseconds);
+  if (client.waiter) [[unlikely]] return;  // it has only begun
+  if (latency_tracking_.load(std::memory_order_relaxed)) stats.RecordLatency(nanoseconds);
+  if (nanoseconds >= notable_ns_.load(std::memory_order_relaxed)) [[unlikely]] NotableCommand(client, command, args, nanoseconds);
 }
 
 void Engine::QueueCommand(ThreadState& thread, PreparedCommand& p, ReplyWriter& reply) {
@@ -244,6 +262,7 @@ void Engine::RunHandler(ThreadState& thread, CommandContext& ctx) {
   int db = ctx.client.db;
   BeforeHandler(ctx);
   ctx.command.handler(ctx);
+  if (observers_.load(std::memory_order_relaxed) != 0) [[unlikely]] Observe(ctx);
   if (ctx.dirty != 0) {
     dirty_.store(dirty_.load(std::memory_order_relaxed) + ctx.dirty, std::memory_order_relaxed);
     if (!ctx.propagation_chosen && records_effects_ && !ctx.loading()) thread.unit.Add(db, ctx.args.data(), ctx.args.size());
@@ -379,11 +398,9 @@ void Engine::RunExec(ThreadState& thread, PreparedCommand& p, ReplyWriter& reply
         }
       }
       RunHandler(thread, ctx);
-      CommandStats& stats = thread.command_stats[command.id];
-      stats.calls.Add();
-      stats.nanoseconds.Add(static_cast<std::uint64_t>(static_cast<double>(Ticks() - start) * ns_per_tick_));
+      CommandRan(thread, client, command, args[i], TicksToNs(Ticks() - start));
       if (reply.errors() > errors_before) {
-        stats.failed.Add();
+        thread.command_stats[command.id].failed.Add();
         CountError(reply.last_error_code());
       }
       if (ctx.after_unlock) after.push_back(std::move(ctx.after_unlock));
@@ -399,8 +416,9 @@ void Engine::AppendEffects(ThreadState& thread, Stripe& stripe) {
   thread.unit.Clear();
 }
 
-void Engine::TouchWatched(Stripe& stripe, int db, std::string_view key) {
+void Engine::KeyTouched(ThreadState& thread, Stripe& stripe, int db, std::string_view key, bool by_command) {
   if (stripe.watches) stripe.watches->Touch(db, key, static_cast<bool>(keyspace_->Db(db).Find(KeyRef(key))));
+  tracking_->KeyChanged(thread, stripe, key, by_command ? Tracking::Why::kCommand : Tracking::Why::kNobody);
 }
 
 }  // namespace slotwise

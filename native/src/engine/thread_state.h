@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/random.h"
+#include "engine/latency_histogram.h"
 #include "log/commit_log.h"
 #include "resp/out_buffer.h"
 
@@ -21,6 +22,7 @@ struct ReadyKey {
   int db;
   std::string key;
 };
+struct PendingInvalidations;
 
 // A counter with one writer and any readers: a plain add, no locked instruction.
 class Counter {
@@ -38,6 +40,24 @@ struct CommandStats {
   Counter nanoseconds;
   Counter rejected;
   Counter failed;
+  std::atomic<LatencyHistogram*> latency{nullptr};  // from its first recorded call on
+
+  CommandStats() = default;
+  CommandStats(const CommandStats&) = delete;
+  CommandStats& operator=(const CommandStats&) = delete;
+  ~CommandStats() { delete latency.load(std::memory_order_relaxed); }
+  void RecordLatency(std::uint64_t ns) {
+    LatencyHistogram* histogram = latency.load(std::memory_order_relaxed);
+    if (histogram == nullptr) [[unlikely]] {
+      histogram = new LatencyHistogram;
+      latency.store(histogram, std::memory_order_release);
+    }
+    histogram->Record(ns);
+  }
+  void Reset() {
+    for (Counter* c : {&calls, &nanoseconds, &rejected, &failed}) c->Reset();
+    if (LatencyHistogram* histogram = latency.load(std::memory_order_acquire)) histogram->Reset();
+  }
 };
 
 struct ThreadStats {
@@ -66,6 +86,8 @@ struct ThreadState {
   std::vector<ReadyKey> ready;      // engine/blocking.h; in the order in which they became ready
   std::uint64_t ready_mark = 0;     // tells this command's ready keys from those of others
   std::vector<std::shared_ptr<Waiter>> served;  // who waited and has been answered, to be told when the locks are gone
+  std::uint64_t client_id = 0;      // whose command runs, as far as CLIENT TRACKING has to know
+  std::shared_ptr<PendingInvalidations> invalidations;  // engine/tracking.h; null until there was one
   OutBuffer* client_out = nullptr;  // the replies of the client whose command runs: pushes go there even if its replies are discarded
   OutBuffer discarded;              // where replies go that nobody wants (CLIENT REPLY OFF)
   std::string scratch;              // for whoever needs bytes for the length of a command

@@ -36,6 +36,14 @@ std::vector<CommandTotals> SumCommands(Engine& engine) {
   return totals;
 }
 
+LatencyDistribution SumLatency(Engine& engine, const Command& command) {
+  LatencyDistribution sum;
+  engine.ForEachThread([&](ThreadState& thread) {
+    if (const LatencyHistogram* h = thread.command_stats[command.id].latency.load(std::memory_order_acquire)) sum.Add(*h);
+  });
+  return sum;
+}
+
 void SampleRates(Engine& engine) {
   std::int64_t now_ms = MonotonicMs();
   if (!engine.rates().Due(now_ms)) return;

@@ -3,9 +3,12 @@
 #include <cstdint>
 #include <vector>
 
+#include "engine/latency_histogram.h"
+
 namespace slotwise {
 
 class Engine;
+struct Command;
 
 struct EngineTotals {
   std::uint64_t commands = 0;
@@ -29,6 +32,7 @@ struct CommandTotals {
 };
 // By Command::id.
 std::vector<CommandTotals> SumCommands(Engine& engine);
+LatencyDistribution SumLatency(Engine& engine, const Command& command);
 
 // Takes a sample for Engine::rates() if one is due.
 void SampleRates(Engine& engine);

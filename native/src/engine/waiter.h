@@ -42,6 +42,7 @@ class Waiter {
   std::vector<std::string> words;  // the arguments
   std::vector<std::string_view> args;
   std::int64_t deadline_ms = 0;    // MonotonicMs(); 0: none
+  std::uint64_t since_ticks = 0;   // Ticks()
 
   // Once, whoever comes first.
   bool Claim() { return !ended_.exchange(true, std::memory_order_acq_rel); }

@@ -3,12 +3,16 @@
 #include <mutex>
 
 #include "keyspace/wait_list.h"
+#include "keyspace/tracked_keys.h"
 #include "keyspace/watch_list.h"
 
 namespace slotwise {
 
 Stripe::Stripe() = default;
 Stripe::~Stripe() = default;
+void Stripe::CountListeners() {
+  listeners = static_cast<std::uint32_t>((watches ? watches->size() : 0) + (tracked ? tracked->size() : 0));
+}
 
 Keyspace::Keyspace(int databases)
     : stripes_(std::make_unique<Stripe[]>(kStripeCount)), databases_(static_cast<std::size_t>(databases)) {

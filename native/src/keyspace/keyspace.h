@@ -20,16 +20,20 @@ inline int StripeOf(int slot) { return slot & (kStripeCount - 1); }
 
 class WatchList;
 class WaitList;
+class TrackedKeys;
 
 struct alignas(64) Stripe {
   FutexLock lock;
-  std::uint32_t watched_keys = 0;       // how many keys of the stripe some client watches
+  std::uint32_t listeners = 0;          // how many keys of the stripe are watched or tracked: whose changes are looked at
   // The log offset after the last write to the stripe: what a read of it depends on.
   std::uint64_t last_offset = 0;
   std::unique_ptr<WatchList> watches;   // null while nobody watches a key here
   std::unique_ptr<WaitList> waits;      // null while nobody waits for a key here
+  std::unique_ptr<TrackedKeys> tracked; // null while nobody tracks one
   Stripe();
   ~Stripe();
+  // After any change of the two above.
+  void CountListeners();
 };
 
 class Keyspace {

@@ -38,7 +38,8 @@ class IoThread {
 
   // From any thread.
   void Adopt(int fd, bool unix_socket, const std::string& local);     // takes over an accepted socket
-  void Post(std::uint64_t connection_id, std::shared_ptr<const std::string> resp2, std::shared_ptr<const std::string> resp3);
+  // `only_subscribed`: a RESP2 client gets it only while it is subscribed to something.
+  void Post(std::uint64_t connection_id, std::shared_ptr<const std::string> resp2, std::shared_ptr<const std::string> resp3, bool only_subscribed);
   void PostUnblocked(std::uint64_t connection_id, std::shared_ptr<Waiter> waiter);
   void Kill(std::uint64_t connection_id);
   // On the thread itself, while it executes a command of the connection.
@@ -67,6 +68,8 @@ class IoThread {
     std::string local;
     std::shared_ptr<const std::vector<Listener>> listeners = nullptr;
     std::shared_ptr<Waiter> waiter = nullptr;
+    bool only_subscribed = false;
+    void WriteTo(const Client& client, OutBuffer& out, int protocol) const;
   };
   struct Pending {
     Connection* connection;

@@ -14,7 +14,10 @@ class ConnectionSink final : public ClientSink {
  public:
   ConnectionSink(IoThread& thread, std::uint64_t id) : thread_(thread), id_(id) {}
   void Push(std::shared_ptr<const std::string> resp2, std::shared_ptr<const std::string> resp3) override {
-    thread_.Post(id_, std::move(resp2), std::move(resp3));
+    thread_.Post(id_, std::move(resp2), std::move(resp3), false);
+  }
+  void PushInvalidation(std::shared_ptr<const std::string> resp2, std::shared_ptr<const std::string> resp3) override {
+    thread_.Post(id_, std::move(resp2), std::move(resp3), true);
   }
   void Kill() override { thread_.Kill(id_); }
   void Unblocked(std::shared_ptr<Waiter> waiter) override { thread_.PostUnblocked(id_, std::move(waiter)); }
@@ -46,8 +49,16 @@ void IoThread::SendMessage(Message message) {
   if (t_current != this) Wake();
 }
 
-void IoThread::Post(std::uint64_t connection_id, std::shared_ptr<const std::string> resp2, std::shared_ptr<const std::string> resp3) {
-  SendMessage({Message::Kind::kPush, connection_id, std::move(resp2), std::move(resp3), -1, false, {}});
+void IoThread::Post(std::uint64_t connection_id, std::shared_ptr<const std::string> resp2, std::shared_ptr<const std::string> resp3,
+                    bool only_subscribed) {
+  Message message{Message::Kind::kPush, connection_id, std::move(resp2), std::move(resp3), -1, false, {}};
+  message.only_subscribed = only_subscribed;
+  SendMessage(std::move(message));
+}
+
+void IoThread::Message::WriteTo(const Client& client, OutBuffer& out, int protocol) const {
+  if (protocol == 3) out.Append(*resp3);
+  else if (!only_subscribed || client.subscribed()) out.Append(*resp2);
 }
 
 void IoThread::PostUnblocked(std::uint64_t connection_id, std::shared_ptr<Waiter> waiter) {
@@ -60,10 +71,12 @@ void IoThread::PostUnblocked(std::uint64_t connection_id, std::shared_ptr<Waiter
 
 // Messages of one connection out of turn: the mailbox may be half drained, so both halves are searched, in order.
 void IoThread::WritePushes(std::uint64_t connection_id, OutBuffer& out, int protocol) {
+  const Connection* c = FindConnection(connection_id);
+  if (c == nullptr) return;
   auto take = [&](std::vector<Message>& box) {
     for (Message& m : box) {
       if (m.kind != Message::Kind::kPush || m.connection_id != connection_id) continue;
-      out.Append(protocol == 3 ? *m.resp3 : *m.resp2);
+      m.WriteTo(c->client, out, protocol);
       m.connection_id = 0;  // nobody's
     }
   };
@@ -105,7 +118,7 @@ void IoThread::HandleMessage(Message& m) {
   if (c == nullptr || c->dead) return;
   if (m.kind == Message::Kind::kKill) return Destroy(c);
   if (m.kind == Message::Kind::kUnblocked) return EndWait(c, *m.waiter);
-  c->out.Append(c->client.protocol == 3 ? *m.resp3 : *m.resp2);
+  m.WriteTo(c->client, c->out, c->client.protocol);
   Answered(c);
 }
 

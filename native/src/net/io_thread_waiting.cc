@@ -72,6 +72,7 @@ void IoThread::EndWait(Connection* c, Waiter& waiter) {
   if (c->client.waiter.get() != &waiter) return;
   if (waiter.deadline_ms != 0) deadlines_.erase({waiter.deadline_ms, c->client.id});
   engine_.blocking().Forget(waiter);
+  engine_.WaitEnded(*state_, c->client, waiter);
   if (!waiter.silent) c->out.Append(waiter.reply);
   if (waiter.gate > c->client.gate) c->client.gate = waiter.gate;
   c->client.waiter.reset();  // waiter is no more
