@@ -211,6 +211,37 @@ TEST(AofLoader, ForeignFilesAreIndexedAtOnce) {
   EXPECT_TRUE(Load(files).status.ok());
 }
 
+// The checksums that the index gets are those of what was loaded, also where it covers only pieces of the file and where
+// the tail is torn; and nothing is read a second time for them, but for the piece that the cut shortens.
+TEST(AofLoader, AForeignFileIsReadOnceAndItsIndexIsTrue) {
+  std::string content;
+  while (content.size() < 5 << 20) content += Resp({"SET", "k" + std::to_string(content.size()), std::string(70000, 'v')});
+  const std::size_t whole = content.size();
+  for (bool torn : {false, true}) {
+    RecordingFiles files = Foreign(content + (torn ? "*3\r\n$3\r\nSET\r\n$1\r\nx" : ""));
+    Loaded first = Load(files);
+    ASSERT_TRUE(first.status.ok());
+    EXPECT_LE(files.bytes_read(), whole + (torn ? 2u << 20 : 1000u));
+    SegmentIndex index;
+    ASSERT_TRUE(ReadSegmentIndex(files, IndexPath(kIncr), &index).ok());
+    EXPECT_TRUE(index.closed && !index.damaged);
+    std::uint64_t covered = 0;
+    for (const IndexBlock& block : index.blocks) {
+      EXPECT_EQ(block.begin, covered);
+      EXPECT_EQ(block.crc, Crc32c(std::string_view(content).substr(block.begin, block.end - block.begin)));
+      covered = block.end;
+    }
+    EXPECT_EQ(covered, whole);
+    // Appended to by Redis: what was covered is verified, the rest becomes covered.
+    files.Content(kIncr) += Resp({"SET", "more", std::string(3 << 20, 'm')});
+    ASSERT_TRUE(Load(files).status.ok());
+    ASSERT_TRUE(ReadSegmentIndex(files, IndexPath(kIncr), &index).ok());
+    EXPECT_EQ(index.covered_end(), files.Content(kIncr).size());
+    files.Content(kIncr)[files.Content(kIncr).size() - 100] ^= 1;
+    EXPECT_TRUE(Load(files).status.message().find("Bad checksum") == 0);
+  }
+}
+
 TEST(AofLoader, LookingAtAnOpenLogChangesNothing) {
   RecordingFiles files;
   NullLogger logger;

@@ -56,6 +56,42 @@ TEST(LogUnit, EncodesEffectsAndDatabaseChanges) {
   EXPECT_TRUE(unit.atomic());
 }
 
+TEST(LogUnit, BorrowsWhatAClientSentOnlyIfItIsWhatWouldBeEncoded) {
+  const std::string_view argv[] = {"set", "key:000000000", "0123456789"};
+  const std::string exact = "*3\r\n$3\r\nset\r\n$13\r\nkey:000000000\r\n$10\r\n0123456789\r\n";
+  const struct {
+    std::string wire;
+    bool borrowed;
+  } cases[] = {
+      {exact, true},
+      {"", false},                                                                            // not at hand
+      {"set key:000000000 0123456789\r\n", false},                                            // inline
+      {"\r\n" + exact, false},                                                                // behind an empty line
+      {"*03\r\n$3\r\nset\r\n$13\r\nkey:000000000\r\n$10\r\n0123456789\r\n", false},         // zeros in front
+      {"*3\r\n$3\r\nset\r\n$13\r\nkey:000000000\r\n$010\r\n0123456789\r\n", false},
+      {"set key:000000000 0123456789" + std::string(exact.size() - 30, ' ') + "\r\n", false},  // inline of the same size
+  };
+  for (const auto& c : cases) {
+    LogUnit unit;
+    unit.AddReceived(7, argv, 3, c.wire);
+    EXPECT_EQ(unit.bytes(), exact);
+    EXPECT_EQ(unit.bytes().data() == c.wire.data(), c.borrowed);
+    EXPECT_EQ(unit.count(), 1);
+    EXPECT_EQ(unit.first_db(), 7);
+    EXPECT_EQ(unit.last_db(), 7);
+    AddEffect(&unit, 7, {"DEL", "x"});
+    EXPECT_EQ(unit.bytes(), exact + "*2\r\n$3\r\nDEL\r\n$1\r\nx\r\n");
+    unit.Clear();
+    EXPECT_TRUE(unit.empty());
+    EXPECT_EQ(unit.bytes(), "");
+    // Behind another effect (the DEL of a key whose time had come) it is copied.
+    AddEffect(&unit, 7, {"DEL", "x"});
+    unit.AddReceived(7, argv, 3, c.wire);
+    EXPECT_EQ(unit.bytes(), "*2\r\n$3\r\nDEL\r\n$1\r\nx\r\n" + exact);
+    EXPECT_EQ(unit.count(), 2);
+  }
+}
+
 TEST(LogCommit, WritesWhatRedisWouldWrite) {
   Rig rig;
   rig.Set("a");

@@ -44,6 +44,7 @@ class RecordingFiles final : public FileSystem {
   }
   void ClearFault() { state_->fault = FaultKind::kNone; }
   std::uint64_t calls() const { return state_->calls; }
+  std::uint64_t bytes_read() const { return state_->bytes_read; }
   std::uint64_t faults() const { return state_->faults; }
   void set_boot(std::string id) { state_->boot = std::move(id); }
   // The process died: every byte written is still there, and as unsynced as before.
@@ -197,6 +198,7 @@ class RecordingFiles final : public FileSystem {
     std::vector<NameChange> names_pending;
     std::uint64_t next_node = 1;
     std::uint64_t calls = 0;
+    std::uint64_t bytes_read = 0;
     std::uint64_t fail_at = 0;
     std::uint64_t faults = 0;
     FaultKind fault = FaultKind::kNone;
@@ -241,6 +243,7 @@ class RecordingFiles final : public FileSystem {
       if (offset >= content.size()) return 0;
       std::size_t n = std::min(size, content.size() - static_cast<std::size_t>(offset));
       std::memcpy(buffer, content.data() + offset, n);
+      files_.state_->bytes_read += n;
       return static_cast<std::int64_t>(n);
     }
     int SyncData() override {

@@ -2,6 +2,7 @@
 #include "listening_fixture.h"
 
 #include <atomic>
+#include <fstream>
 #include <thread>
 
 #include "temp_dir.h"
@@ -166,6 +167,29 @@ TEST(Server, AClientThatNeverReadsIsClosedAtItsLimit) {
   Socket other(f.port());
   other.Send("PING\r\n");
   EXPECT_EQ(other.Read(7), "+PONG\r\n");
+}
+
+// What a client sent goes into the log as it is only if it is what the log would hold; however it arrives.
+TEST(Server, TheLogHoldsOneFormOfACommandHoweverItWasSent) {
+  TempDir dir;
+  auto set = [](const std::string& key) { return "*3\r\n$3\r\nSET\r\n$" + std::to_string(key.size()) + "\r\n" + key + "\r\n$1\r\nv\r\n"; };
+  {
+    Listening f({{"port", "0"}, {"bind", "127.0.0.1"}, {"dir", dir.path()}, {"appendfsync", "everysec"}});
+    Socket s(f.port());
+    const std::string big(40000, 'b');
+    const std::string pieces[] = {set("a") + set("b"), "SET c v\r\n", "\r\n*03\r\n$3\r\nSET\r\n$01\r\nd\r\n$1\r\nv\r\n", set("e").substr(0, 17)};
+    for (const std::string& piece : pieces) s.Send(piece);
+    EXPECT_EQ(s.Read(20), "+OK\r\n+OK\r\n+OK\r\n+OK\r\n");
+    s.Send(set("e").substr(17) + set(big).substr(0, 30000));  // the end of one command, and the beginning of the next
+    EXPECT_EQ(s.Read(5), "+OK\r\n");
+    s.Send(set(big).substr(30000) + "*1\r\n$5\r\nMULTI\r\n" + set("f") + set("g") + "EXEC\r\n");
+    const std::string replies = "+OK\r\n+OK\r\n+QUEUED\r\n+QUEUED\r\n*2\r\n+OK\r\n+OK\r\n";
+    EXPECT_EQ(s.Read(replies.size()), replies);
+  }
+  std::ifstream file(dir.path() + "/appendonlydir/appendonly.aof.1.incr.aof", std::ios::binary);
+  const std::string log((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+  EXPECT_TRUE(log == "*2\r\n$6\r\nSELECT\r\n$1\r\n0\r\n" + set("a") + set("b") + set("c") + set("d") + set("e") + set(std::string(40000, 'b')) +
+                         "*1\r\n$5\r\nMULTI\r\n" + set("f") + set("g") + "*1\r\n$4\r\nEXEC\r\n");
 }
 
 TEST(Server, ABigValueInManyPiecesAndBack) {

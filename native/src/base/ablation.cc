@@ -12,6 +12,8 @@ const Ablation& Ablated() {
     std::string_view names = text == nullptr ? "" : text;
     a.prefetch = names.find("prefetch") != std::string_view::npos;
     a.hugepages = names.find("hugepages") != std::string_view::npos;
+    a.hashbits = names.find("hashbits") != std::string_view::npos;
+    a.wire = names.find("wire") != std::string_view::npos;
     a.batching = names.find("batching") != std::string_view::npos;
     return a;
   }();

@@ -8,6 +8,8 @@ struct Ablation {
   bool prefetch = false;    // no prefetching of table, bucket and entry ahead of a batch
   bool hugepages = false;   // slabs on ordinary pages
   bool batching = false;    // every command executed as soon as it is parsed
+  bool hashbits = false;    // a table's split hashes the keys again instead of using the bits kept in the bucket
+  bool wire = false;        // effects are encoded anew, also where the client's own bytes would do
 };
 
 const Ablation& Ablated();

@@ -58,6 +58,7 @@ struct PreparedCommand {
   Client* client = nullptr;
   const Command* command = nullptr;        // null: unknown, or the arity is wrong; Execute replies with the error
   std::span<const std::string_view> args;
+  std::string_view wire;                   // the bytes that the parser took for it; empty: not at hand (LogUnit::AddReceived)
   KeyRef key;                              // the first key, if key_index says so
   std::uint32_t key_index = UINT32_MAX;
 };
@@ -97,7 +98,8 @@ class Engine {
   void Execute(ThreadState& thread, PreparedCommand& prepared, OutBuffer& out);
   // Prepare and Execute in one.
   void Call(ThreadState& thread, Client& client, std::span<const std::string_view> args, OutBuffer& out);
-  // Runs `command` in the keyspace without any of the checks around it: EXEC and the loader.
+  // Runs a command of the log: no checks around it, no statistics, no reply. False if it answered with `error`.
+  bool Replay(ThreadState& thread, PreparedCommand& prepared, std::string* error);
   ThreadState& AddThread();
   void RemoveThread(ThreadState& thread);
   // visit(const ThreadState&) for all, also those that have gone.
@@ -212,7 +214,7 @@ class Engine {
   void Refuse(ThreadState& thread, PreparedCommand& prepared, ReplyWriter& reply, std::string_view error);
   void RunOne(ThreadState& thread, PreparedCommand& prepared, ReplyWriter& reply);
   void RunExec(ThreadState& thread, PreparedCommand& prepared, ReplyWriter& reply);
-  void RunHandler(ThreadState& thread, CommandContext& ctx);
+  void RunHandler(ThreadState& thread, CommandContext& ctx, std::string_view wire = {});
   void ServeLater(ThreadState& thread);
   void QueueCommand(ThreadState& thread, PreparedCommand& prepared, ReplyWriter& reply);
   template <typename Body>

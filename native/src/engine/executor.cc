@@ -224,6 +224,21 @@ void Engine::CommandRan(ThreadState& thread, const Client& client, const Command
   if (nanoseconds >= notable_ns_.load(std::memory_order_relaxed)) [[unlikely]] NotableCommand(client, command, args, nanoseconds);
 }
 
+bool Engine::Replay(ThreadState& thread, PreparedCommand& p, std::string* error) {
+  OutBuffer& out = thread.discarded;
+  thread.client_out = &out;
+  ReplyWriter reply(out, 2);
+  RunOne(thread, p, reply);
+  const bool failed = reply.failed();
+  if (failed) [[unlikely]] {
+    error->clear();
+    out.CopyTo(error);  // "-ERR ...\r\n"
+    *error = error->substr(1, error->find('\r') - 1);
+  }
+  out.Consume(out.pending());
+  return !failed;
+}
+
 void Engine::QueueCommand(ThreadState& thread, PreparedCommand& p, ReplyWriter& reply) {
   Client& client = *p.client;
   // A transaction that is lost already is not worth remembering.
@@ -258,14 +273,16 @@ void Engine::BeforeWrite(SnapshotPass& pass, const CommandContext& ctx) {
 }
 
 // Runs the handler under locks that are held and adds what it propagates to the unit.
-void Engine::RunHandler(ThreadState& thread, CommandContext& ctx) {
+void Engine::RunHandler(ThreadState& thread, CommandContext& ctx, std::string_view wire) {
   int db = ctx.client.db;
   BeforeHandler(ctx);
   ctx.command.handler(ctx);
   if (observers_.load(std::memory_order_relaxed) != 0) [[unlikely]] Observe(ctx);
   if (ctx.dirty != 0) {
     dirty_.store(dirty_.load(std::memory_order_relaxed) + ctx.dirty, std::memory_order_relaxed);
-    if (!ctx.propagation_chosen && records_effects_ && !ctx.loading()) thread.unit.Add(db, ctx.args.data(), ctx.args.size());
+    if (!ctx.propagation_chosen && records_effects_ && !ctx.loading()) {
+      thread.unit.AddReceived(db, ctx.args.data(), ctx.args.size(), wire);
+    }
   }
 }
 
@@ -281,7 +298,7 @@ void Engine::RunOne(ThreadState& thread, PreparedCommand& p, ReplyWriter& reply)
     Stripe& stripe = keyspace_->StripeForSlot(p.key.slot);
     stripe.lock.Lock();
     if (!stripe.waits || !command.Is(CommandFlag::kWrite)) [[likely]] {
-      RunHandler(thread, ctx);
+      RunHandler(thread, ctx, p.wire);
       if (!thread.unit.empty()) stripe.last_offset = log_->Append(thread.unit);
       std::uint64_t gate = stripe.last_offset;
       stripe.lock.Unlock();
@@ -294,7 +311,7 @@ void Engine::RunOne(ThreadState& thread, PreparedCommand& p, ReplyWriter& reply)
   AddNeed(command, p.args, false, need);
   RunLocked(thread, client, need, [&] {
     ctx.all_locked = need.all;
-    RunHandler(thread, ctx);
+    RunHandler(thread, ctx, p.wire);
   });
   if (ctx.gate > client.gate) client.gate = ctx.gate;
   if (ctx.after_unlock) ctx.after_unlock();

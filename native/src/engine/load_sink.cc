@@ -1,11 +1,16 @@
 #include "engine/load_sink.h"
 
+#include <algorithm>
+#include <array>
+
+#include "base/ablation.h"
 #include "base/ticks.h"
 
 namespace slotwise {
 namespace {
 
 constexpr std::size_t kQueuedJobsMax = 8;
+constexpr std::size_t kBatch = 32;
 
 void InitLoaderClient(Client& client) {
   client.kind = ClientKind::kLoader;
@@ -51,10 +56,11 @@ bool AofLoadSink::Apply(int db, const std::string_view* argv, std::size_t argc, 
     return false;
   }
   if (resolved.command->key_layout == KeyLayout::kOne && resolved.outcome == CommandTable::Outcome::kOk) {
-    int stripe = StripeOf(HashSlot(argv[1]));
-    Worker& w = *workers_[static_cast<std::size_t>(stripe) % workers_.size()];
+    const std::uint16_t slot = HashSlot(argv[1]);
+    Worker& w = *workers_[static_cast<std::size_t>(StripeOf(slot)) % workers_.size()];
     Job& job = *w.filling;
-    job.items.push_back({db, static_cast<std::uint32_t>(job.lengths.size()), static_cast<std::uint32_t>(argc)});
+    job.items.push_back({resolved.command, static_cast<std::uint32_t>(job.lengths.size()), static_cast<std::uint32_t>(argc),
+                         db, slot});
     for (std::size_t i = 0; i < argc; ++i) {
       job.lengths.push_back(static_cast<std::uint32_t>(argv[i].size()));
       job.bytes.insert(job.bytes.end(), argv[i].begin(), argv[i].end());
@@ -67,9 +73,12 @@ bool AofLoadSink::Apply(int db, const std::string_view* argv, std::size_t argc, 
   PreparedCommand p;
   p.client = &client_;
   p.args = {argv, argc};
+  if (resolved.outcome != CommandTable::Outcome::kOk) {
+    ReportError(p, CommandTable::ErrorText(resolved, p.args));
+    return true;
+  }
   engine_.Prepare(p);
-  engine_.Execute(thread_, p, out_);
-  CheckReply(p, out_);
+  if (!engine_.Replay(thread_, p, &error_)) ReportError(p, error_);
   return true;
 }
 
@@ -102,7 +111,6 @@ void AofLoadSink::Run(Worker& w) {
   thread.now_ms = engine_.NowMs();
   Client client;
   InitLoaderClient(client);
-  OutBuffer out;
   std::unique_lock<std::mutex> lock(w.mutex);
   for (;;) {
     w.wake.wait(lock, [&] { return w.stop || !w.queue.empty(); });
@@ -112,7 +120,7 @@ void AofLoadSink::Run(Worker& w) {
     w.busy = true;
     lock.unlock();
     w.wake.notify_all();
-    Execute(thread, client, *job, out);
+    Execute(thread, client, *job);
     job->bytes.clear();
     job->lengths.clear();
     job->items.clear();
@@ -122,10 +130,11 @@ void AofLoadSink::Run(Worker& w) {
     w.wake.notify_all();
   }
   lock.unlock();
+  thread.discarded.ReleaseIfEmpty();
   engine_.RemoveThread(thread);
 }
 
-void AofLoadSink::Execute(ThreadState& thread, Client& client, Job& job, OutBuffer& out) {
+void AofLoadSink::Execute(ThreadState& thread, Client& client, Job& job) {
   std::vector<std::string_view> args;
   args.reserve(job.lengths.size());
   const char* at = job.bytes.data();
@@ -133,40 +142,41 @@ void AofLoadSink::Execute(ThreadState& thread, Client& client, Job& job, OutBuff
     args.emplace_back(at, n);
     at += n;
   }
-  job.prepared.resize(job.items.size());
-  constexpr std::size_t kBatch = 32;
+  const bool prefetch = !Ablated().prefetch;
+  std::string error;
+  std::array<PreparedCommand, kBatch> batch;
   for (std::size_t begin = 0; begin < job.items.size(); begin += kBatch) {
-    std::size_t end = begin + kBatch < job.items.size() ? begin + kBatch : job.items.size();
-    for (std::size_t i = begin; i < end; ++i) {
-      PreparedCommand& p = job.prepared[i];
-      client.db = job.items[i].db;
+    const std::size_t n = std::min(kBatch, job.items.size() - begin);
+    auto each = [&](auto&& step) {
+      for (std::size_t i = 0; i < n; ++i) {
+        client.db = job.items[begin + i].db;
+        step(batch[i], job.items[begin + i]);
+      }
+    };
+    each([&](PreparedCommand& p, const Job::Item& item) {
       p.client = &client;
-      p.args = {args.data() + job.items[i].first_arg, job.items[i].argc};
-      engine_.Prepare(p);
-      engine_.Prefetch(p);
+      p.command = item.command;
+      p.args = {args.data() + item.first_arg, item.argc};
+      p.key_index = 1;
+      p.key.key = p.args[1];
+      p.key.hash = KeyHash(p.key.key);
+      p.key.slot = item.slot;
+      if (prefetch) engine_.PrefetchTable(p);
+    });
+    if (prefetch) {
+      each([&](PreparedCommand& p, const Job::Item&) { engine_.Prefetch(p); });
+      each([&](PreparedCommand& p, const Job::Item&) { engine_.PrefetchEntry(p); });
     }
-    for (std::size_t i = begin; i < end; ++i) {
-      client.db = job.items[i].db;
-      engine_.PrefetchEntry(job.prepared[i]);
-    }
-    for (std::size_t i = begin; i < end; ++i) {
-      client.db = job.items[i].db;
-      engine_.Execute(thread, job.prepared[i], out);
-      if (out.pending() > 0) CheckReply(job.prepared[i], out);
-    }
+    each([&](PreparedCommand& p, const Job::Item&) {
+      if (!engine_.Replay(thread, p, &error)) ReportError(p, error);
+    });
   }
 }
 
 // A command of the log cannot fail, unless the log was made by other rules: worth shouting, not worth stopping.
-void AofLoadSink::CheckReply(const PreparedCommand& p, OutBuffer& out) {
-  iovec v;
-  if (out.Gather(&v, 1, UINT64_MAX) == 1 && static_cast<const char*>(v.iov_base)[0] == '-') {
-    std::string text;
-    out.CopyTo(&text);
-    engine_.logger().Warn("== CRITICAL == This server is sending an error to its AOF-loading-client: '" +
-                          text.substr(1, text.find('\r') - 1) + "' after processing the command '" + std::string(p.args[0].substr(0, 64)) + "'");
-  }
-  out.Consume(out.pending());
+void AofLoadSink::ReportError(const PreparedCommand& p, std::string_view error) {
+  engine_.logger().Warn("== CRITICAL == This server is sending an error to its AOF-loading-client: '" + std::string(error) +
+                        "' after processing the command '" + std::string(p.args[0].substr(0, 64)) + "'");
 }
 
 void AofLoadSink::Progress(std::uint64_t done, std::uint64_t total) {

@@ -20,12 +20,13 @@ std::size_t LinearBuckets::IndexMemory() const {
   return bytes + std::size_t{segments} * kSegmentBuckets * sizeof(Bucket) + capacity_ / kSegmentBuckets * sizeof(Bucket*);
 }
 
-void LinearBuckets::InsertIntoChain(Bucket* b, void* item, std::uint8_t fingerprint, bool marked) {
+void LinearBuckets::InsertIntoChain(Bucket* b, void* item, std::uint8_t fingerprint, std::uint32_t more, bool marked) {
   for (;;) {
     unsigned free = ~static_cast<unsigned>(b->used) & (b->overflow ? 0x7fu : 0xffu);
     if (free != 0) {
       int i = std::countr_zero(free);
       b->fingerprints[i] = fingerprint;
+      b->SetMore(i, more);
       b->Set(i, item);
       b->used = static_cast<std::uint8_t>(b->used | 1u << i);
       b->marks = static_cast<std::uint8_t>(marked ? b->marks | 1u << i : b->marks & ~(1u << i));
@@ -36,6 +37,7 @@ void LinearBuckets::InsertIntoChain(Bucket* b, void* item, std::uint8_t fingerpr
       ++overflows_;
       // The eighth item moves into the overflow bucket and leaves its place to the link.
       next->fingerprints[0] = b->fingerprints[7];
+      next->SetMore(0, b->More(7));
       next->Set(0, b->At<void>(7));
       next->used = 1;
       next->marks = (b->marks >> 7) & 1;
@@ -125,7 +127,7 @@ void LinearBuckets::Shrink() {
     Bucket* next = b->Next();
     for (unsigned used = b->used; used != 0; used &= used - 1) {
       int i = std::countr_zero(used);
-      InsertIntoChain(home, b->At<void>(i), b->fingerprints[i], (b->marks >> i) & 1);
+      InsertIntoChain(home, b->At<void>(i), b->fingerprints[i], b->More(i), (b->marks >> i) & 1);
     }
     if (b != &old) ReleaseOverflow(b);
     b = next;

@@ -4,8 +4,9 @@
 // Bucket: eight one-byte fingerprints, a presence bitmap, eight 48-bit item addresses; when it is full, its last place
 // holds the address of an overflow bucket. A lookup costs the bucket's line and the item's, false candidates 1 in 256.
 // Linear hashing splits one bucket at a time, so memory follows the number of items in small steps and no insert pays for
-// the whole table; removals merge buckets in the same way. The bucket array grows by an eighth; from kSegmentBuckets on it
-// is a directory of segments.
+// the whole table; removals merge buckets in the same way. Up to 128 buckets the bit of the hash that decides a split stands
+// in the bucket, so that splitting touches no item. The bucket array grows by an eighth; from kSegmentBuckets on it is a
+// directory of segments.
 // Why not power-of-two doubling: it wastes 25 % on average and moves everything at once.
 // Scanning uses the reversed-bit cursor, which survives growth: a linear hash table is always "between" two powers of two.
 // What depends on the kind of item (comparing, hashing) is LinearTable, the rest LinearBuckets, compiled once.
@@ -17,6 +18,7 @@
 #include <cstring>
 #include <string_view>
 
+#include "base/ablation.h"
 #include "base/random.h"
 #include "keyspace/allocator.h"
 
@@ -27,8 +29,12 @@ struct alignas(64) Bucket {
   std::uint8_t used;      // bit i: place i holds an item
   std::uint8_t marks;     // bit i: that item is marked; a slot table marks entries that have an expiry
   std::uint8_t overflow;  // 1: place 7 holds the address of another bucket
-  std::uint8_t spare[5];
+  std::uint8_t more[5];   // five bits of each item's hash, from kMoreFirst on: what a split goes by
   std::uint8_t addresses[8][6];
+
+  static constexpr unsigned kMoreFirst = 2;
+  static constexpr unsigned kMoreBits = 5;
+  static std::uint32_t MoreOf(std::uint64_t hash) { return static_cast<std::uint32_t>(hash >> kMoreFirst) & 31u; }
 
   template <typename T>
   T* At(int i) const {
@@ -39,6 +45,18 @@ struct alignas(64) Bucket {
   void Set(int i, const void* p) {
     auto v = reinterpret_cast<std::uint64_t>(p);
     std::memcpy(addresses[i], &v, 6);
+  }
+  std::uint32_t More(int i) const {
+    std::uint64_t word;
+    std::memcpy(&word, reinterpret_cast<const char*>(this) + 8, 8);  // used, marks, overflow, more
+    return static_cast<std::uint32_t>(word >> (24 + kMoreBits * static_cast<unsigned>(i))) & 31u;
+  }
+  void SetMore(int i, std::uint32_t bits) {
+    unsigned at = 24 + kMoreBits * static_cast<unsigned>(i);
+    std::uint64_t word;
+    std::memcpy(&word, reinterpret_cast<const char*>(this) + 8, 8);
+    word = (word & ~(std::uint64_t{31} << at)) | std::uint64_t{bits} << at;
+    std::memcpy(reinterpret_cast<char*>(this) + 8, &word, 8);
   }
   Bucket* Next() const { return overflow ? At<Bucket>(7) : nullptr; }
 };
@@ -89,7 +107,7 @@ class LinearBuckets {
   }
   bool MustGrow() const { return std::uint64_t{size_} * 10 >= std::uint64_t{buckets_} * kItemsPerTenBuckets; }
   void AddBucket();
-  void InsertIntoChain(Bucket* bucket, void* item, std::uint8_t fingerprint, bool marked);
+  void InsertIntoChain(Bucket* bucket, void* item, std::uint8_t fingerprint, std::uint32_t more, bool marked);
   void EraseAt(Bucket* bucket, int index, std::uint64_t hash);
   void FreeBuckets();
 
@@ -232,7 +250,7 @@ void LinearTable<Items>::Insert(Item* item, std::uint64_t hash, bool marked) {
   } else if (MustGrow()) {
     Split();
   }
-  InsertIntoChain(At(IndexOf(hash)), item, Fingerprint(hash), marked);
+  InsertIntoChain(At(IndexOf(hash)), item, Fingerprint(hash), Bucket::MoreOf(hash), marked);
   ++size_;
 }
 
@@ -246,13 +264,19 @@ void LinearTable<Items>::Split() {
   Bucket* home = At(source);
   Bucket* image = At(fresh);
   std::memset(static_cast<void*>(home), 0, sizeof(Bucket));
-  for (unsigned used = old.used; used != 0; used &= used - 1) __builtin_prefetch(old.template At<char>(std::countr_zero(used)));
+  const auto level = static_cast<unsigned>(std::countr_one(mask_ >> 1));
+  const bool known = level >= Bucket::kMoreFirst && level < Bucket::kMoreFirst + Bucket::kMoreBits && !Ablated().hashbits;
+  if (!known) {
+    for (unsigned used = old.used; used != 0; used &= used - 1) __builtin_prefetch(old.template At<char>(std::countr_zero(used)));
+  }
   for (Bucket* b = &old; b != nullptr;) {
     Bucket* next = b->Next();
     for (unsigned used = b->used; used != 0; used &= used - 1) {
       int i = std::countr_zero(used);
       auto* item = b->template At<Item>(i);
-      InsertIntoChain(IndexOf(Items::Hash(item)) == fresh ? image : home, item, b->fingerprints[i], (b->marks >> i) & 1);
+      const std::uint32_t more = b->More(i);
+      const bool moves = ((known ? more >> (level - Bucket::kMoreFirst) : Items::Hash(item) >> level) & 1) != 0;
+      InsertIntoChain(moves ? image : home, item, b->fingerprints[i], more, (b->marks >> i) & 1);
     }
     if (b != &old) ReleaseOverflow(b);
     b = next;

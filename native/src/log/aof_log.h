@@ -37,7 +37,9 @@ LogClock& SystemLogClock();
 struct AofLogLimits {
   std::uint64_t pending_bytes_max = 256 << 20;   // appended, not written: beyond this writes are refused
   std::uint64_t unsynced_bytes_max = 32 << 20;   // everysec: written, not synced: beyond this sync early
-  std::uint64_t retained_bytes_max = 64 << 20;   // written, not synced, still in memory
+  // Written, not synced, still in memory: a failed fsync needs them again and otherwise reads them back, checked. Little,
+  // because chunks that come back soon are appended to while they are still in a cache (decision 0004).
+  std::uint64_t retained_bytes_max = 4 << 20;
 };
 
 // What gives the log its thread. Implemented in log_thread.h.

@@ -20,6 +20,21 @@ void AppendHeader(char type, std::size_t n, std::string* out) {
   out->append(text, static_cast<std::size_t>(end - text));
 }
 
+std::size_t HeaderSize(std::size_t n) {
+  std::size_t size = 4;  // the type, a digit, CR LF
+  for (; n >= 10; n /= 10) ++size;
+  return size;
+}
+
+// Whether the bytes of a parsed command are those that Add() would make. The parser accepts numbers only as digits with
+// perhaps a sign or zeros in front, so each header is at least as long as ours; if the sum is the same, so are they all.
+bool IsCanonical(std::string_view wire, const std::string_view* argv, std::size_t argc) {
+  if (wire.empty() || wire[0] != '*') return false;  // not at hand, or an inline command
+  std::size_t size = HeaderSize(argc);
+  for (std::size_t i = 0; i < argc; ++i) size += HeaderSize(argv[i].size()) + argv[i].size() + 2;
+  return size == wire.size();
+}
+
 // Counts what would have been written; what is promised is memory only.
 class InMemoryLog final : public CommitLog {
  public:
@@ -59,7 +74,18 @@ void LogUnit::Add(int db, const std::string_view* argv, std::size_t argc) {
   }
 }
 
+void LogUnit::AddReceived(int db, const std::string_view* argv, std::size_t argc, std::string_view wire) {
+  if (count_ > 0 || !IsCanonical(wire, argv, argc)) return Add(db, argv, argc);
+  first_db_ = last_db_ = db;
+  count_ = 1;
+  borrowed_ = wire;
+}
+
 void LogUnit::AddEncoded(int db, std::string_view resp) {
+  if (!borrowed_.empty()) {
+    bytes_ = borrowed_;
+    borrowed_ = {};
+  }
   if (first_db_ < 0) {
     first_db_ = db;
   } else if (last_db_ != db) {

@@ -41,11 +41,19 @@ struct CommitLogOptions {
 // Effects are added as complete RESP commands; the log adds the SELECT that the first one needs.
 class LogUnit {
  public:
-  void Clear() { bytes_.clear(); count_ = 0; first_db_ = last_db_ = -1; }
+  void Clear() {
+    bytes_.clear();
+    borrowed_ = {};
+    count_ = 0;
+    first_db_ = last_db_ = -1;
+  }
   bool empty() const { return count_ == 0; }
   int count() const { return count_; }
   // Adds one command. A change of database inside the unit adds a SELECT to it.
   void Add(int db, const std::string_view* argv, std::size_t argc);
+  // The same for a command as a client sent it: `wire` is what the parser took for it, empty if that is not at hand. If it
+  // is byte for byte what Add() would encode, it is not copied but borrowed: it stays as it is until Clear() or Append().
+  void AddReceived(int db, const std::string_view* argv, std::size_t argc, std::string_view wire);
   // Adds a command that is already encoded in RESP.
   void AddEncoded(int db, std::string_view resp);
   // More than one effect: MULTI and EXEC go around them when appended. False for effects that are independent of each
@@ -54,10 +62,11 @@ class LogUnit {
   bool atomic() const { return atomic_; }
   int first_db() const { return first_db_; }
   int last_db() const { return last_db_; }
-  std::string_view bytes() const { return bytes_; }
+  std::string_view bytes() const { return borrowed_.empty() ? std::string_view(bytes_) : borrowed_; }
 
  private:
   std::string bytes_;
+  std::string_view borrowed_;  // instead of bytes_, while it is the only command
   int count_ = 0;
   int first_db_ = -1;
   int last_db_ = -1;

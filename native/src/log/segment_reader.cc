@@ -50,12 +50,12 @@ SegmentReader::Fill SegmentReader::Ensure(std::size_t need) {
 SegmentReader::Fill SegmentReader::Verify(std::size_t need) {
   while (verified_ < buffer_end()) {
     if (next_block_ == blocks_.size()) {
-      verified_ = buffer_end();
+      PassUncovered(buffer_end());
       break;
     }
     const IndexBlock& block = blocks_[next_block_];
     if (block.begin > verified_) {
-      verified_ = std::min(block.begin, buffer_end());
+      PassUncovered(std::min(block.begin, buffer_end()));
       continue;
     }
     if (block.end <= buffer_end()) {
@@ -75,6 +75,26 @@ SegmentReader::Fill SegmentReader::Verify(std::size_t need) {
   }
   usable_ = std::min(verified_, buffer_end());
   return Fill::kOk;
+}
+
+// [verified_, until) is in the buffer.
+void SegmentReader::PassUncovered(std::uint64_t until) {
+  while (verified_ < until) {
+    if (uncovered_.empty() || uncovered_.back().end != verified_ ||
+        uncovered_.back().end - uncovered_.back().begin == kChecksumBlockSize) {
+      uncovered_.push_back({verified_, verified_, 0, 0});
+    }
+    IndexBlock& block = uncovered_.back();
+    const std::uint64_t end = std::min(until, block.begin + kChecksumBlockSize);
+    block.crc = Crc32c({buffer_.data() + (verified_ - buffer_begin_), static_cast<std::size_t>(end - verified_)}, block.crc);
+    block.end = verified_ = end;
+  }
+}
+
+std::vector<IndexBlock> SegmentReader::TakeUncovered() {
+  std::vector<IndexBlock> taken;
+  taken.swap(uncovered_);
+  return taken;
 }
 
 SegmentReader::Fill SegmentReader::VerifyFromFile(const IndexBlock& block) {

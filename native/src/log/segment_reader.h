@@ -1,5 +1,6 @@
 // Reads a segment front to back through one window, and hands out no byte of an indexed block before the block's CRC
-// was checked. Bytes that no block covers pass as they are. Memory: the window, or the longest element asked for.
+// was checked. Bytes that no block covers pass as they are, and their CRCs are kept: what was loaded is then what the index
+// will say, and a foreign file is not read twice. Memory: the window, or the longest element asked for.
 #pragma once
 #include <cstdint>
 #include <string_view>
@@ -29,6 +30,8 @@ class SegmentReader {
   std::uint64_t size() const { return size_; }
   const IndexBlock& bad_block() const { return blocks_[next_block_]; }
   int io_error() const { return io_error_; }
+  // The CRCs of what no block covered and bytes() has reached, in pieces of at most 1 MiB, ascending; `seconds` 0.
+  std::vector<IndexBlock> TakeUncovered();
   // True if the file holds nothing but zero bytes from `offset` to its end.
   bool OnlyZerosFrom(std::uint64_t offset);
 
@@ -36,6 +39,7 @@ class SegmentReader {
   std::uint64_t buffer_end() const { return buffer_begin_ + buffered_; }
   Fill Verify(std::size_t need);
   Fill VerifyFromFile(const IndexBlock& block);
+  void PassUncovered(std::uint64_t until);
 
   File& file_;
   const std::uint64_t size_;
@@ -49,6 +53,7 @@ class SegmentReader {
   std::uint64_t verified_ = 0;
   std::size_t next_block_ = 0;
   int io_error_ = 0;
+  std::vector<IndexBlock> uncovered_;
 };
 
 // CRC of [begin, end) of `file`. 0 or -errno; -EIO if the file is shorter.

@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <ctime>
 #include <vector>
 
 #include "log/empty_rdb.h"
@@ -62,10 +63,23 @@ class Replay {
     bool covered = index.closed && !index.damaged && index.covered_end() == verdict_.good_end && !gaps_;
     // A base that is nothing but an RDB has a checksum of its own.
     verdict_.rewrite_index = !covered && !(rdb_end_ > 0 && rdb_end_ == verdict_.good_end && !index.present);
+    if (verdict_.rewrite_index) AddBlocks(reader.TakeUncovered());
     return status;
   }
 
  private:
+  // The index to be written covers also what the one that was read did not.
+  void AddBlocks(std::vector<IndexBlock> blocks) {
+    if (blocks.empty()) return;
+    const auto now = static_cast<std::uint32_t>(std::time(nullptr));
+    std::vector<IndexBlock>& all = verdict_.index.blocks;
+    for (IndexBlock& block : blocks) {
+      block.seconds = now;
+      all.push_back(block);
+    }
+    std::sort(all.begin(), all.end(), [](const IndexBlock& a, const IndexBlock& b) { return a.begin < b.begin; });
+  }
+
   // How much of the file is to be read, from what the index says about it.
   Status ChooseLimit(std::uint64_t size, std::uint64_t* limit) {
     const SegmentIndex& index = verdict_.index;

@@ -33,7 +33,7 @@ struct ReplayVerdict {
   // From here on the bytes are in the page cache, but perhaps an fsync of them failed before the process was killed; the
   // next fsync would then succeed without writing them. They must be written again.
   std::uint64_t unsure_from = 0;
-  SegmentIndex index;            // as read
+  SegmentIndex index;            // as read; if it is to be rewritten, with blocks also for what it did not cover
   bool rewrite_index = false;    // it does not cover exactly [0, good_end), or is damaged, missing or not closed
 };
 

@@ -317,10 +317,11 @@ std::size_t IoThread::ParseAll(Connection* c, const char* data, std::size_t size
       CloseSoon(c, nullptr);
       break;
     }
+    const std::string_view wire(data + at, taken);
     at += taken;
     if (parsed_.empty()) continue;
     ++c->commands;
-    batch_.push_back({c, static_cast<std::uint32_t>(args_.size()), static_cast<std::uint32_t>(parsed_.size())});
+    batch_.push_back({c, static_cast<std::uint32_t>(args_.size()), static_cast<std::uint32_t>(parsed_.size()), wire});
     args_.insert(args_.end(), parsed_.begin(), parsed_.end());
     if (batch_.size() == kBatchMax || !limits.authenticated || Ablated().batching) RunBatch();
   }
@@ -330,11 +331,13 @@ std::size_t IoThread::ParseAll(Connection* c, const char* data, std::size_t size
 void IoThread::RunBatch() {
   std::size_t n = batch_.size();
   if (n == 0) return;
-  bool prefetch = n > 1 && !Ablated().prefetch;
+  const bool prefetch = n > 1 && !Ablated().prefetch;
+  const bool wire = !Ablated().wire;
   for (std::size_t i = 0; i < n; ++i) {
     PreparedCommand& p = prepared_[i];
     p.client = &batch_[i].connection->client;
     p.args = {args_.data() + batch_[i].first_arg, batch_[i].argc};
+    if (wire) p.wire = batch_[i].wire;
     engine_.Prepare(p);
     if (prefetch) engine_.PrefetchTable(p);
   }

@@ -75,6 +75,7 @@ class IoThread {
     Connection* connection;
     std::uint32_t first_arg;
     std::uint32_t argc;
+    std::string_view wire;  // its bytes in the input
   };
 
   void Run();
