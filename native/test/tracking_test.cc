@@ -66,10 +66,10 @@ TEST(Tracking, ExpiryTellsToo) {
   c("CLIENT TRACKING on NOLOOP");
   other("HELLO 3");
   other("CLIENT TRACKING on BCAST");
-  c("SET a 1 PX 1");
+  c("SET a 1 PX 60000");
   other.sink->Take(3);
   c("GET a");
-  f.engine->cron()->Step(f.engine->NowMs() + 1000);
+  f.engine->cron()->Step(f.engine->NowMs() + 120000);
   EXPECT_EQ(c.sink->Take(3), Invalidate({"a"}));
   EXPECT_EQ(other.sink->Take(3), Invalidate({"a"}));
 }
