@@ -35,8 +35,9 @@ async function differenceOf(pair, list, swaps) {
     await new Episode(pair, swaps).run(list, protocol)
     return null
   } catch (error) {
-    if (error instanceof Difference) return error
-    throw error
+    if (!(error instanceof Difference)) throw error
+    await pair.openBlockers()
+    return error
   }
 }
 

@@ -115,6 +115,61 @@ describe.skipIf(!canMount)(`a full disk${canMount ? '' : ' [skipped: this proces
   })
 })
 
+/** What makes fdatasync fail on demand; null without a C compiler. */
+const failingSync = ((): string | null => {
+  const library = join(tempDir().path, 'failing-sync.so')
+  const source = join(import.meta.dirname, 'fixtures', 'failing-sync.c')
+  return spawnSync('cc', ['-shared', '-fPIC', '-o', library, source, '-ldl']).status === 0 ? library : null
+})()
+
+describe.skipIf(failingSync === null)(`an fsync that fails${failingSync === null ? ' [skipped: no C compiler]' : ''}`, () => {
+  const startFailing = (dir: string, policy: string, trigger: string): Promise<ServerProcess> => startSlotwise({
+    dir, args: [...args, '--appendfsync', policy], env: { LD_PRELOAD: failingSync!, FAILING_SYNC: trigger },
+  })
+
+  it('once: the segment is given up, what it may have lost is written again, nothing acknowledged is lost', async () => {
+    await using dir = tempDir()
+    const trigger = join(dir.path, 'trigger')
+    await using ours = await startFailing(dir.path, 'always', trigger)
+    await using client = await ours.client({ timeoutMs: 30_000 })
+    expect(await client.command('SET', 'before', 1)).toBe('OK')
+    writeFileSync(trigger, 'once')
+    expect(await client.command('SET', 'during', 2)).toBe('OK')
+    expect(existsSync(trigger)).toBe(false)
+    await waitFor(() => ours.output.includes('Fail to fsync the AOF file: Input/output error'))
+    expect(existsSync(join(dir.path, 'appendonlydir', 'appendonly.aof.2.incr.aof'))).toBe(true)
+    expect(await client.command('SET', 'after', 3)).toBe('OK')
+    await ours.sigkill()
+    await using again = await start(dir.path)
+    await using reader = await again.client()
+    expect(await reader.command('MGET', 'before', 'during', 'after')).toEqual(['1', '2', '3'])
+  })
+
+  it.each(['always', 'everysec'])('for ever: nothing more is acknowledged, reads and what was acknowledged stay (appendfsync %s)', async (policy) => {
+    await using dir = tempDir()
+    const trigger = join(dir.path, 'trigger')
+    await using ours = await startFailing(dir.path, policy, trigger)
+    await using client = await ours.client({ timeoutMs: 30_000 })
+    await using writer = await ours.client({ timeoutMs: 30_000 })
+    expect(await client.command('SET', 'before', 1)).toBe('OK')
+    writeFileSync(trigger, 'always')
+    let acknowledged = false
+    const write = writer.command('SET', 'during', 2).then(() => acknowledged = true, () => false)
+    await waitFor(async () => (await client.command('INFO', 'persistence') as string).includes('aof_last_write_status:err'))
+    expect((await client.command('SET', 'more', 3) as RespError).message).toMatch(/^MISCONF Errors writing to the AOF file: .*Input\/output error$/)
+    expect(await client.command('GET', 'before')).toBe('1')
+    await sleep(1500)
+    if (policy === 'always') expect(acknowledged).toBe(false)
+    rmSync(trigger)
+    await waitFor(async () => await client.command('SET', 'healed', 4) === 'OK')
+    expect(await write).toBe(true)
+    await ours.sigkill()
+    await using again = await start(dir.path)
+    await using reader = await again.client()
+    expect(await reader.command('MGET', 'before', 'during', 'healed', 'more')).toEqual(['1', '2', '4', null])
+  })
+})
+
 describe('the data directory', () => {
   it('that is missing refuses the start, as in Redis', () => {
     const { status, output } = refused('/nonexistent/slotwise')

@@ -1,10 +1,10 @@
 /** Random commands about keys of any type, SORT, and what spans several commands: transactions and blocked clients. */
-import { allKeys, relativeTimes, times } from './random.mjs'
+import { allKeys, relativeTimes, sortKeys, times } from './random.mjs'
 import { scanOptions } from './collections.mjs'
 
 export function genericCommands({ below, pick, chance, many, key, integer, count, word, some }) {
   const expireOptions = () => some([() => word('NX'), () => word('XX'), () => word('GT'), () => word('LT'), () => 'FOO'], chance(60) ? 0 : 2)
-  const target = () => (chance(80) ? key('l') : key('s'))
+  const target = () => (chance(95) ? pick(sortKeys) : 'none')
   const sortOptions = () => some([
     () => [word('LIMIT'), integer(), integer()], () => word('ASC'), () => word('DESC'), () => word('ALPHA'), () => word('ALPHA'),
     () => [word('GET'), pick(['#', 'k*', 'h*->a', '*', 'nothing', '*->', 'h1->*'])], () => [word('GET'), '#'],
@@ -24,13 +24,14 @@ export function genericCommands({ below, pick, chance, many, key, integer, count
     [5, () => [pick(['TTL', 'PTTL', 'EXPIRETIME', 'PEXPIRETIME']), key()]],
     [6, () => ['OBJECT', 'ENCODING', key()]],
     [1, () => ['OBJECT', pick(['REFCOUNT', 'FREQ', 'HELP', 'NONE']), key()]],
+    [1, () => ['SET', pick(sortKeys), 'not to be sorted']],
     [2, () => ['KEYS', pick(['*', 'k*', 'h?', '[lz]*', 'nothing', '', '\\k1', '{k1}*'])]],
     [1, () => ({ random: 'key', command: ['RANDOMKEY'] })],
     [1, () => ({ scan: ['SCAN', '0'], options: [...scanOptions({ pick, chance, count, word }), ...(chance(30) ? [word('TYPE'), pick(['string', 'hash', 'list', 'set', 'zset', 'HASH', 'none'])] : [])] })],
     [5, () => ({ loose: [pick(['SORT', 'SORT', 'SORT_RO']), target(), ...sortOptions()] })],
     [2, sortBy],
-    [2, () => ({ loose: ['SORT', target(), ...sortOptions(), word('STORE'), key('l')] })],
-    [1, () => ({ loose: ['SORT', target(), word('BY'), 'nosort', ...sortOptions(), word('STORE'), key('l')] })],
+    [2, () => ({ loose: ['SORT', target(), ...sortOptions(), word('STORE'), pick(sortKeys)] })],
+    [1, () => ({ loose: ['SORT', target(), word('BY'), 'nosort', ...sortOptions(), word('STORE'), pick(sortKeys)] })],
     [1, () => (chance(4) ? [pick(['FLUSHALL', 'FLUSHDB']), ...(chance(30) ? [word(pick(['SYNC', 'ASYNC', 'NOW']))] : [])] : ['DBSIZE'])],
     [1, () => (chance(30) ? ['SWAPDB', pick(['0', '1', '16', 'x']), pick(['0', '1'])] : ['SELECT', pick(['0', '0', '0', '0', '16', 'x'])])],
     [1, () => ['PING', ...many(0, 2, () => String(below(3)))]],

@@ -38,14 +38,19 @@ const everyKey = [...groups.flatMap((group) => keysOf[group]), '', 'a\0b\r\n', '
 
 /** Of these only commands that keep every score at 0 write sorted sets: ranges by name are defined for such alone. */
 export const lexKeys = ['lex0', 'lex1']
-export const allKeys = [...everyKey, ...lexKeys]
+/** What SORT reads. Never sorted sets: Redis changes the encoding of one that it sorts, and we do not. */
+export const sortKeys = ['t0', 't1', 't2']
+export const allKeys = [...everyKey, ...lexKeys, ...sortKeys]
 
 /** Draws for one seed. */
 export function draws(seed) {
   const { below, pick, chance } = randomSource(seed)
   const many = (least, most, make) => Array.from({ length: least + below(most - least + 1) }, make)
   /** Mostly a key of the group, whose type it then mostly has. */
-  const key = (group) => (group !== undefined && chance(88) ? pick(keysOf[group]) : pick(everyKey))
+  const key = (group) => {
+    if ((group === 'l' || group === 's') && chance(20)) return pick(sortKeys)
+    return group !== undefined && chance(88) ? pick(keysOf[group]) : pick(everyKey)
+  }
   const small = () => String(below(24) - 8)
   const integer = () => (chance(82) ? small() : chance(65) ? pick(edges) : pick(noIntegers))
   const float = () => (chance(55) ? small() : chance(50) ? String((below(2000) - 1000) / 16) : pick(floats))

@@ -31,15 +31,22 @@ class OneServer {
       : spawn(program, [...args, '--port', String(port), '--bind', '127.0.0.1', '--dir', dir, ...common, ...thresholds[options.thresholds]], { stdio: 'ignore' })
     const server = new OneServer()
     Object.assign(server, { name, dir, child, exit: child === undefined ? Promise.resolve() : once(child, 'exit') })
+    server.port = port
     server.main = await Connection.open(port)
-    server.blocker = await Connection.open(port)
+    await server.openBlocker()
     server.subscriber = await Connection.open(port)
-    const [id] = await server.blocker.send([['CLIENT', 'ID']])
-    server.blockerId = decodeFrame(id).slice(1)
     await server.main.send([['DEBUG', 'SET-ACTIVE-EXPIRE', '0']])
     await server.subscriber.send([['PSUBSCRIBE', '__key*__:*']])
     return server
   }
+  /** Anew after a difference: it may be waiting still. */
+  async openBlocker() {
+    this.blocker?.close()
+    this.blocker = await Connection.open(this.port)
+    const [id] = await this.blocker.send([['CLIENT', 'ID']])
+    this.blockerId = decodeFrame(id).slice(1)
+  }
+
   /** Everything published since the last time; `marker` has been published behind it. */
   async notifications(marker) {
     const frames = []
@@ -82,6 +89,7 @@ export class Pair {
   mainEach = (commands) => Promise.all(this.#servers.map(({ main }, i) => main.send(commands[i])))
   eachMain = (run) => Promise.all(this.#servers.map(({ main }, i) => run((commands) => main.send(commands), i)))
   blocker = (commands) => Promise.all(this.#servers.map(({ blocker }) => blocker.send(commands)))
+  openBlockers = () => Promise.all(this.#servers.map((server) => server.openBlocker()))
   get blockers() {
     return this.#servers.map(({ blocker, blockerId }) => ({ connection: blocker, id: blockerId }))
   }

@@ -16,7 +16,7 @@ export function sortedSetCommands(draw) {
   const weights = () => (chance(40) ? [word('WEIGHTS'), ...many(1, 3, float)] : [])
   const aggregate = () => (chance(40) ? [word('AGGREGATE'), word(pick(['SUM', 'MIN', 'MAX', 'SUM', 'MIN', 'MAX', 'AVG']))] : [])
   const side = () => word(chance(96) ? pick(['MIN', 'MAX']) : 'MEAN')
-  const timeout = () => (chance(85) ? '0.01' : pick(['-1', 'abc', '-0', '0.1', 'inf', '']))
+  const timeout = () => (chance(85) ? '0' : pick(['-1', 'abc', '-0', 'inf', '']))
   /** The options of ZRANGE and ZRANGESTORE, sensible and not; by name only where every score is 0. */
   const rangeForms = () => pick([
     () => [key(), integer(), integer(), ...(chance(30) ? [word('REV')] : [])],
