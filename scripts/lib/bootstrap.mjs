@@ -9,6 +9,7 @@ import { run } from './processes.mjs'
 import { Problem, say, seconds, step } from './progress.mjs'
 import { addonFile, inRoot, pnpmVersion, root } from './repository.mjs'
 import { filesBelow, readStamp, stampOf, writeStamp } from './stamp.mjs'
+import { vendorMsgpackr } from '../vendor.mjs'
 import { checkNode, checkTools, compilers, nodeDir, which } from './toolchain.mjs'
 
 const stampFile = (part) => inRoot('node_modules', '.slotwise', part)
@@ -37,7 +38,8 @@ const parts = {
     stamp: () => {
       const sources = ['packages', 'apps', 'benchmarks'].flatMap((name) =>
         filesBelow(inRoot(name), (file) => /\.(ts|json)$/.test(file)))
-      return stampOf(root, [...sources, inRoot('tsconfig.json'), inRoot('tsconfig.base.json'), inRoot('pnpm-lock.yaml')])
+      return stampOf(root, [...sources, inRoot('tsconfig.json'), inRoot('tsconfig.base.json'), inRoot('pnpm-lock.yaml'),
+        inRoot('scripts', 'vendor.mjs')])
     },
     isThere: () => manifests().every((file) => !hasTypeScript(file) || existsSync(join(file, '..', 'dist'))),
     build: buildTypeScript,
@@ -105,6 +107,7 @@ async function buildNative(update) {
 }
 
 async function buildTypeScript(update) {
+  vendorMsgpackr()
   const tsc = inRoot('node_modules', 'typescript', 'bin', 'tsc')
   const { code, output } = await run(process.execPath, [tsc, '-b', '--pretty', 'false'], { cwd: root, onLine: update })
   if (code !== 0) throw new Problem(`The TypeScript build failed:\n${tail(output)}`)

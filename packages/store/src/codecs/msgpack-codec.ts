@@ -5,7 +5,8 @@
  * `set('n', 5)`, `incr('n')` and other clients agree. The two cannot be confused: text begins with a digit or '-', and
  * in MessagePack only small integers begin with such a byte, which are never written here.
  * A string by itself, the commonest value, is written and read here: msgpackr would take longer than the look-up.
- * Why 'msgpackr/pack': the main entry loads msgpackr-extract, whose install script the library must do without.
+ * '#msgpackr' is a copy in dist (scripts/vendor.mjs): the package itself brings an optional helper with an install
+ * script along, and the library must do without.
  * Records (msgpackr's own extension) are off, so that any MessagePack library can read the values.
  * A property named __proto__ comes back as __proto_: msgpackr's guard against values that bring a prototype along.
  * Source: MessagePack specification.
@@ -13,12 +14,8 @@
 import {
   ASCII_BIT, type Bytes, CodecError, describe, type Engine, LENGTH_MASK, type Page, type RequestPage,
 } from '@slotwise/engine'
-import type { Options, Packr as PackrOf } from 'msgpackr'
-import * as msgpackr from 'msgpackr/pack'
+import { Packr } from '#msgpackr'
 import type { ValueCodec } from './codec.js'
-
-// The types of this entry do not resolve under nodenext; they are those of the main one.
-const { Packr } = msgpackr as unknown as { Packr: new (options: Options) => PackrOf }
 
 // copyBuffers: bytes inside a value must not refer to the page.
 const packr = new Packr({ useRecords: false, moreTypes: true, copyBuffers: true })
