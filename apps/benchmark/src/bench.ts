@@ -11,6 +11,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { EmbeddedRunner } from './embedded-runner.js'
 import { kvloadArgs, runKvload, sampleOf } from './kvload.js'
 import { runRedisBenchmark } from './redis-benchmark.js'
+import { sendAll } from './send-all.js'
 import { isPortFree, makeDir, removeDir, ServerProcess, untilQuiet } from './server-process.js'
 import type {
   Bench, Codec, EmbeddedPeer, KvloadResult, LoadOptions, RedisBenchmarkOptions, RunningServer, Sample, ServerPeer,
@@ -134,6 +135,10 @@ export class BenchRun implements Bench {
   removeDir(dir: string): Promise<void> {
     removeDir(dir)
     return Promise.resolve()
+  }
+
+  send(server: RunningServer, commands: Iterable<readonly string[]>): Promise<void> {
+    return sendAll(server.port, commands)
   }
 
   untilQuiet(server: RunningServer): Promise<void> {
@@ -266,6 +271,11 @@ class RunningSides implements Servers {
 
   compareWithRedisBenchmark(name: string, options: RedisBenchmarkOptions): Promise<Sample[][]> {
     return this.#rounds(name, async (server) => {
+      if (options.prepare !== undefined) {
+        await server.command('FLUSHALL')
+        await sendAll(server.port, options.prepare())
+        await untilQuiet(server)
+      }
       const before = await server.cpuUs()
       const sample = await runRedisBenchmark(server.port, options, this.bench.options.loadCores)
       const cpuUsPerOp = (await server.cpuUs() - before) / options.requests

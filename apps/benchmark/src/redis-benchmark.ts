@@ -23,9 +23,10 @@ export function parseRedisBenchmarkCsv(text: string): Map<string, Sample> {
 
 /** One test; throughput and latency only. The caller reads the server's CPU around it. */
 export async function runRedisBenchmark(port: number, options: RedisBenchmarkOptions, cores?: string): Promise<Sample> {
+  const what = typeof options.test === 'string' ? ['-t', options.test] : options.test
   const args = [
-    '-h', '127.0.0.1', '-p', String(port), '-t', options.test, '-n', String(options.requests), '-c', String(options.connections),
-    '-P', String(options.pipeline), '-d', String(options.valueBytes), '-r', String(options.keys), '--csv',
+    '-h', '127.0.0.1', '-p', String(port), '-n', String(options.requests), '-c', String(options.connections),
+    '-P', String(options.pipeline), '-d', String(options.valueBytes), '-r', String(options.keys), '--csv', ...what,
   ]
   const [program, ...rest] = [...pinTo(cores), 'redis-benchmark', ...args]
   const [sample] = parseRedisBenchmarkCsv(await outputOf(program!, rest)).values()

@@ -100,7 +100,10 @@ export interface Servers extends AsyncDisposable {
 }
 
 export interface RedisBenchmarkOptions {
-  test: string
+  /** One of its tests, or a command of one's own: in its words `__rand_int__` stands for a number below `keys`. */
+  test: string | readonly string[]
+  /** Sent once each before every run, to a server whose data was deleted. Absent: nothing is deleted. */
+  prepare?: () => Iterable<readonly string[]>
   requests: number
   connections: number
   pipeline: number
@@ -138,6 +141,8 @@ export interface Bench {
   startOne(side: Side, options?: { pinned?: boolean; dir?: string; waitForPing?: boolean }): Promise<RunningServer>
   /** Run kvload once with any arguments; `--port` and, if known, `--cpu-pid` are added from `server`. */
   kvload(args: readonly string[], server?: RunningServer): Promise<KvloadResult>
+  /** Send commands down one connection, as fast as the server takes them. @throws {Error} at an error reply. */
+  send(server: RunningServer, commands: Iterable<readonly string[]>): Promise<void>
   /** Resolves when a server's background work (rehashing, rewriting, freeing) has ended, or after 15 s. */
   untilQuiet(server: RunningServer): Promise<void>
   /** An empty directory that is removed at the end, or earlier by `removeDir`. */
