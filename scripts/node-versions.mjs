@@ -1,7 +1,7 @@
 /**
  * `npm run test:node-versions [-- 22 24 26]`: the library and the server as built here, under other versions of Node,
- * which npm brings into a scratch folder; nothing is built again, since the addon speaks Node-API only. For each: a smoke
- * test of both, then the unit tests of the engine and the library.
+ * which npm brings into a scratch folder; nothing is built again, since the addon speaks Node-API only. For each: a
+ * smoke test of both, then the unit tests of the engine and the library.
  */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'

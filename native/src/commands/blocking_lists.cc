@@ -65,13 +65,15 @@ void BLMPop(CommandContext& ctx) {
 }
 
 // --- BLMOVE source destination LEFT|RIGHT LEFT|RIGHT timeout, BRPOPLPUSH source destination timeout
-void MoveFrom(CommandContext& ctx, const KeyRef& from_key, Entry* from, ListEnd from_end, ListEnd to_end) {
+// `served`: on behalf of a client that waited. Redis then writes the words itself, in small letters.
+void MoveFrom(CommandContext& ctx, const KeyRef& from_key, Entry* from, ListEnd from_end, ListEnd to_end, bool served) {
   KeyRef to_key = ctx.Key(2);
   Place to = ctx.FindForWrite(to_key);
   if (!ctx.Expect(to, Type::kList)) return;
   MoveElement(ctx, from_key, from, to_key, to.entry(), from_end, to_end);
   if (ctx.command.Is(CommandId::kBrpoplpush)) return ctx.Propagate({"RPOPLPUSH", from_key.key, to_key.key});
-  auto word = [](ListEnd end) { return std::string_view(end == ListEnd::kHead ? "LEFT" : "RIGHT"); };
+  if (!served) return ctx.Propagate({"LMOVE", from_key.key, to_key.key, ctx.arg(3), ctx.arg(4)});
+  auto word = [](ListEnd end) { return std::string_view(end == ListEnd::kHead ? "left" : "right"); };
   ctx.Propagate({"LMOVE", from_key.key, to_key.key, word(from_end), word(to_end)});
 }
 
@@ -79,7 +81,7 @@ void MoveOrWait(CommandContext& ctx, ListEnd from_end, ListEnd to_end, std::int6
   KeyRef from_key = ctx.Key(1);
   Place from = ctx.FindForWrite(from_key);
   if (!ctx.Expect(from, Type::kList)) return;
-  if (from) return MoveFrom(ctx, from_key, from.entry(), from_end, to_end);
+  if (from) return MoveFrom(ctx, from_key, from.entry(), from_end, to_end, false);
   if (!MayWait(ctx)) return ctx.reply.Null();
   constexpr std::size_t kSource[] = {1};
   WaitForKeys(ctx, ops, kSource, timeout_ms, 2);
@@ -87,10 +89,10 @@ void MoveOrWait(CommandContext& ctx, ListEnd from_end, ListEnd to_end, std::int6
 
 constexpr WaitOps kBLMove = {Type::kList, nullptr, [](CommandContext& ctx, const KeyRef& key, Entry* e) {
                                ListEnd from, to;
-                               if (ListEndArg(ctx, 3, &from) && ListEndArg(ctx, 4, &to)) MoveFrom(ctx, key, e, from, to);
+                               if (ListEndArg(ctx, 3, &from) && ListEndArg(ctx, 4, &to)) MoveFrom(ctx, key, e, from, to, true);
                              }};
 constexpr WaitOps kBRPopLPush = {
-    Type::kList, nullptr, [](CommandContext& ctx, const KeyRef& key, Entry* e) { MoveFrom(ctx, key, e, ListEnd::kTail, ListEnd::kHead); }};
+    Type::kList, nullptr, [](CommandContext& ctx, const KeyRef& key, Entry* e) { MoveFrom(ctx, key, e, ListEnd::kTail, ListEnd::kHead, true); }};
 
 void BLMove(CommandContext& ctx) {
   ListEnd from, to;

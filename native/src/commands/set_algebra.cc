@@ -37,8 +37,9 @@ std::size_t SizeOf(const Entry* e) { return e == nullptr ? 0 : SetValue(e).size(
 // Replies with the number of members of `result` after it took the destination's place.
 void Store(CommandContext& ctx, SetValue result, std::string_view event) {
   KeyRef to = ctx.Key(1);
-  Place old = ctx.Peek(to);
   auto size = static_cast<std::int64_t>(result.size());
+  // As Redis: what is only deleted is not looked at first, so it does not expire either.
+  Place old = size > 0 ? ctx.Peek(to) : ctx.Db().Find(to);
   bool changed = size > 0 || old;
   if (size > 0) {
     ctx.Db().SetObject(to, old, Type::kSet, result.encoding(), result.object(), kNoExpire);
