@@ -46,7 +46,7 @@ bool ReadMembers(std::uint8_t rdb_type, RdbReader& in, std::vector<Loaded>* out)
   for (std::uint64_t i = 0; i < n; ++i) {
     std::string_view member;
     if (!in.String(&member)) return false;
-    Loaded& l = out->emplace_back(0.0, std::string(member));
+    Loaded& l = out->emplace_back(Loaded{0.0, std::string(member)});
     if (!(rdb_type == rdb::kZSet ? in.Double(&l.score) : in.TextDouble(&l.score))) return false;
   }
   return true;
@@ -69,7 +69,7 @@ bool ReadPacked(std::uint8_t rdb_type, RdbReader& in, std::vector<Loaded>* out) 
   for (auto c = pack.First(); good && c != nullptr;) {
     IntScratch scratch;
     auto score = pack.Next(c);
-    Loaded& l = out->emplace_back(0.0, std::string(Listpack::Get(c).View(scratch)));
+    Loaded& l = out->emplace_back(Loaded{0.0, std::string(Listpack::Get(c).View(scratch))});
     good = ScoreOf(Listpack::Get(score), &l.score);
     c = pack.Next(score);
   }
