@@ -1,6 +1,4 @@
 // A snapshot holds exactly what was there at its moment, whatever writers do while it is walked.
-#include <stdlib.h>
-
 #include <atomic>
 #include <filesystem>
 #include <fstream>
@@ -13,19 +11,11 @@
 #include "snapshot/rdb_file_reader.h"
 #include "snapshot/rdb_file_writer.h"
 #include "snapshot/snapshot_pass.h"
+#include "temp_dir.h"
 #include "test.h"
 
 namespace slotwise::test {
 namespace {
-
-struct TempDir {
-  TempDir() {
-    char pattern[] = "/tmp/slotwise-test-XXXXXX";
-    path = mkdtemp(pattern);
-  }
-  ~TempDir() { std::filesystem::remove_all(path); }
-  std::string path;
-};
 
 // A pass over the engine of a fixture whose file ends up in memory.
 struct Snapshot {
@@ -52,7 +42,7 @@ struct Snapshot {
 // DEBUG DIGEST of an engine that loads the file.
 std::string DigestOf(const std::string& file) {
   TempDir dir;
-  std::string path = dir.path + "/dump.rdb";
+  std::string path = dir.path() + "/dump.rdb";
   std::ofstream(path, std::ios::binary) << file;
   EngineFixture f;
   RdbLoadReport report;
@@ -229,7 +219,7 @@ TEST(Snapshot, BgsaveWritesAFileThatLoads) {
   std::string digest;
   {
     EngineFixture f;
-    (void)f.engine->config().SetAtStart("dir", std::vector<std::string>{dir.path});
+    (void)f.engine->config().SetAtStart("dir", std::vector<std::string>{dir.path()});
     Fill(f, 3000);
     digest = f("DEBUG DIGEST");
     EXPECT_EQ(f("BGSAVE"), "+Background saving started\r\n");
@@ -237,10 +227,10 @@ TEST(Snapshot, BgsaveWritesAFileThatLoads) {
     EXPECT_TRUE(f.engine->saver().info().last_ok);
     EXPECT_EQ(f("SAVE"), "+OK\r\n");
   }
-  std::ifstream in(dir.path + "/dump.rdb", std::ios::binary);
+  std::ifstream in(dir.path() + "/dump.rdb", std::ios::binary);
   EXPECT_EQ(DigestOf(std::string(std::istreambuf_iterator<char>(in), {})), digest);
   int files = 0;
-  for ([[maybe_unused]] const auto& entry : std::filesystem::directory_iterator(dir.path)) ++files;
+  for ([[maybe_unused]] const auto& entry : std::filesystem::directory_iterator(dir.path())) ++files;
   EXPECT_EQ(files, 1);  // no temporary file stays
 }
 

@@ -3,6 +3,7 @@
 #include <cerrno>
 #include <cstring>
 #include <memory>
+#include <mutex>
 
 #include "base/ticks.h"
 #include "engine/engine.h"
@@ -39,14 +40,12 @@ void SetAccess(Engine& engine, Entry* entry, const RdbKey& key, std::int64_t now
 }
 
 // False: the key is there already.
-bool Insert(Engine& engine, RdbKey& loaded, bool locked, std::int64_t now_ms) {
+bool Insert(Engine& engine, RdbKey& loaded, std::int64_t now_ms) {
   KeyRef key(loaded.key);
-  FutexLock& lock = engine.keyspace().StripeForSlot(key.slot).lock;
-  if (!locked) lock.Lock();
+  std::lock_guard<FutexLock> guard(engine.keyspace().StripeForSlot(key.slot).lock);
   Database& db = engine.keyspace().Db(loaded.db);
   bool fresh = !db.Find(key);
   if (fresh) SetAccess(engine, loaded.value.Put(db, key, {}, loaded.expire_at_ms), loaded, now_ms);
-  if (!locked) lock.Unlock();
   return fresh;
 }
 
@@ -80,7 +79,7 @@ Status LoadRdbFile(Engine& engine, FileSystem& files, const std::string& path, c
         engine.logger().Warn("rdb_load: a key of " + path + " holds an empty collection and is left out");
       } else if (!options.keep_expired && key.expire_at_ms != kNoExpire && key.expire_at_ms <= now_ms) {
         ++report->expired;
-      } else if (!Insert(engine, key, options.locked, now_ms)) {
+      } else if (!Insert(engine, key, now_ms)) {
         return Status::Error(EINVAL, "The RDB file " + path + " holds the same key twice, before byte " + std::to_string(in.offset()));
       } else {
         ++report->keys;

@@ -14,7 +14,6 @@ class Engine;
 
 struct RdbLoadOptions {
   bool keep_expired = false;  // of an AOF base: the DEL that belongs to it follows in the log
-  bool locked = false;        // the caller holds every stripe
 };
 
 struct RdbLoadReport {

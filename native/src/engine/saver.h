@@ -41,7 +41,6 @@ class Saver {
     std::int64_t last_seconds = -1;         // how long it took; -1: there was none
     std::int64_t current_seconds = -1;
     std::uint64_t saves = 0;
-    std::uint64_t last_images_bytes = 0;    // memory that writers' images took, at most (rdb_last_cow_size)
     std::uint64_t current_keys = 0;         // walked so far
     std::uint64_t current_total = 0;
   };

@@ -49,8 +49,8 @@ RdbFileReader::Event RdbFileReader::Next(RdbKey* key) {
         db_ = static_cast<int>(n);
         break;
       case rdb::kResizeDb:
-        if (!in_.Length(&resize_keys_) || !in_.Length(&n)) return Event::kError;
-        return Event::kResize;
+        if (!in_.Length(&n) || !in_.Length(&n)) return Event::kError;  // hints: our tables grow a bucket at a time
+        break;
       case rdb::kAux:
         if (!in_.String(&text)) return Event::kError;
         aux_name_ = text;

@@ -22,18 +22,16 @@ struct RdbKey {
 
 class RdbFileReader {
  public:
-  enum class Event { kKey, kAux, kResize, kEnd, kError };
+  enum class Event { kKey, kAux, kEnd, kError };
 
   RdbFileReader(RdbReader& in, const Config& config, int databases, bool verify_checksum)
       : in_(in), config_(config), databases_(databases), verify_(verify_checksum) {}
-  // Reads on to the next event. kKey fills `key`, which must be a fresh one; kAux and kResize leave what they found below; kEnd: the file is whole and
+  // Reads on to the next event. kKey fills `key`, which must be a fresh one; kAux leaves what it found below; kEnd: the file is whole and
   // its checksum right; kError: error() says what is wrong and at which byte.
   Event Next(RdbKey* key);
 
   const std::string& aux_name() const { return aux_name_; }
   const std::string& aux_value() const { return aux_value_; }
-  std::uint64_t resize_keys() const { return resize_keys_; }
-  int db() const { return db_; }
   std::string error() const { return "byte " + std::to_string(in_.offset()) + ": " + in_.error(); }
 
  private:
@@ -48,7 +46,6 @@ class RdbFileReader {
   bool begun_ = false;
   int version_ = 0;
   int db_ = 0;
-  std::uint64_t resize_keys_ = 0;
   std::string aux_name_;
   std::string aux_value_;
 };

@@ -32,7 +32,6 @@ class RdbReader {
   // Whatever form the string has; integers become digits. `text` stays valid until the next read.
   bool String(std::string_view* text);
   bool Double(double* v) { return Fixed(v, 8); }
-  bool Float(float* v) { return Fixed(v, 4); }
   bool TextDouble(double* v);           // the score of old sorted sets
   bool Fixed32(std::int32_t* v) { return Fixed(v, 4); }
   bool Fixed64(std::int64_t* v) { return Fixed(v, 8); }

@@ -1,6 +1,6 @@
 /**
- * Bad input, as data: rows about one node and its client port, numbered as in docs/bad-input.md, which says where
- * the others are. Each sends bytes on a connection of its own and pins the whole answer; afterwards the server answers
+ * Bad input, as data: rows about one node and its client port; rows of files, disks and connections are in the tests
+ * of those. Each sends bytes on a connection of its own and pins the whole answer; afterwards the server answers
  * others. Rows marked `redis` are compared with a live redis-server too.
  */
 import { connect } from 'node:net'
