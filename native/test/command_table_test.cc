@@ -390,6 +390,9 @@ TEST(CommandCommands, AnswerAboutTheCommandsThatAreServed) {
   EXPECT_EQ(f("COMMAND DOCS nope"), "*0\r\n");
   EXPECT_EQ(f("COMMAND LIST FILTERBY PATTERN getd*"), "*1\r\n$6\r\ngetdel\r\n");
   EXPECT_EQ(f("COMMAND LIST FILTERBY ACLCAT nope"), "*0\r\n");
+  EXPECT_EQ(f("COMMAND LIST FILTERBY MODULE nope"), "*0\r\n");
+  EXPECT_TRUE(f("COMMAND LIST").find("\r\n$6\r\nconfig\r\n$10\r\nconfig|get\r\n") != std::string::npos);
+  EXPECT_TRUE(f("COMMAND DOCS config|get").starts_with("*2\r\n$10\r\nconfig|get\r\n"));
   EXPECT_EQ(f("COMMAND LIST FILTERBY ACLCAT"), "-ERR syntax error\r\n");
   EXPECT_EQ(f("COMMAND LIST FILTERBY x y"), "-ERR syntax error\r\n");
   EXPECT_EQ(f("COMMAND GETKEYS mset a 1 b 2"), "*2\r\n$1\r\na\r\n$1\r\nb\r\n");

@@ -51,23 +51,23 @@ void Docs(CommandContext& ctx) {
   for (const Command* command : found) write(*command);
 }
 
-// COMMAND LIST [FILTERBY MODULE name | ACLCAT category | PATTERN pattern]. Without a filter: top-level names only.
+// COMMAND LIST [FILTERBY MODULE name | ACLCAT category | PATTERN pattern]: full names, subcommands behind their container.
 void List(CommandContext& ctx) {
   const CommandTable& table = ctx.engine.commands();
   std::vector<std::string_view> names;
+  auto collect = [&](auto&& matches) {
+    table.ForEachKnown([&](const Command& command) {
+      if (matches(command)) names.push_back(command.full_name());
+      table.ForEachKnownSubcommand(command, [&](const Command& sub) {
+        if (matches(sub)) names.push_back(sub.full_name());
+      });
+    });
+  };
   if (ctx.argc() == 2) {
-    table.ForEachKnown([&](const Command& command) { names.push_back(command.full_name()); });
+    collect([](const Command&) { return true; });
   } else {
     if (ctx.argc() != 5 || !ctx.ArgIs(2, "filterby")) return ctx.SyntaxError();
     const std::string_view value = ctx.arg(4);
-    auto collect = [&](auto&& matches) {
-      table.ForEachKnown([&](const Command& command) {
-        if (matches(command)) names.push_back(command.full_name());
-        table.ForEachKnownSubcommand(command, [&](const Command& sub) {
-          if (matches(sub)) names.push_back(sub.full_name());
-        });
-      });
-    };
     if (ctx.ArgIs(3, "module")) {
       // There are no modules, so none has commands.
     } else if (ctx.ArgIs(3, "aclcat")) {

@@ -1,24 +1,30 @@
 // DEBUG: what tests and developers ask of a server. Refused unless enable-debug-command allows it.
 // Subcommands that have no meaning here (dict statistics, crashes on demand, malloc tuning) are left out; those that
 // only switch off something this engine does not do are accepted.
-// Source: Redis 7.0 behaviour. Elsewhere: the digest (debug_digest.cc), replies of every kind (debug_protocol.cc), reloading (debug_reload.cc).
+// Source: Redis 7.0 behaviour. Elsewhere: the digest (debug_digest.cc), replies of every kind (debug_protocol.cc), reloading
+// (debug_reload.cc), how things are laid out (debug_layout.cc).
 #include "commands/debug.h"
 
+#include <cerrno>
 #include <charconv>
 #include <cmath>
 #include <cstdlib>
+#include <cstring>
 #include <ctime>
 #include <iterator>
 #include <string>
+#include <vector>
 
+#include "base/glob.h"
 #include "commands/command_table.h"
 #include "commands/debug_digest.h"
-#include "commands/encoding_name.h"
 #include "commands/key_access.h"
 #include "config/value_text.h"
+#include "engine/access_control.h"
 #include "engine/client.h"
 #include "engine/cron.h"
 #include "engine/engine.h"
+#include "snapshot/rdb_reader.h"
 #include "values/list.h"
 
 namespace slotwise {
@@ -64,46 +70,6 @@ void DigestValue(CommandContext& ctx) {
     if (Place place = ctx.Peek(key)) AddEntry(digest, place.entry());
     ctx.reply.Simple(DigestText(digest));
   }
-}
-
-// Bytes of a string in an RDB file, uncompressed.
-std::size_t SerializedLength(const Entry* e) {
-  if (e->type() != Type::kString) return 0;
-  std::int64_t v;
-  if (StringAsInteger(e, &v)) {
-    if (v >= INT8_MIN && v <= INT8_MAX) return 2;
-    if (v >= INT16_MIN && v <= INT16_MAX) return 3;
-    if (v >= INT32_MIN && v <= INT32_MAX) return 5;
-  }
-  std::size_t n = StringLength(e);
-  return n + (n < 64 ? 1 : n < 16384 ? 2 : n <= UINT32_MAX ? 5 : 9);
-}
-
-// The nodes of a list, in the words of DEBUG OBJECT.
-std::string ListLayout(CommandContext& ctx, const Entry* e) {
-  List list = List::Of(e);
-  std::size_t bytes = 0;
-  list.ForEachNode([&](ListNode node) { bytes += node.stored_size(); });
-  char text[160];
-  int n = std::snprintf(text, sizeof text, " ql_nodes:%zu ql_avg_node:%.2f ql_listpack_max:%lld ql_compressed:0 ql_uncompressed_size:%zu",
-                        list.node_count(), static_cast<double>(list.size()) / static_cast<double>(list.node_count()),
-                        static_cast<long long>(ctx.engine.config().Int(Directive::kListMaxListpackSize)), bytes);
-  return std::string(text, static_cast<std::size_t>(n));
-}
-
-void Object(CommandContext& ctx) {
-  KeyRef key(ctx.arg(2));
-  StripeGuard guard(ctx, StripeOf(key.slot));
-  Place place = ctx.Peek(key);
-  if (!place) return ctx.Error(errors::kNoSuchKey);
-  const Entry* e = place.entry();
-  char line[256];
-  int size = std::snprintf(line, sizeof line, "Value at:%p refcount:1 encoding:%s serializedlength:%zu lru:%u lru_seconds_idle:%lld",
-                static_cast<const void*>(e), EncodingName(e), SerializedLength(e), e->access(),
-                static_cast<long long>(IdleMs(e, ctx.now_ms) / 1000));
-  std::string text(line, static_cast<std::size_t>(size));
-  if (e->type() == Type::kList) text += ListLayout(ctx, e);
-  ctx.reply.Simple(text);
 }
 
 // DEBUG QUICKLIST-PACKED-THRESHOLD: from which size on elements of lists are nodes of their own; 0 for the default.
@@ -164,6 +130,33 @@ void Log(CommandContext& ctx) {
   ctx.reply.Ok();
 }
 
+void SkipChecksum(CommandContext& ctx) {
+  SkipRdbChecksums().store(std::atoi(std::string(ctx.arg(2)).c_str()) != 0, std::memory_order_relaxed);
+  ctx.reply.Ok();
+}
+
+void RewriteAll(CommandContext& ctx) {
+  const std::string path = ctx.engine.config().ConfigFile();
+  std::vector<std::string> users = ctx.engine.acl().ConfigLines();
+  Status status = path.empty() ? Status::Error(EINVAL, "no file") : ctx.engine.config().Rewrite(path, true, &users);
+  if (!status.ok()) return ctx.Error("ERR CONFIG-REWRITE-FORCE-ALL failed: " + std::string(std::strerror(status.code())));
+  ctx.reply.Ok();
+}
+
+// Nothing is compared: it must end, and read nothing that is not its own (under a sanitizer).
+void StringMatchTest(CommandContext& ctx) {
+  constexpr int kRounds = 20000;
+  char pattern[32];
+  char text[32];
+  auto fill = [&](char* bytes) {
+    std::size_t n = ctx.thread.random.Below(sizeof pattern);
+    for (std::size_t i = 0; i < n; ++i) bytes[i] = static_cast<char>(ctx.thread.random.Below(128));
+    return std::string_view(bytes, n);
+  };
+  for (int i = 0; i < kRounds; ++i) (void)GlobMatch(fill(pattern), fill(text), false);
+  ctx.reply.Simple("Apparently Redis did not crash: test passed");
+}
+
 void ErrorReply(CommandContext& ctx) { ctx.Error(ctx.arg(2)); }
 
 void Help(CommandContext& ctx);
@@ -179,21 +172,29 @@ struct Subcommand {
 constexpr std::size_t kAny = SIZE_MAX;
 constexpr Subcommand kSubcommands[] = {
     {"change-repl-id", 2, 2, Ok, "", "Accepted without effect."},
+    {"config-rewrite-force-all", 2, 2, RewriteAll, "", "CONFIG REWRITE of every directive, those with default values too."},
     {"digest", 2, 2, Digest, "", "A number for all data; equal data give equal numbers."},
     {"digest-value", 3, kAny, DigestValue, " <key> [<key> ...]", "The same for the values of some keys."},
     {"error", 3, 3, ErrorReply, " <message>", "Reply with this error."},
+    {"htstats", 3, 3, DebugTables, " <dbid>", "The tables of a database: sizes and lengths of chains."},
+    {"htstats-key", 3, 3, DebugTableOfKey, " <key>", "The same of a value that is a table."},
+    {"listpack", 3, 3, DebugListpack, " <key>", "Write the elements of a listpack to the server's log."},
     {"log", 3, 3, Log, " <message>", "Write a line to the server's log."},
-    {"object", 3, 4, Object, " <key>", "How a key's value is stored."},
+    {"object", 3, 4, DebugObject, " <key>", "How a key's value is stored."},
     {"pause-cron", 3, 3, PauseCron, " <0|1>", "Whether the housekeeping thread rests: expiry, eviction, limits."},
     {"populate", 3, 5, Populate, " <count> [<prefix>] [<size>]", "Create string keys <prefix>:<number>."},
     {"protocol", 3, 3, DebugProtocol, " <type>", "Reply with a value of a protocol type."},
     {"quicklist-packed-threshold", 3, 3, PackedThreshold, " <size>", "From which size on elements of lists are nodes of their own."},
-    {"reload", 2, kAny, DebugReload, "", "Sync the append-only file and load the data from it again."},
-    {"loadaof", 2, 2, DebugReload, "", "The same."},
+    {"quicklist", 3, 4, DebugQuicklist, " <key> [<0|1>]", "Write the nodes of a list to the server's log."},
+    {"reload", 2, kAny, DebugReload, " [<option> ...]", "Save an RDB file and load it again. Options: NOSAVE, NOFLUSH, MERGE."},
+    {"loadaof", 2, 2, DebugLoadAof, "", "Sync the append-only file and load the data from it again."},
     {"replybuffer", 4, 4, Ok, " <option> <value>", "Accepted without effect."},
+    {"sdslen", 3, 3, DebugSdsLen, " <key>", "Lengths of a key and its string, and what they take."},
     {"set-active-expire", 3, 3, SetActiveExpire, " <0|1>", "Whether expired keys are deleted when nobody asks for them."},
     {"set-disable-deny-scripts", 3, 3, Ok, " <0|1>", "Accepted without effect."},
+    {"set-skip-checksum-validation", 3, 3, SkipChecksum, " <0|1>", "Whether RESTORE and RDB files with a wrong checksum are read."},
     {"sleep", 3, 3, Sleep, " <seconds>", "Keep the thread of this client busy doing nothing."},
+    {"stringmatch-test", 2, 2, StringMatchTest, "", "Match random patterns with random strings."},
     {"help", 2, 2, Help, nullptr, nullptr},
 };
 

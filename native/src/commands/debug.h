@@ -6,8 +6,17 @@ namespace slotwise {
 
 // DEBUG PROTOCOL <type>: a sample of every kind of reply, for the tests of clients.
 void DebugProtocol(CommandContext& ctx);
-// DEBUG RELOAD.
+// DEBUG RELOAD and LOADAOF.
 void DebugReload(CommandContext& ctx);
+void DebugLoadAof(CommandContext& ctx);
+
+// How things are laid out (debug_layout.cc).
+void DebugObject(CommandContext& ctx);
+void DebugSdsLen(CommandContext& ctx);
+void DebugListpack(CommandContext& ctx);
+void DebugQuicklist(CommandContext& ctx);
+void DebugTables(CommandContext& ctx);
+void DebugTableOfKey(CommandContext& ctx);
 
 // A moment at which nothing changes, for handlers that registered with LockMode::kSelf.
 class AllStripes {

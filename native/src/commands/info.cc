@@ -1,7 +1,6 @@
 // INFO: the state of the server in Redis's sections and fields, which monitoring tools parse. Fields of what does not
 // exist here yet (replicas, modules, snapshots) say what Redis says while it has none.
-// Differs: memory is the slab allocator's, so the allocator fields describe slabs; "startup" and "overhead" are what
-// clients and nothing else take, since tables and entries are not told apart.
+// Differs: memory is the slab allocator's, so the allocator fields describe slabs, and nothing counts as taken at startup.
 // Source: Redis 7.0 INFO documentation. Elsewhere: counting (engine/totals.h, engine/rates.h).
 #include <sys/resource.h>
 #include <sys/sysinfo.h>
@@ -10,6 +9,7 @@
 
 #include <bitset>
 #include <cstdio>
+#include <tuple>
 
 #include "base/split_args.h"
 #include "base/version.h"
@@ -19,6 +19,7 @@
 #include "engine/client_registry.h"
 #include "engine/cron.h"
 #include "engine/engine.h"
+#include "engine/memory_overview.h"
 #include "engine/pubsub.h"
 #include "engine/saver.h"
 #include "engine/totals.h"
@@ -81,15 +82,6 @@ void ClientsSection(CommandContext& ctx, InfoText& out) {
   out.Line("clients_in_timeout_table", 0);
 }
 
-std::uint64_t ResidentMemory() {
-  std::FILE* file = std::fopen("/proc/self/statm", "r");
-  if (file == nullptr) return 0;
-  unsigned long long size = 0, resident = 0;
-  int read = std::fscanf(file, "%llu %llu", &size, &resident);
-  std::fclose(file);
-  return read == 2 ? resident * static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE)) : 0;
-}
-
 void Ratio(InfoText& out, const std::string& name, std::uint64_t a, std::uint64_t b, const char* bytes_suffix = "_bytes") {
   std::string base = name.substr(0, name.size() - std::string_view("_ratio").size());
   out.Fixed(name, b == 0 ? 0 : static_cast<double>(a) / static_cast<double>(b));
@@ -99,14 +91,8 @@ void Ratio(InfoText& out, const std::string& name, std::uint64_t a, std::uint64_
 void MemorySection(CommandContext& ctx, InfoText& out) {
   Engine& engine = ctx.engine;
   const Config& config = engine.config();
-  SamplePeak();
-  std::uint64_t used = UsedMemory();
-  std::uint64_t peak = std::max(PeakUsedMemory(), used);
-  std::uint64_t resident = ResidentMemory();
-  std::uint64_t slabs = SlabMemory();
-  std::uint64_t clients = 0;
-  for (const auto& record : engine.clients().All()) clients += record->memory();
-  std::uint64_t overhead = std::min(clients, used);
+  const MemoryOverview m = LookAtMemory(engine);
+  const auto [used, peak, resident, slabs] = std::tuple(m.used, m.peak, m.resident, m.slabs);
   struct sysinfo machine {};
   sysinfo(&machine);
   std::uint64_t total = static_cast<std::uint64_t>(machine.totalram) * machine.mem_unit;
@@ -114,11 +100,11 @@ void MemorySection(CommandContext& ctx, InfoText& out) {
   out.Memory("used_memory", used);
   out.Memory("used_memory_rss", resident);
   out.Memory("used_memory_peak", peak);
-  out.Fixed("used_memory_peak_perc", peak == 0 ? 0 : 100.0 * static_cast<double>(used) / static_cast<double>(peak), "%");
-  out.Line("used_memory_overhead", overhead);
+  out.Fixed("used_memory_peak_perc", m.peak_percent(), "%");
+  out.Line("used_memory_overhead", m.overhead());
   out.Line("used_memory_startup", 0);
-  out.Line("used_memory_dataset", used - overhead);
-  out.Fixed("used_memory_dataset_perc", used == 0 ? 0 : 100.0 * static_cast<double>(used - overhead) / static_cast<double>(used), "%");
+  out.Line("used_memory_dataset", m.dataset());
+  out.Fixed("used_memory_dataset_perc", m.dataset_percent(), "%");
   out.Line("allocator_allocated", used);
   out.Line("allocator_active", slabs);
   out.Line("allocator_resident", slabs);
@@ -144,9 +130,9 @@ void MemorySection(CommandContext& ctx, InfoText& out) {
   out.Line("mem_replication_backlog", 0);
   out.Line("mem_total_replication_buffers", 0);
   out.Line("mem_clients_slaves", 0);
-  out.Line("mem_clients_normal", clients);
+  out.Line("mem_clients_normal", m.clients);
   out.Line("mem_cluster_links", 0);
-  out.Line("mem_aof_buffer", engine.log().persistent() ? engine.log().stats().pending_bytes : 0);
+  out.Line("mem_aof_buffer", m.log_buffer);
   out.Line("mem_allocator", "slotwise-slab");
   out.Line("active_defrag_running", 0);
   out.Line("lazyfree_pending_objects", cron != nullptr ? cron->lazyfree_pending() : 0);
@@ -173,8 +159,8 @@ void PersistenceSection(CommandContext& ctx, InfoText& out) {
   out.Line("rdb_current_bgsave_time_sec", save.current_seconds);
   out.Line("rdb_saves", save.saves);
   out.Line("rdb_last_cow_size", 0);
-  out.Line("rdb_last_load_keys_expired", 0);
-  out.Line("rdb_last_load_keys_loaded", 0);
+  out.Line("rdb_last_load_keys_expired", save.loaded_expired);
+  out.Line("rdb_last_load_keys_loaded", save.loaded_keys);
   out.Line("aof_enabled", log.persistent() ? 1 : 0);
   out.Line("aof_rewrite_in_progress", 0);
   out.Line("aof_rewrite_scheduled", 0);

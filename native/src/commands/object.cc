@@ -1,15 +1,10 @@
-// Looking behind a key: OBJECT and MEMORY USAGE.
-// Source: Redis 7.0 command reference.
-#include <iterator>
-
+// Looking behind a key: OBJECT. Source: Redis 7.0 command reference. Elsewhere: MEMORY USAGE (memory.cc), DEBUG OBJECT.
 #include "commands/command.h"
 #include "commands/command_table.h"
 #include "commands/container_help.h"
 #include "commands/encoding_name.h"
 #include "commands/key_access.h"
 #include "engine/engine.h"
-#include "values/blob.h"
-#include "values/value_ops.h"
 
 namespace slotwise {
 namespace {
@@ -59,30 +54,8 @@ void ObjectFreq(CommandContext& ctx) {
   ctx.reply.Integer(LfuCounter(place.entry(), ctx.engine.access(), ctx.now_ms));
 }
 
-void MemoryUsage(CommandContext& ctx) {
-  for (std::size_t i = 3; i < ctx.argc(); i += 2) {
-    std::int64_t samples;
-    if (!ctx.ArgIs(i, "SAMPLES") || i + 1 == ctx.argc()) return ctx.SyntaxError();
-    if (!ctx.IntegerArg(i + 1, &samples)) return;
-    if (samples < 0) return ctx.SyntaxError();
-  }
-  Place place = FindOrNull(ctx);
-  if (!place) return;
-  const Entry* e = place.entry();
-  std::size_t bytes = AllocatedSize(e->AllocationSize());
-  if (e->external()) bytes += e->pointer<Blob>()->memory();
-  else if (const ValueOps* ops = OpsOf(e->type())) bytes += ops->memory(e->encoding(), e->pointer());
-  // Its share of the table: a place in a bucket of 64 bytes that holds about five and a half.
-  constexpr std::size_t kIndexBytes = 12;
-  ctx.reply.Integer(static_cast<std::int64_t>(bytes + kIndexBytes));
-}
-
-// The allocator gives empty pages back by itself.
-void MemoryPurge(CommandContext& ctx) { ctx.reply.Ok(); }
-
 SLOTWISE_COMMANDS(object, {"object|encoding", ObjectEncoding}, {"object|refcount", ObjectRefcount}, {"object|idletime", ObjectIdletime},
-                  {"object|freq", ObjectFreq}, {"object|help", ReplyContainerHelp}, {"memory|usage", MemoryUsage},
-                  {"memory|purge", MemoryPurge}, {"memory|help", ReplyContainerHelp});
+                  {"object|freq", ObjectFreq}, {"object|help", ReplyContainerHelp});
 
 }  // namespace
 }  // namespace slotwise

@@ -151,6 +151,7 @@ Status Engine::Start(const EngineOptions& options) {
     Status loaded = LoadRdbFile(*this, PosixFiles(), config_->Str(Directive::kDir) + "/" + config_->Str(Directive::kDbfilename), {}, &report);
     loading_.store(false, std::memory_order_relaxed);
     if (!loaded.ok()) return loaded;
+    saver_->NoteLoaded(report.keys, report.expired);
   }
   takes_snapshots_ = options.will_listen;
   cron_ = std::make_unique<Cron>(*this);

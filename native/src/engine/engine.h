@@ -141,6 +141,11 @@ class Engine {
     if (SnapshotPass* pass = snapshot_.load(std::memory_order_acquire)) [[unlikely]] BeforeWrite(*pass, ctx);
   }
 
+  // The same for one entry, by whoever removes it outside of a handler's keys. Its stripe is held.
+  void BeforeChange(Database& db, Entry* entry) {
+    if (SnapshotPass* pass = snapshot_.load(std::memory_order_acquire)) [[unlikely]] BeforeChange(*pass, db, entry);
+  }
+
   // How entries remember their last use: from maxmemory-policy.
   AccessSettings& access() { return access_; }
   int notify_flags() const { return notify_flags_.load(std::memory_order_relaxed); }
@@ -225,6 +230,7 @@ class Engine {
     return chosen >= 0 ? chosen != 0 : !config_->SavePoints().empty() && dirty_.load(std::memory_order_relaxed) > 0;
   }
   void BeforeWrite(SnapshotPass& pass, const CommandContext& ctx);
+  static void BeforeChange(SnapshotPass& pass, Database& db, Entry* entry);
   void RefreshObservation();  // from the configuration
   void NotableCommand(const Client& client, const Command& command, std::span<const std::string_view> args, std::uint64_t nanoseconds);
   void AddToSlowLog(const Client& client, const Command& command, std::span<const std::string_view> args, std::uint64_t nanoseconds);

@@ -272,6 +272,8 @@ void Engine::BeforeWrite(SnapshotPass& pass, const CommandContext& ctx) {
   });
 }
 
+void Engine::BeforeChange(SnapshotPass& pass, Database& db, Entry* entry) { pass.BeforeChange(db, entry); }
+
 // Runs the handler under locks that are held and adds what it propagates to the unit.
 void Engine::RunHandler(ThreadState& thread, CommandContext& ctx, std::string_view wire) {
   int db = ctx.client.db;

@@ -40,13 +40,19 @@ void SetAccess(Engine& engine, Entry* entry, const RdbKey& key, std::int64_t now
 }
 
 // False: the key is there already.
-bool Insert(Engine& engine, RdbKey& loaded, std::int64_t now_ms) {
+bool Insert(Engine& engine, RdbKey& loaded, const RdbLoadOptions& options, std::int64_t now_ms) {
   KeyRef key(loaded.key);
-  std::lock_guard<FutexLock> guard(engine.keyspace().StripeForSlot(key.slot).lock);
+  std::unique_lock<FutexLock> guard(engine.keyspace().StripeForSlot(key.slot).lock, std::defer_lock);
+  if (!options.holds_all) guard.lock();
   Database& db = engine.keyspace().Db(loaded.db);
-  bool fresh = !db.Find(key);
-  if (fresh) SetAccess(engine, loaded.value.Put(db, key, {}, loaded.expire_at_ms), loaded, now_ms);
-  return fresh;
+  Database::Place place = db.Find(key);
+  if (place) {
+    if (!options.replace) return false;
+    engine.BeforeChange(db, place.entry());
+    db.Erase(key, place);
+  }
+  SetAccess(engine, loaded.value.Put(db, key, {}, loaded.expire_at_ms), loaded, now_ms);
+  return true;
 }
 
 }  // namespace
@@ -79,8 +85,8 @@ Status LoadRdbFile(Engine& engine, FileSystem& files, const std::string& path, c
         engine.logger().Warn("rdb_load: a key of " + path + " holds an empty collection and is left out");
       } else if (!options.keep_expired && key.expire_at_ms != kNoExpire && key.expire_at_ms <= now_ms) {
         ++report->expired;
-      } else if (!Insert(engine, key, now_ms)) {
-        return Status::Error(EINVAL, "The RDB file " + path + " holds the same key twice, before byte " + std::to_string(in.offset()));
+      } else if (!Insert(engine, key, options, now_ms)) {
+        return Status::Error(EINVAL, "The RDB file " + path + " holds a key twice, or one that is there already, before byte " + std::to_string(in.offset()));
       } else {
         ++report->keys;
       }

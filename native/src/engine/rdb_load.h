@@ -14,6 +14,8 @@ class Engine;
 
 struct RdbLoadOptions {
   bool keep_expired = false;  // of an AOF base: the DEL that belongs to it follows in the log
+  bool holds_all = false;     // the caller holds every stripe
+  bool replace = false;       // a key that is there already gives way; else that is an error
 };
 
 struct RdbLoadReport {

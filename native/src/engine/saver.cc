@@ -64,9 +64,30 @@ Status Saver::Save() {
   if (!Reserve(false)) return Status::Error(EBUSY, "Background save already in progress");
   std::int64_t dirty = engine_.dirty().load(std::memory_order_relaxed);
   std::int64_t begin_ms = MonotonicMs();
-  Status status = WriteFile();
+  Status status = WriteFile("temp", &Saver::RunPass);
   Finished(status, dirty, begin_ms, false);
   return status;
+}
+
+Status Saver::SaveHoldingAll() {
+  Status status = WriteFile("temp-reload", &Saver::WriteAll);
+  if (!status.ok()) {
+    engine_.logger().Error("Error saving the DB: " + status.message());
+    return status;
+  }
+  engine_.dirty().store(0, std::memory_order_relaxed);
+  engine_.logger().Info("DB saved on disk");
+  std::lock_guard<std::mutex> guard(info_mutex_);
+  info_.last_ok = true;
+  info_.last_save_seconds = engine_.NowMs() / 1000;
+  ++info_.saves;
+  return status;
+}
+
+void Saver::NoteLoaded(std::uint64_t keys, std::uint64_t expired) {
+  std::lock_guard<std::mutex> guard(info_mutex_);
+  info_.loaded_keys = keys;
+  info_.loaded_expired = expired;
 }
 
 Status Saver::SaveInBackground() {
@@ -78,7 +99,7 @@ Status Saver::SaveInBackground() {
     pthread_setname_np(pthread_self(), "slotwise-save");
     std::int64_t dirty = engine_.dirty().load(std::memory_order_relaxed);
     std::int64_t begin_ms = MonotonicMs();
-    Finished(WriteFile(), dirty, begin_ms, true);
+    Finished(WriteFile("temp", &Saver::RunPass), dirty, begin_ms, true);
     FlushThreadCache();
   });
   return Status::Ok();
@@ -126,14 +147,35 @@ void Saver::SaveIfDue(std::int64_t now_ms) {
   }
 }
 
-Status Saver::WriteFile() {
+Status Saver::WriteFile(const char* temporary_name, Status (Saver::*write)(RdbFileWriter& writer)) {
   const std::string dir = engine_.config().Str(Directive::kDir);
   const std::string name = engine_.config().Str(Directive::kDbfilename);
-  const std::string temporary = dir + "/temp-" + std::to_string(getpid()) + ".rdb";
+  const std::string temporary = dir + "/" + temporary_name + "-" + std::to_string(getpid()) + ".rdb";
   std::unique_ptr<File> file;
   int error = files_.Open(temporary, OpenMode::kCreateTruncate, &file);
   if (error < 0) return FileError("Failed opening the temp RDB file for saving", error);
-  Status status = RunPass(*file);
+  std::uint64_t unsynced = 0;
+  RdbFileWriter writer(
+      [&](std::string_view bytes) {
+        unsynced += bytes.size();
+        while (!bytes.empty()) {
+          std::int64_t n = file->Append(bytes);
+          if (n <= 0) return FileError("Write error saving DB on disk", n < 0 ? n : -ENOSPC);
+          bytes.remove_prefix(static_cast<std::size_t>(n));
+        }
+        if (unsynced < kSyncEveryBytes) return Status::Ok();
+        unsynced = 0;
+        int failed = file->SyncData();
+        return failed < 0 ? FileError("Write error saving DB on disk", failed) : Status::Ok();
+      },
+      engine_.config().Bool(Directive::kRdbchecksum));
+  Status status = writer.Begin({{"redis-ver", kRedisVersion},
+                                {"redis-bits", "64"},
+                                {"ctime", std::to_string(engine_.NowMs() / 1000)},
+                                {"used-mem", std::to_string(UsedMemory())},
+                                {"aof-base", "0"}});
+  if (status.ok()) status = (this->*write)(writer);
+  if (status.ok()) status = writer.End();
   if (status.ok() && (error = file->SyncData()) < 0) status = FileError("Write error saving DB on disk", error);
   file.reset();
   if (status.ok() && (error = files_.Rename(temporary, dir + "/" + name)) < 0) {
@@ -144,28 +186,33 @@ Status Saver::WriteFile() {
   return status;
 }
 
-Status Saver::RunPass(File& file) {
-  std::uint64_t unsynced = 0;
-  RdbFileWriter writer(
-      [&](std::string_view bytes) {
-        unsynced += bytes.size();
-        while (!bytes.empty()) {
-          std::int64_t n = file.Append(bytes);
-          if (n <= 0) return FileError("Write error saving DB on disk", n < 0 ? n : -ENOSPC);
-          bytes.remove_prefix(static_cast<std::size_t>(n));
-        }
-        if (unsynced < kSyncEveryBytes) return Status::Ok();
-        unsynced = 0;
-        int error = file.SyncData();
-        return error < 0 ? FileError("Write error saving DB on disk", error) : Status::Ok();
-      },
-      engine_.config().Bool(Directive::kRdbchecksum));
-  Status status = writer.Begin({{"redis-ver", kRedisVersion},
-                                {"redis-bits", "64"},
-                                {"ctime", std::to_string(engine_.NowMs() / 1000)},
-                                {"used-mem", std::to_string(UsedMemory())},
-                                {"aof-base", "0"}});
-  if (!status.ok()) return status;
+// Every stripe is held by the caller.
+Status Saver::WriteAll(RdbFileWriter& writer) {
+  constexpr std::size_t kFlushBytes = 64 * 1024;
+  const RdbEntryOptions options = EntryOptions(engine_);
+  std::string entries;
+  for (int db = 0; db < engine_.keyspace().database_count(); ++db) {
+    const Database& database = engine_.keyspace().Db(db);
+    auto hand_over = [&] {
+      if (entries.empty()) return Status::Ok();
+      Status status = writer.Entries(db, database.KeyCount(), database.ExpiringCount(), entries);
+      entries.clear();
+      return status;
+    };
+    for (int slot = database.NextNonEmptySlot(0); slot < kSlotCount; slot = database.NextNonEmptySlot(slot + 1)) {
+      const SlotTable& table = database.Table(slot);
+      for (std::uint32_t i = 0; i < table.bucket_count(); ++i) {
+        table.VisitBucket(i, [&](const Entry* entry) { AppendRdbEntry(entry, options, entries); });
+        if (entries.size() < kFlushBytes) continue;
+        if (Status status = hand_over(); !status.ok()) return status;
+      }
+    }
+    if (Status status = hand_over(); !status.ok()) return status;
+  }
+  return Status::Ok();
+}
+
+Status Saver::RunPass(RdbFileWriter& writer) {
   RdbEntryOptions options = EntryOptions(engine_);
   SnapshotPass pass(engine_.keyspace(), [options](const Entry* entry, std::string& out) { AppendRdbEntry(entry, options, out); });
   engine_.BeginSnapshot(pass);
@@ -173,7 +220,7 @@ Status Saver::RunPass(File& file) {
     std::lock_guard<std::mutex> guard(info_mutex_);
     info_.current_total = pass.total_keys();
   }
-  status = pass.Walk([&](int db, std::string_view entries) { return writer.Entries(db, pass.keys(db), pass.expiring(db), entries); },
+  Status status = pass.Walk([&](int db, std::string_view entries) { return writer.Entries(db, pass.keys(db), pass.expiring(db), entries); },
                      [&](std::uint64_t walked) {
                        if (stopping_.load(std::memory_order_relaxed)) pass.Cancel(Status::Error(ECANCELED, "the server is shutting down"));
                        std::lock_guard<std::mutex> guard(info_mutex_);
@@ -185,7 +232,7 @@ Status Saver::RunPass(File& file) {
                                              std::to_string(info_.current_total) + " keys");
                      });
   engine_.EndSnapshot(pass);
-  return status.ok() ? writer.End() : status;
+  return status;
 }
 
 }  // namespace slotwise

@@ -16,6 +16,7 @@
 namespace slotwise {
 
 class Engine;
+class RdbFileWriter;
 class SnapshotPass;
 
 class Saver {
@@ -27,7 +28,9 @@ class Saver {
 
   // Saves to `dir`/`dbfilename` on the calling thread, which may hold no stripe. Fails with EBUSY while a walk is under way.
   Status Save();
-  // The same on a thread of its own. EBUSY as above.
+  // The same for a caller who holds every stripe (DEBUG RELOAD), whatever else is under way.
+  Status SaveHoldingAll();
+  // The same as Save() on a thread of its own. EBUSY as above.
   Status SaveInBackground();
   // A save point is due: called by cron with the wall clock.
   void SaveIfDue(std::int64_t now_ms);
@@ -43,16 +46,22 @@ class Saver {
     std::uint64_t saves = 0;
     std::uint64_t current_keys = 0;         // walked so far
     std::uint64_t current_total = 0;
+    std::uint64_t loaded_keys = 0;          // from the file that was loaded last
+    std::uint64_t loaded_expired = 0;       // left out of it
   };
   Info info() const;
+  // A file has been loaded: for INFO.
+  void NoteLoaded(std::uint64_t keys, std::uint64_t expired);
   // Save points are set and the last background save failed: writes are refused (stop-writes-on-bgsave-error).
   bool refuses_writes() const { return refuses_writes_.load(std::memory_order_relaxed); }
 
  private:
   // Reserves the one walk.
   bool Reserve(bool background);
-  Status WriteFile();
-  Status RunPass(File& file);
+  // `write` fills a temporary file, which then takes the place of the last one.
+  Status WriteFile(const char* temporary, Status (Saver::*write)(RdbFileWriter& writer));
+  Status RunPass(RdbFileWriter& writer);
+  Status WriteAll(RdbFileWriter& writer);
   void Finished(const Status& status, std::int64_t dirty_before, std::int64_t begin_ms, bool background);
 
   Engine& engine_;

@@ -4,6 +4,7 @@
 //
 // Each read returns false once anything failed; error() says what was wrong and offset() where.
 #pragma once
+#include <atomic>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -18,6 +19,12 @@ class RdbSource {
   virtual ~RdbSource() = default;
   virtual std::size_t Read(char* into, std::size_t size) = 0;
 };
+
+// DEBUG SET-SKIP-CHECKSUM-VALIDATION, for tests that damage payloads on purpose. For the whole process.
+inline std::atomic<bool>& SkipRdbChecksums() {
+  static std::atomic<bool> skip{false};
+  return skip;
+}
 
 class RdbReader {
  public:
