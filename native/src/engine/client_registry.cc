@@ -1,6 +1,8 @@
 #include "engine/client_registry.h"
 
+#include <algorithm>
 #include <charconv>
+#include <functional>
 
 #include "acl/users.h"
 #include "commands/command_table.h"
@@ -177,6 +179,26 @@ std::vector<std::shared_ptr<ClientRecord>> ClientRegistry::All() const {
   all.reserve(records_.size());
   for (const auto& [id, record] : records_) all.push_back(record);
   return all;
+}
+
+void ClientRegistry::Count(ClientRecord& record) {
+  const auto now = static_cast<std::int64_t>(record.memory());
+  if (record.counted_.load(std::memory_order_relaxed) == now) return;
+  memory_.fetch_add(now - record.counted_.exchange(now), std::memory_order_relaxed);
+}
+
+std::vector<std::shared_ptr<ClientRecord>> ClientRegistry::EvictLargest(std::uint64_t limit) {
+  std::vector<std::shared_ptr<ClientRecord>> candidates = All();
+  std::erase_if(candidates, [](const auto& record) { return record->no_evict(); });
+  std::ranges::sort(candidates, std::greater<>(), [](const auto& record) { return record->memory(); });
+  std::vector<std::shared_ptr<ClientRecord>> evicted;
+  for (const auto& record : candidates) {
+    if (memory() <= static_cast<std::int64_t>(limit)) break;
+    if (!Kill(record->id())) continue;
+    Uncount(*record);
+    evicted.push_back(record);
+  }
+  return evicted;
 }
 
 bool ClientRegistry::Kill(std::uint64_t id) {

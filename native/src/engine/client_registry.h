@@ -67,8 +67,12 @@ class ClientRecord {
   // One line of CLIENT LIST, newline included.
   void AppendLine(std::int64_t now_ms, std::string* out) const;
   std::uint64_t memory() const;
+  bool no_evict() const { return (flags() & kNoEvict) != 0; }
 
  private:
+  friend class ClientRegistry;
+  std::atomic<std::int64_t> counted_{0};  // what of memory() the registry has in its sum
+
   const std::uint64_t id_;
   const int fd_;
   const std::int64_t created_ms_;
@@ -113,11 +117,21 @@ class ClientRegistry {
 
   ClientPause& pause() { return pause_; }
 
+  // The sum of what all clients take, as of the end of their last turns. Count: after each Refresh, by the owner;
+  // Uncount: when it goes.
+  std::int64_t memory() const { return memory_.load(std::memory_order_relaxed); }
+  void Count(ClientRecord& record);
+  void Uncount(ClientRecord& record) { memory_.fetch_sub(record.counted_.exchange(0), std::memory_order_relaxed); }
+  // maxmemory-clients: disconnects the largest clients until the rest take no more than `limit`; not those that said
+  // CLIENT NO-EVICT ON. Returns whom, for whoever logs it.
+  std::vector<std::shared_ptr<ClientRecord>> EvictLargest(std::uint64_t limit);
+
  private:
   bool Remove(std::uint64_t id);
   mutable std::mutex mutex_;
   std::map<std::uint64_t, std::shared_ptr<ClientRecord>> records_;
   std::atomic<std::size_t> count_{0};
+  std::atomic<std::int64_t> memory_{0};
   ClientPause pause_;
 };
 

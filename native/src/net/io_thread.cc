@@ -251,6 +251,7 @@ void IoThread::ReadFrom(Connection* c) {
       std::memcpy(c->input.get(), data + taken, left);
       c->input_begin = 0;
       c->input_size = left;
+      Answered(c);  // for its record
     }
     return;
   }
@@ -286,6 +287,12 @@ void IoThread::ReadFrom(Connection* c) {
     engine_.stats().query_limit_disconnections.fetch_add(1, std::memory_order_relaxed);
     return Destroy(c);
   }
+  if (engine_.config().Int(Directive::kMaxmemoryClients) != 0) [[unlikely]] {
+    // Before a big command runs, not after: its arguments are gone by the end of the turn.
+    RefreshRecord(c);
+    EvictClients();
+    if (!engine_.clients().Find(c->client.id)) return Destroy(c);
+  }
   // Only what was never complete is parsed: everything before input_size - n is one unfinished command.
   std::size_t taken = ParseAll(c, c->input.get(), c->input_size);
   c->input_begin = taken;
@@ -293,6 +300,8 @@ void IoThread::ReadFrom(Connection* c) {
     RunBatch();
     c->input.reset();
     c->input_begin = c->input_size = c->input_capacity = 0;
+  } else {
+    Answered(c);
   }
 }
 
@@ -392,6 +401,7 @@ void IoThread::FinishTurn() {
     if (!c->dead) RefreshRecord(c);
   }
   answered_.clear();
+  if (engine_.config().Int(Directive::kMaxmemoryClients) != 0) [[unlikely]] EvictClients();
   // Replies that wait for the disk: those whose time has come. Looked at again after it is known that the log will wake
   // this thread, so that no progress is missed. Flush and not Promise: a wake is given once for each time it was asked for,
   // and the last one may have come for progress that was not enough.
@@ -481,6 +491,21 @@ void IoThread::RefreshRecord(Connection* c) {
   numbers.wants_write = c->wants_write;
   numbers.waits = c->stalled();
   c->client.record->Refresh(c->client, numbers);
+  engine_.clients().Count(*c->client.record);
+}
+
+// maxmemory-clients: bytes, or as a negative number a percentage of maxmemory.
+void IoThread::EvictClients() {
+  const std::int64_t configured = engine_.config().Int(Directive::kMaxmemoryClients);
+  const std::uint64_t limit = configured >= 0 ? static_cast<std::uint64_t>(configured)
+                                              : engine_.config().Bytes(Directive::kMaxmemory) / 100 * static_cast<std::uint64_t>(-configured);
+  if (limit == 0 || engine_.clients().memory() <= static_cast<std::int64_t>(limit)) return;
+  Wake();  // for those of this thread, whose end is posted to it
+  for (const auto& record : engine_.clients().EvictLargest(limit)) {
+    engine_.stats().evicted_clients.fetch_add(1, std::memory_order_relaxed);
+    engine_.logger().Info("Evicting client " + record->address() + " (id " + std::to_string(record->id()) + "): clients take more than " +
+                          "maxmemory-clients, and it takes " + std::to_string(record->memory()) + " bytes.");
+  }
 }
 
 void IoThread::CheckOutputLimits(Connection* c) {
@@ -555,6 +580,7 @@ void IoThread::Destroy(Connection* c) {
   if (c->dead) return;
   c->dead = true;
   engine_.clients().Remove(c->client);
+  engine_.clients().Uncount(*c->client.record);
   StopWaiting(c);
   engine_.ClientGone(*state_, c->client);
   epoll_ctl(epoll_fd_, EPOLL_CTL_DEL, c->fd, nullptr);

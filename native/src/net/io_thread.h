@@ -93,6 +93,7 @@ class IoThread {
   void SendReplies(Connection* c, std::uint64_t promise);
   void CheckOutputLimits(Connection* c);
   void RefreshRecord(Connection* c);
+  void EvictClients();
   void CloseSoon(Connection* c, const char* why);
   void Destroy(Connection* c);
   void Linger(Connection* c);

@@ -298,7 +298,7 @@ export const directives: readonly DirectiveSpec[] = [
   { name: 'masteruser', type: 'string', default: '', emptyIsUnset: true, sensitive: true, status: 'accepted', summary: 'User name a replica authenticates with.' },
   { name: 'maxclients', type: 'int', default: '10000', min: '1', max: '4294967295', unsigned: true, status: 'supported', summary: 'Most connected clients.' },
   { name: 'maxmemory', type: 'memory', default: '0', min: '0', max: '18446744073709551615', unsigned: true, status: 'supported', summary: 'Memory limit; 0 for none.' },
-  { name: 'maxmemory-clients', type: 'memory-or-percent', default: '0', min: '-100', max: '9223372036854775807', status: 'accepted', summary: 'Memory all clients together may use; bytes or a percentage of maxmemory, 0 for no limit.' },
+  { name: 'maxmemory-clients', type: 'memory-or-percent', default: '0', min: '-100', max: '9223372036854775807', status: 'supported', summary: 'Memory all clients together may use; bytes or a percentage of maxmemory, 0 for no limit.' },
   { name: 'maxmemory-eviction-tenacity', type: 'int', default: '10', min: '0', max: '100', status: 'supported', summary: 'How long one eviction round may take, 0 to 100.' },
   { name: 'maxmemory-policy', type: 'enum', default: 'noeviction', values: { 'volatile-lru': 0, 'volatile-lfu': 1, 'volatile-random': 2, 'volatile-ttl': 3, 'allkeys-lru': 4, 'allkeys-lfu': 5, 'allkeys-random': 6, noeviction: 7 }, status: 'supported', summary: 'Which keys go when maxmemory is reached.' },
   { name: 'maxmemory-samples', type: 'int', default: '5', min: '1', max: '2147483647', status: 'supported', summary: 'Keys sampled for one eviction.' },
