@@ -39,7 +39,13 @@ TEST(ClientEviction, TheSumFollowsEveryClient) {
   Takes(f, a, 5000);
   Takes(f, a, 7000);
   EXPECT_EQ(clients.memory(), static_cast<std::int64_t>(a.client.record->memory()));
-  clients.Uncount(*a.client.record);
+  EXPECT_EQ(clients.evictable_memory(), clients.memory());
+  a.client.no_evict = true;
+  Takes(f, a, 7000);
+  EXPECT_EQ(clients.evictable_memory(), 0);
+  clients.Remove(a.client);
+  EXPECT_EQ(clients.memory(), 0);
+  clients.Count(*a.client.record);  // the end of its last turn
   EXPECT_EQ(clients.memory(), 0);
 }
 

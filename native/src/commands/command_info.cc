@@ -117,11 +117,18 @@ std::string Syntax(const ArgumentSpec& argument) {
   if (is_token) value = argument.token;
   else if (type == "oneof") value = Join(argument.children(), "|");
   else if (type == "block") value = Join(argument.children(), " ");
-  else value = "<" + std::string(argument.name) + ">";
-  std::string text = argument.token != nullptr && !is_token ? std::string(argument.token) + " " + value : value;
-  if ((argument.flags & kArgumentMultiple) != 0)
-    text += " [" + ((argument.flags & kArgumentMultipleToken) != 0 ? text : value) + " ...]";
-  return (argument.flags & kArgumentOptional) != 0 ? "[" + text + "]" : text;
+  else value.append("<").append(argument.name).append(">");
+  std::string text;
+  if (argument.token != nullptr && !is_token) text.append(argument.token).append(" ");
+  text += value;
+  if ((argument.flags & kArgumentMultiple) != 0) {
+    const std::string again = (argument.flags & kArgumentMultipleToken) != 0 ? text : value;
+    text.append(" [").append(again).append(" ...]");
+  }
+  if ((argument.flags & kArgumentOptional) == 0) return text;
+  std::string optional;
+  optional.append("[").append(text).append("]");
+  return optional;
 }
 
 }  // namespace

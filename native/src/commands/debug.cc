@@ -22,6 +22,7 @@
 #include "config/value_text.h"
 #include "engine/access_control.h"
 #include "engine/client.h"
+#include "engine/client_eviction.h"
 #include "engine/cron.h"
 #include "engine/engine.h"
 #include "snapshot/rdb_reader.h"
@@ -125,6 +126,11 @@ void PauseCron(CommandContext& ctx) {
   ctx.reply.Ok();
 }
 
+void ClientEviction(CommandContext& ctx) {
+  if (ClientMemoryLimit(ctx.engine.config()) == 0) return ctx.Error("ERR maxmemory-clients is disabled.");
+  ctx.reply.Verbatim(ClientSizes(ctx.engine.clients()));
+}
+
 void Log(CommandContext& ctx) {
   ctx.engine.logger().Warn("DEBUG LOG: " + std::string(ctx.arg(2)));
   ctx.reply.Ok();
@@ -172,6 +178,7 @@ struct Subcommand {
 constexpr std::size_t kAny = SIZE_MAX;
 constexpr Subcommand kSubcommands[] = {
     {"change-repl-id", 2, 2, Ok, "", "Accepted without effect."},
+    {"client-eviction", 2, 2, ClientEviction, "", "Sizes of clients that maxmemory-clients may disconnect."},
     {"config-rewrite-force-all", 2, 2, RewriteAll, "", "CONFIG REWRITE of every directive, those with default values too."},
     {"digest", 2, 2, Digest, "", "A number for all data; equal data give equal numbers."},
     {"digest-value", 3, kAny, DigestValue, " <key> [<key> ...]", "The same for the values of some keys."},

@@ -35,6 +35,7 @@ void Watch(CommandContext& ctx) {
     Database::Place place = ctx.Db().Find(key);
     bool expired = place && place.entry()->ExpiredAt(ctx.now_ms);
     client.watched.push_back({client.db, std::string(ctx.arg(i))});
+    client.watched_bytes += 2 * ctx.arg(i).size() + sizeof(Client::Watched) + 96;  // beside it a node and a watcher in the stripe's list
     Stripe& stripe = ctx.engine.keyspace().StripeForSlot(key.slot);
     if (!stripe.watches) stripe.watches = std::make_unique<WatchList>();
     stripe.watches->Add(client.db, ctx.arg(i), client.watch, expired);

@@ -86,6 +86,7 @@ struct Client {
   std::shared_ptr<WatchState> watch;
   struct Watched { int db; std::string key; };
   std::vector<Watched> watched;
+  std::size_t watched_bytes = 0;    // what they take, here and in the lists
 
   // Blocking commands. `waiter`: what the last command waits for; its owner executes nothing of the client until that has
   // ended. Only clients with a sink may wait.
@@ -97,6 +98,7 @@ struct Client {
     std::set<std::string, std::less<>> channels;
     std::set<std::string, std::less<>> patterns;
     std::set<std::string, std::less<>> shard_channels;
+    std::size_t bytes = 0;          // what they take, here and in the registry
     std::size_t count() const { return channels.size() + patterns.size(); }
     bool empty() const { return count() + shard_channels.size() == 0; }
   };

@@ -69,6 +69,10 @@ void ClientRecord::Refresh(const Client& client, const ConnectionNumbers& number
   Set(protocol_, client.protocol);
   Set(queued_, client.in_multi ? static_cast<std::int32_t>(client.queue.size()) : -1);
   Set(queued_memory_, client.queue_bytes);
+  std::size_t listeners = client.watched_bytes;
+  if (client.subscriptions) listeners += client.subscriptions->bytes;
+  if (client.tracking) listeners += client.tracking->prefix_bytes;
+  Set(listener_memory_, listeners);
   Set(input_, numbers.input);
   Set(input_free_, numbers.input_free);
   Set(argument_memory_, numbers.argument_memory);
@@ -94,7 +98,7 @@ std::shared_ptr<const AclAccount> ClientRecord::account() const {
 
 std::uint64_t ClientRecord::memory() const {
   return sizeof(Client) + sizeof(ClientRecord) +
-         static_cast<std::uint64_t>(Read(input_) + Read(input_free_) + Read(argument_memory_) + Read(queued_memory_) + Read(output_memory_));
+         static_cast<std::uint64_t>(Read(input_) + Read(input_free_) + Read(argument_memory_) + Read(queued_memory_) + Read(listener_memory_) + Read(output_memory_));
 }
 
 void ClientRecord::AppendLine(std::int64_t now_ms, std::string* out) const {
@@ -162,9 +166,12 @@ void ClientRegistry::Add(Client& client) {
 
 bool ClientRegistry::Remove(std::uint64_t id) {
   std::lock_guard<std::mutex> guard(mutex_);
-  bool was_there = records_.erase(id) > 0;
+  auto it = records_.find(id);
+  if (it == records_.end()) return false;
+  CountAs(*it->second, -1, false);
+  records_.erase(it);
   count_.store(records_.size(), std::memory_order_relaxed);
-  return was_there;
+  return true;
 }
 
 std::shared_ptr<ClientRecord> ClientRegistry::Find(std::uint64_t id) const {
@@ -181,10 +188,17 @@ std::vector<std::shared_ptr<ClientRecord>> ClientRegistry::All() const {
   return all;
 }
 
-void ClientRegistry::Count(ClientRecord& record) {
-  const auto now = static_cast<std::int64_t>(record.memory());
-  if (record.counted_.load(std::memory_order_relaxed) == now) return;
-  memory_.fetch_add(now - record.counted_.exchange(now), std::memory_order_relaxed);
+void ClientRegistry::Count(ClientRecord& record) { CountAs(record, static_cast<std::int64_t>(record.memory()), !record.no_evict()); }
+
+// The owner counts after each turn, and whoever takes the client off the list uncounts it for good.
+void ClientRegistry::CountAs(ClientRecord& record, std::int64_t memory, bool evictable) {
+  std::lock_guard<std::mutex> guard(record.count_mutex_);
+  if (record.counted_ < 0 || (record.counted_ == memory && record.counted_evictable_ == evictable)) return;
+  memory_.fetch_add(std::max<std::int64_t>(memory, 0) - record.counted_, std::memory_order_relaxed);
+  const std::int64_t before = record.counted_evictable_ ? record.counted_ : 0;
+  evictable_.fetch_add((evictable ? std::max<std::int64_t>(memory, 0) : 0) - before, std::memory_order_relaxed);
+  record.counted_ = memory;
+  record.counted_evictable_ = evictable;
 }
 
 std::vector<std::shared_ptr<ClientRecord>> ClientRegistry::EvictLargest(std::uint64_t limit) {
@@ -194,9 +208,7 @@ std::vector<std::shared_ptr<ClientRecord>> ClientRegistry::EvictLargest(std::uin
   std::vector<std::shared_ptr<ClientRecord>> evicted;
   for (const auto& record : candidates) {
     if (memory() <= static_cast<std::int64_t>(limit)) break;
-    if (!Kill(record->id())) continue;
-    Uncount(*record);
-    evicted.push_back(record);
+    if (Kill(record->id())) evicted.push_back(record);
   }
   return evicted;
 }

@@ -23,7 +23,7 @@ namespace slotwise {
 struct ConnectionNumbers {
   std::uint32_t input = 0;             // qbuf: received and not executed
   std::uint32_t input_free = 0;        // qbuf-free
-  std::uint32_t argument_memory = 0;   // argv-mem: arguments of an incomplete command
+  std::uint32_t argument_memory = 0;   // argv-mem: what is parsed of an incomplete command
   std::uint64_t output = 0;            // replies not sent
   std::uint32_t output_chunk_count = 0;
   std::uint64_t output_memory = 0;
@@ -71,7 +71,9 @@ class ClientRecord {
 
  private:
   friend class ClientRegistry;
-  std::atomic<std::int64_t> counted_{0};  // what of memory() the registry has in its sum
+  std::mutex count_mutex_;         // a leaf; guards the next two
+  std::int64_t counted_ = 0;       // what of memory() the registry has in its sums; -1: it has gone
+  bool counted_evictable_ = false;
 
   const std::uint64_t id_;
   const int fd_;
@@ -88,6 +90,7 @@ class ClientRecord {
   std::atomic<std::int64_t> redirect_{-1};  // of CLIENT TRACKING; -1: not tracking
   std::atomic<std::int32_t> queued_{-1};  // commands in MULTI; -1 outside
   std::atomic<std::uint32_t> queued_memory_{0};
+  std::atomic<std::uint64_t> listener_memory_{0};  // watched keys, subscriptions, tracked prefixes
   std::atomic<std::uint32_t> channels_{0};
   std::atomic<std::uint32_t> patterns_{0};
   std::atomic<std::uint32_t> shard_channels_{0};
@@ -117,21 +120,23 @@ class ClientRegistry {
 
   ClientPause& pause() { return pause_; }
 
-  // The sum of what all clients take, as of the end of their last turns. Count: after each Refresh, by the owner;
-  // Uncount: when it goes.
+  // The sum of what all clients take, as of the end of their last turns. Count: after each Refresh, by the owner.
   std::int64_t memory() const { return memory_.load(std::memory_order_relaxed); }
+  // The same of those that may be disconnected: all but who said CLIENT NO-EVICT ON.
+  std::int64_t evictable_memory() const { return evictable_.load(std::memory_order_relaxed); }
   void Count(ClientRecord& record);
-  void Uncount(ClientRecord& record) { memory_.fetch_sub(record.counted_.exchange(0), std::memory_order_relaxed); }
-  // maxmemory-clients: disconnects the largest clients until the rest take no more than `limit`; not those that said
-  // CLIENT NO-EVICT ON. Returns whom, for whoever logs it.
+  // maxmemory-clients: disconnects the largest clients until the rest take no more than `limit`. Returns whom, for whoever
+  // logs it.
   std::vector<std::shared_ptr<ClientRecord>> EvictLargest(std::uint64_t limit);
 
  private:
   bool Remove(std::uint64_t id);
+  void CountAs(ClientRecord& record, std::int64_t memory, bool evictable);
   mutable std::mutex mutex_;
   std::map<std::uint64_t, std::shared_ptr<ClientRecord>> records_;
   std::atomic<std::size_t> count_{0};
   std::atomic<std::int64_t> memory_{0};
+  std::atomic<std::int64_t> evictable_{0};
   ClientPause pause_;
 };
 

@@ -7,6 +7,7 @@
 #include "base/ticks.h"
 #include "engine/access_control.h"
 #include "engine/blocking.h"
+#include "engine/client_eviction.h"
 #include "engine/client_registry.h"
 #include "engine/cron.h"
 #include "engine/latency_monitor.h"
@@ -99,6 +100,10 @@ Engine::Engine(std::unique_ptr<Config> config, Logger& logger, EngineHost* host)
     return listen_again("Unable to listen on this port. Check server logs.");
   });
   config_->OnChange(Directive::kBind, [listen_again] { return listen_again("Failed to bind to specified addresses."); });
+  config_->OnChange({Directive::kMaxmemoryClients, Directive::kMaxmemory}, [this] {
+    EvictClients(*this);
+    return Status::Ok();
+  });
   config_->OnChange(Directive::kRequirepass, [this] {
     acl_->FollowRequirepass();
     return Status::Ok();
@@ -250,6 +255,7 @@ void Engine::Unwatch(Client& client) {
     }
   }
   client.watched.clear();
+  client.watched_bytes = 0;
   client.watch.reset();
 }
 
@@ -263,6 +269,7 @@ void Engine::UnwatchLocked(Client& client) {
     }
   }
   client.watched.clear();
+  client.watched_bytes = 0;
   client.watch.reset();
 }
 

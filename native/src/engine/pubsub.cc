@@ -58,9 +58,17 @@ std::set<std::string, std::less<>>& PubSub::NamesOf(Client::Subscriptions& subsc
   return subscriptions.shard_channels;
 }
 
+namespace {
+
+// Of one subscription: a node in the client's set, and one in the registry's directory with its own copy of the name.
+std::size_t SubscriptionBytes(std::string_view name) { return 2 * name.size() + 192; }
+
+}  // namespace
+
 bool PubSub::Subscribe(Client& client, SubscriptionKind kind, std::string_view name) {
   if (!client.subscriptions) client.subscriptions = std::make_unique<Client::Subscriptions>();
   if (!NamesOf(*client.subscriptions, kind).emplace(name).second) return false;
+  client.subscriptions->bytes += SubscriptionBytes(name);
   Add(client, kind, name);
   return true;
 }
@@ -71,6 +79,7 @@ bool PubSub::Unsubscribe(Client& client, SubscriptionKind kind, std::string_view
   auto it = names.find(name);
   if (it == names.end()) return false;
   Remove(client, kind, name);
+  client.subscriptions->bytes -= SubscriptionBytes(name);
   names.erase(it);  // last: `name` may be a view of it
   return true;
 }
@@ -82,6 +91,7 @@ void PubSub::RemoveAll(Client& client) {
     for (const std::string& name : names) Remove(client, kind, name);
     names.clear();
   }
+  client.subscriptions->bytes = 0;
 }
 
 void PubSub::Add(const Client& client, SubscriptionKind kind, std::string_view name) {

@@ -79,7 +79,7 @@ void Tracking::Enable(Client& client, const TrackingOptions& options) {
   if (options.bcast) {
     for (const std::string& prefix : options.prefixes) {
       prefixes_[prefix].emplace(client.id, tracking.shared);
-      tracking.prefixes.insert(prefix);
+      if (tracking.prefixes.insert(prefix).second) tracking.prefix_bytes += 2 * prefix.size() + 256;
     }
     broadcasts_.store(true, std::memory_order_relaxed);
   }
@@ -97,6 +97,7 @@ void Tracking::LeavePrefixes(ClientTracking& tracking) {
     if (it->second.empty()) prefixes_.erase(it);
   }
   tracking.prefixes.clear();
+  tracking.prefix_bytes = 0;
   broadcasts_.store(!prefixes_.empty(), std::memory_order_relaxed);
 }
 

@@ -52,6 +52,7 @@ struct ClientTracking {
   bool optout = false;
   bool caching = false;  // CLIENT CACHING was given for the next command
   std::set<std::string, std::less<>> prefixes;
+  std::size_t prefix_bytes = 0;  // what they take, here and in the registry
   bool on() const { return shared->on.load(std::memory_order_relaxed); }
   // Whether the keys of the command under way are to be noted.
   bool NotesKeys() const {

@@ -41,8 +41,8 @@ class Connection {
   bool in_gated = false;         // stands in the thread's list of gated connections
   bool wants_write = false;      // EPOLLOUT is armed
   bool closing = false;          // no more input; goes away when the output is sent
-  // A protocol error was answered while more input may be on its way: closing now would reset the connection, and the
-  // reset could overtake the answer. Input is thrown away until the client closes, or lingers too long.
+  // It is closed by the server while more input may be on its way: closing at once would reset the connection, and the
+  // reset could overtake the last answer. Input is thrown away until the client closes, or lingers too long.
   bool lingers = false;
   std::int64_t linger_until_ms = 0;  // 0: the answer has not left yet
   std::size_t lingered_bytes = 0;

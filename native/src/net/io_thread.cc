@@ -13,6 +13,7 @@
 #include "base/ablation.h"
 #include "base/ticks.h"
 #include "engine/access_control.h"
+#include "engine/client_eviction.h"
 #include "engine/client_registry.h"
 #include "net/server.h"
 
@@ -179,6 +180,11 @@ void IoThread::Accept(const Listener& listener) {
     auto refuse = [&](const char* text) {
       [[maybe_unused]] ssize_t n = send(fd, text, std::strlen(text), MSG_NOSIGNAL);
       stats.rejected_connections.fetch_add(1, std::memory_order_relaxed);
+      // What came already is read, so that no reset overtakes the refusal.
+      shutdown(fd, SHUT_WR);
+      char sink[4096];
+      while (recv(fd, sink, sizeof sink, 0) > 0) {
+      }
       close(fd);
     };
     if (server_.connection_count() >= static_cast<std::size_t>(engine_.config().Int(Directive::kMaxclients))) {
@@ -285,13 +291,12 @@ void IoThread::ReadFrom(Connection* c) {
   if (c->input_size > engine_.config().Bytes(Directive::kClientQueryBufferLimit)) {
     engine_.logger().Warn("Closing client that reached max query buffer length: " + c->client.address);
     engine_.stats().query_limit_disconnections.fetch_add(1, std::memory_order_relaxed);
-    return Destroy(c);
+    return CloseSoon(c, nullptr, /*lingers=*/true);
   }
   if (engine_.config().Int(Directive::kMaxmemoryClients) != 0) [[unlikely]] {
     // Before a big command runs, not after: its arguments are gone by the end of the turn.
     RefreshRecord(c);
-    EvictClients();
-    if (!engine_.clients().Find(c->client.id)) return Destroy(c);
+    if (EvictClients() && !engine_.clients().Find(c->client.id)) return Destroy(c);
   }
   // Only what was never complete is parsed: everything before input_size - n is one unfinished command.
   std::size_t taken = ParseAll(c, c->input.get(), c->input_size);
@@ -321,9 +326,8 @@ std::size_t IoThread::ParseAll(Connection* c, const char* data, std::size_t size
       if (c->dead || c->closing) break;
       engine_.logger().Debug("Protocol error (" + std::string(c->parser.error()) + ") from client: " + c->client.address);
       ReplyWriter(c->out, c->client.protocol).Error("ERR " + std::string(c->parser.error()));
-      c->lingers = true;
       Answered(c);
-      CloseSoon(c, nullptr);
+      CloseSoon(c, nullptr, /*lingers=*/true);
       break;
     }
     const std::string_view wire(data + at, taken);
@@ -364,7 +368,7 @@ void IoThread::RunBatch() {
       continue;
     }
     engine_.Execute(*state_, prepared_[i], c->out);
-    if (c->client.close_after_reply) c->closing = true;
+    if (c->client.close_after_reply) [[unlikely]] c->closing = c->lingers = true;
     if (c->client.hold_replies_until_ms != 0) [[unlikely]] HoldReplies(c);
     if (c->client.waiter) [[unlikely]] BeginWait(c);
     Answered(c);
@@ -401,7 +405,7 @@ void IoThread::FinishTurn() {
     if (!c->dead) RefreshRecord(c);
   }
   answered_.clear();
-  if (engine_.config().Int(Directive::kMaxmemoryClients) != 0) [[unlikely]] EvictClients();
+  EvictClients();
   // Replies that wait for the disk: those whose time has come. Looked at again after it is known that the log will wake
   // this thread, so that no progress is missed. Flush and not Promise: a wake is given once for each time it was asked for,
   // and the last one may have come for progress that was not enough.
@@ -430,6 +434,11 @@ void IoThread::SendReplies(Connection* c, std::uint64_t promise) {
   while (!c->gates.empty() && c->gates.front().offset <= promise) {
     c->released = c->gates.front().position;
     c->gates.pop_front();
+  }
+  // Replies that are too much are not sent first: whoever asks for more than the limit at once is closed, as in Redis.
+  if (c->out.pending() > OutBuffer::kChunkSize) [[unlikely]] {
+    CheckOutputLimits(c);
+    if (c->dead) return;
   }
   std::uint64_t appended = c->out.appended();
   if (c->client.gate <= promise) {
@@ -480,8 +489,10 @@ void IoThread::SendReplies(Connection* c, std::uint64_t promise) {
 void IoThread::RefreshRecord(Connection* c) {
   ConnectionNumbers numbers;
   if (c->input != nullptr) {
-    numbers.input = static_cast<std::uint32_t>(c->input_size - c->input_begin);
-    numbers.input_free = static_cast<std::uint32_t>(c->input_capacity - c->input_size);
+    const std::size_t parsed = std::min(c->parser.parsed(), c->input_size - c->input_begin);
+    numbers.input = static_cast<std::uint32_t>(c->input_size - c->input_begin - parsed);
+    numbers.input_free = static_cast<std::uint32_t>(c->input_capacity - c->input_size + c->input_begin);
+    numbers.argument_memory = static_cast<std::uint32_t>(parsed + c->parser.memory());
   }
   if (!c->out.empty()) {
     numbers.output = c->out.pending();
@@ -494,18 +505,10 @@ void IoThread::RefreshRecord(Connection* c) {
   engine_.clients().Count(*c->client.record);
 }
 
-// maxmemory-clients: bytes, or as a negative number a percentage of maxmemory.
-void IoThread::EvictClients() {
-  const std::int64_t configured = engine_.config().Int(Directive::kMaxmemoryClients);
-  const std::uint64_t limit = configured >= 0 ? static_cast<std::uint64_t>(configured)
-                                              : engine_.config().Bytes(Directive::kMaxmemory) / 100 * static_cast<std::uint64_t>(-configured);
-  if (limit == 0 || engine_.clients().memory() <= static_cast<std::int64_t>(limit)) return;
+bool IoThread::EvictClients() {
+  if (slotwise::EvictClients(engine_) == 0) [[likely]] return false;
   Wake();  // for those of this thread, whose end is posted to it
-  for (const auto& record : engine_.clients().EvictLargest(limit)) {
-    engine_.stats().evicted_clients.fetch_add(1, std::memory_order_relaxed);
-    engine_.logger().Info("Evicting client " + record->address() + " (id " + std::to_string(record->id()) + "): clients take more than " +
-                          "maxmemory-clients, and it takes " + std::to_string(record->memory()) + " bytes.");
-  }
+  return true;
 }
 
 void IoThread::CheckOutputLimits(Connection* c) {
@@ -533,19 +536,22 @@ void IoThread::CheckOutputLimits(Connection* c) {
 }
 
 // No more input is taken; the connection goes when its replies have left.
-void IoThread::CloseSoon(Connection* c, const char* why) {
+void IoThread::CloseSoon(Connection* c, const char* why, bool lingers) {
   if (c->dead) return;
+  c->lingers = lingers;
   if (why != nullptr) engine_.logger().Info(std::string(why) + ": " + c->client.address);
   // Commands of this turn that came before the end are executed and answered.
   bool pending_commands = false;
   for (const Pending& p : batch_) pending_commands |= p.connection == c;
   if (pending_commands) RunBatch();
   c->closing = true;
-  if (c->out.empty()) {
-    Destroy(c);
-  } else {
+  if (!c->out.empty()) {
     ArmWrite(c, c->wants_write);
     Answered(c);
+  } else if (c->lingers) {
+    Linger(c);
+  } else {
+    Destroy(c);
   }
 }
 
@@ -553,6 +559,9 @@ void IoThread::Linger(Connection* c) {
   if (c->linger_until_ms != 0) return;
   c->linger_until_ms = state_->now_ms + kLingerMs;
   needs_clock_ = true;
+  engine_.clients().Remove(c->client);  // for everybody else it is gone
+  StopWaiting(c);
+  engine_.ClientGone(*state_, c->client);
   shutdown(c->fd, SHUT_WR);
   ArmWrite(c, false);
 }
@@ -580,7 +589,6 @@ void IoThread::Destroy(Connection* c) {
   if (c->dead) return;
   c->dead = true;
   engine_.clients().Remove(c->client);
-  engine_.clients().Uncount(*c->client.record);
   StopWaiting(c);
   engine_.ClientGone(*state_, c->client);
   epoll_ctl(epoll_fd_, EPOLL_CTL_DEL, c->fd, nullptr);

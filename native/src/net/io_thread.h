@@ -93,8 +93,8 @@ class IoThread {
   void SendReplies(Connection* c, std::uint64_t promise);
   void CheckOutputLimits(Connection* c);
   void RefreshRecord(Connection* c);
-  void EvictClients();
-  void CloseSoon(Connection* c, const char* why);
+  bool EvictClients();  // whether any had to go
+  void CloseSoon(Connection* c, const char* why, bool lingers = false);
   void Destroy(Connection* c);
   void Linger(Connection* c);
   void DiscardInput(Connection* c);

@@ -53,7 +53,7 @@ void IoThread::RunHeld(Connection* c) {
       continue;
     }
     engine_.Execute(*state_, p, c->out);
-    if (c->client.close_after_reply) c->closing = true;
+    if (c->client.close_after_reply) c->closing = c->lingers = true;
     if (c->client.hold_replies_until_ms != 0) HoldReplies(c);
     if (c->client.waiter) BeginWait(c);
     Answered(c);
@@ -116,10 +116,12 @@ void IoThread::ReleaseReplies() {
   }
 }
 
-// The connection goes.
+// The connection goes. Idempotent.
 void IoThread::StopWaiting(Connection* c) {
   if (c->holding != Connection::Holding::kNo) std::erase(holding_, c);
+  c->holding = Connection::Holding::kNo;
   if (c->paused) {
+    c->paused = false;
     std::erase(paused_, c);
     engine_.clients().pause().waiting().fetch_sub(1, std::memory_order_relaxed);
   }

@@ -33,6 +33,9 @@ class RespParser {
   const char* error() const { return error_; }
   // The bulk being read needs this many more bytes than are there (0: unknown): how much to read at least.
   std::size_t missing() const { return missing_; }
+  // Of an incomplete command: how many bytes of it need not be looked at again, and what is remembered about them.
+  std::size_t parsed() const { return partial_ ? partial_->position : 0; }
+  std::size_t memory() const { return partial_ ? sizeof(Partial) + partial_->args.capacity() * sizeof(Span) : 0; }
   // Inline commands unquote their words; the unquoted bytes live here until the next call of Recycle().
   void Recycle() { if (!inline_words_.empty()) inline_words_.clear(); }
 
