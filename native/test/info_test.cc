@@ -83,6 +83,21 @@ TEST(Info, CommandAndErrorStatistics) {
   EXPECT_EQ(Field(f("INFO commandstats"), "cmdstat_set"), "<missing>");
 }
 
+TEST(Info, WhatFailsInsideOfExecIsNotExecsFailure) {
+  EngineFixture f;
+  f("CONFIG RESETSTAT");
+  f("MULTI");
+  f("SET k v");
+  f("INCR k");
+  f("EXEC");
+  EXPECT_EQ(Field(f("INFO errorstats"), "errorstat_ERR"), "count=1");
+  EXPECT_TRUE(Field(f("INFO commandstats"), "cmdstat_incr").ends_with(",failed_calls=1"));
+  EXPECT_TRUE(Field(f("INFO commandstats"), "cmdstat_exec").ends_with(",failed_calls=0"));
+  f("EXEC");
+  EXPECT_EQ(Field(f("INFO errorstats"), "errorstat_ERR"), "count=2");
+  EXPECT_TRUE(Field(f("INFO commandstats"), "cmdstat_exec").ends_with(",failed_calls=1"));
+}
+
 TEST(Info, ClientsAndSubscriptions) {
   EngineFixture f;
   TestClient a(f), b(f);

@@ -181,14 +181,16 @@ void Engine::Execute(ThreadState& thread, PreparedCommand& p, OutBuffer& out) {
     return QueueCommand(thread, p, reply);
   }
   std::uint64_t start = Ticks();
+  bool counted = false;  // what fails inside of EXEC is counted there
   if (command.Is(CommandId::kExec)) [[unlikely]] {
+    counted = client.in_multi && !client.multi_failed;
     RunExec(thread, p, reply);
     ShowToMonitors(client, command, p.args);
   } else {
     RunOne(thread, p, reply);
   }
   CommandRan(thread, client, command, p.args, TicksToNs(Ticks() - start));
-  if (reply.failed()) [[unlikely]] {
+  if (reply.failed() && !counted) [[unlikely]] {
     thread.command_stats[command.id].failed.Add();
     CountError(reply.last_error_code());
   }

@@ -267,27 +267,26 @@ void IoThread::ReadFrom(Connection* c) {
     c->input_size -= c->input_begin;
     c->input_begin = 0;
   }
-  if (c->input_capacity - c->input_size < kReadSize) {
-    // Grows with what has arrived, not with what was announced.
-    std::size_t capacity = c->input_capacity * 2;
-    std::size_t exact = c->input_size + c->parser.missing();
-    if (c->parser.missing() > 0 && exact + kReadSize < capacity) capacity = exact + kReadSize;
-    auto bigger = std::make_unique_for_overwrite<char[]>(capacity);
-    std::memcpy(bigger.get(), c->input.get(), c->input_size);
-    c->input = std::move(bigger);
-    c->input_capacity = capacity;
+  std::size_t missing = c->parser.missing();
+  size = 0;
+  for (;;) {
+    if (c->input_capacity - c->input_size < kReadSize) GrowInput(c, missing);
+    const std::size_t room = c->input_capacity - c->input_size;
+    ssize_t n = recv(c->fd, c->input.get() + c->input_size, room, 0);
+    if (n <= 0) {
+      if (size > 0) break;  // noticed again by the next turn
+      if (n < 0 && (errno == EAGAIN || errno == EINTR)) return;
+      return CloseSoon(c, nullptr);
+    }
+    size += static_cast<std::size_t>(n);
+    c->input_size += static_cast<std::size_t>(n);
+    missing -= std::min(missing, static_cast<std::size_t>(n));
+    // One big argument is read in one turn as far as it has arrived, within bounds.
+    if (static_cast<std::size_t>(n) < room || missing == 0 || size >= kBigReadSize) break;
   }
-  std::size_t room = std::min<std::size_t>(c->input_capacity - c->input_size, 1024 * 1024);
-  ssize_t n = recv(c->fd, c->input.get() + c->input_size, room, 0);
-  if (n <= 0) {
-    if (n < 0 && (errno == EAGAIN || errno == EINTR)) return;
-    return CloseSoon(c, nullptr);
-  }
-  size = static_cast<std::size_t>(n);
   state_->stats.reads.Add();
   state_->stats.net_input_bytes.Add(size);
   c->client.last_interaction_ms = state_->now_ms;
-  c->input_size += size;
   if (c->input_size > engine_.config().Bytes(Directive::kClientQueryBufferLimit)) {
     engine_.logger().Warn("Closing client that reached max query buffer length: " + c->client.address);
     engine_.stats().query_limit_disconnections.fetch_add(1, std::memory_order_relaxed);
@@ -298,7 +297,7 @@ void IoThread::ReadFrom(Connection* c) {
     RefreshRecord(c);
     if (EvictClients() && !engine_.clients().Find(c->client.id)) return Destroy(c);
   }
-  // Only what was never complete is parsed: everything before input_size - n is one unfinished command.
+  // Only what was never complete is parsed: everything before input_size - size is one unfinished command.
   std::size_t taken = ParseAll(c, c->input.get(), c->input_size);
   c->input_begin = taken;
   if (taken == c->input_size || c->closing || c->dead) {
@@ -308,6 +307,17 @@ void IoThread::ReadFrom(Connection* c) {
   } else {
     Answered(c);
   }
+}
+
+// Grows with what has arrived, not with what was announced; once the end of the argument is near, to just beyond it.
+void IoThread::GrowInput(Connection* c, std::size_t missing) {
+  std::size_t capacity = c->input_capacity * 2;
+  const std::size_t exact = c->input_size + missing;
+  if (missing > 0 && exact <= capacity + kReadSize) capacity = exact + kReadSize;
+  auto bigger = std::make_unique_for_overwrite<char[]>(capacity);
+  std::memcpy(bigger.get(), c->input.get(), c->input_size);
+  c->input = std::move(bigger);
+  c->input_capacity = capacity;
 }
 
 std::size_t IoThread::ParseAll(Connection* c, const char* data, std::size_t size) {

@@ -55,6 +55,7 @@ class IoThread {
 
  private:
   static constexpr std::size_t kReadSize = 16 * 1024;
+  static constexpr std::size_t kBigReadSize = 1024 * 1024;
   static constexpr std::size_t kArenaSize = 1024 * 1024;
   static constexpr std::size_t kBatchMax = 64;
 
@@ -85,6 +86,7 @@ class IoThread {
   void ReplaceListeners(const std::vector<Listener>& listeners);
   void AddConnection(int fd, bool unix_socket, const std::string& local);
   void ReadFrom(Connection* c);
+  static void GrowInput(Connection* c, std::size_t missing);
   // Parses everything in `data`; returns how many bytes were taken. `stable`: the bytes stay where they are this turn.
   std::size_t ParseAll(Connection* c, const char* data, std::size_t size);
   void RunBatch();
