@@ -32,7 +32,7 @@ async function library() {
   assert.deepEqual({ ...store.hGetAll('h') }, { f: { v: 1 } })
   store.zAdd('z', { m: 1.5 })
   assert.deepEqual(store.zPopMin('z'), ['m', 1.5])
-  const waiting = store.blPop('l', { timeoutMs: 10_000 })
+  const waiting = store.blPop('l', { timeoutMs: 120_000 })
   const worker = new Worker(`import(${JSON.stringify(entry)}).then(async ({ open }) => {
     const store = await open({ dir: ${JSON.stringify(join(dir, 'library'))}, attachOnly: true })
     store.rPush('l', 'from a worker')

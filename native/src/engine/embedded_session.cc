@@ -9,6 +9,7 @@ namespace slotwise {
 namespace {
 
 constexpr std::size_t kBatch = 32;
+constexpr std::size_t kWaitsKept = 64;  // that have ended, before anybody looks
 constexpr std::uint64_t kUnwrittenMax = 4 * 1024 * 1024;
 
 // Copies and says whether every byte behind the first `head` is below 128.
@@ -201,7 +202,10 @@ void EmbeddedSession::CallMany(std::span<const std::uint32_t> argcs, std::span<c
 }
 
 std::uint64_t EmbeddedSession::CallWaiting(std::span<const std::string_view> args, Done done) {
-  std::erase_if(waits_, [](const auto& wait) { return wait.second.expired(); });
+  if (waits_.size() >= sweep_waits_at_) {
+    std::erase_if(waits_, [](const auto& wait) { return wait.second.expired(); });
+    sweep_waits_at_ = waits_.size() * 2 + kWaitsKept;
+  }
   // Every call that waits is a client of its own: the session goes on meanwhile.
   Client caller;
   caller.id = engine_.NextClientId();

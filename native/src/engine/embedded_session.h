@@ -76,7 +76,8 @@ class EmbeddedSession {
   std::size_t ascii_head_ = 0;
   std::vector<PreparedCommand> prepared_;
   std::vector<KeyRef> keys_;
-  std::unordered_map<std::uint64_t, std::weak_ptr<Waiter>> waits_;  // of CallWaiting; those that have ended go at the next call
+  std::unordered_map<std::uint64_t, std::weak_ptr<Waiter>> waits_;  // of CallWaiting; those that have ended go when it has doubled
+  std::size_t sweep_waits_at_ = 0;
 };
 
 }  // namespace slotwise

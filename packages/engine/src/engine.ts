@@ -483,17 +483,18 @@ export class Engine {
   stats(): EngineStats { return this.#open().stats() }
 
   /**
-   * Leaves the engine. The last session to leave stops it: sockets closed, log synced, directory unlocked.
+   * Leaves the engine; calls that wait reject with `reason`. The last session to leave stops it: sockets closed, log
+   * synced, directory unlocked.
    * Idempotent; every other method throws StoreClosedError from the call on.
    * @throws {LogError} if the log cannot be synced
    */
-  close(): Promise<void> {
-    return this.#closing ??= this.#close()
+  close(reason = new StoreClosedError()): Promise<void> {
+    return this.#closing ??= this.#close(reason)
   }
 
-  async #close(): Promise<void> {
+  async #close(reason: StoreClosedError): Promise<void> {
     const session = this.#open()
-    const waits = this.#waits.end(session)
+    const waits = this.#waits.end(session, reason)
     this.#session = null
     await waits
     try {

@@ -5,7 +5,7 @@
  * While one waits the process stays alive, as with a socket.
  */
 import type { AddonSession } from './addon.js'
-import { StoreClosedError } from './errors.js'
+import type { StoreClosedError } from './errors.js'
 import type { Page } from './page.js'
 
 export interface WaitOptions {
@@ -77,9 +77,9 @@ export class Waits {
   }
 
   /** Rejects what can still be cancelled; what has been answered comes yet, and is waited for. */
-  async end(session: AddonSession): Promise<void> {
+  async end(session: AddonSession, reason: StoreClosedError): Promise<void> {
     for (const [token, wait] of this.#waits) {
-      if (session.cancelWait(token, true)) wait.reject(new StoreClosedError())
+      if (session.cancelWait(token, true)) wait.reject(reason)
     }
     while (this.#waits.size > 0) await new Promise((resolve) => setImmediate(resolve))
   }

@@ -298,7 +298,7 @@ export class Store<V = unknown> extends WaitingCommands<V> implements AsyncDispo
     args: readonly Bytes[], options: WaitOptions, read: (reply: unknown) => T, bulk?: BulkReader<unknown>,
   ): Promise<T> {
     wholeNumber('timeoutMs', options.timeoutMs ?? 0, 0)
-    return read(await this.#waiting(this.#engine.wait<unknown>(args, options, bulk), undefined))
+    return read(await this.#engine.wait<unknown>(args, options, bulk))
   }
 
   /** @internal */
@@ -306,10 +306,11 @@ export class Store<V = unknown> extends WaitingCommands<V> implements AsyncDispo
 
   async #end(): Promise<void> {
     clearInterval(this.#keepAlive)
-    const closed = new StoreClosedError()
-    this.#subscriptions.endAll(this.#destroyed.signal.aborted ? this.#destroyed.signal.reason : closed)
+    const { signal } = this.#destroyed
+    const reason = signal.aborted ? signal.reason as StoreClosedError : new StoreClosedError()
+    this.#subscriptions.endAll(reason)
     const syncs = this.#syncs.idle()
-    const left = this.#engine.close()
+    const left = this.#engine.close(reason)
     await syncs
     try {
       await left

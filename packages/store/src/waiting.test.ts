@@ -93,6 +93,14 @@ describe('a call that waits', () => {
     expect(same.lLen('none')).toBe(1)
   })
 
+  it('ends with a store that is destroyed, and is told why', async () => {
+    const other = await open()
+    const waiting = other.blPop('none')
+    const reason = new Error('broken')
+    other.destroy(reason)
+    await expect(waiting).rejects.toMatchObject({ code: 'CLOSED', cause: reason })
+  })
+
   it('is refused at once for what it cannot wait for', async () => {
     store.set('s', 1)
     await expect(store.blPop('s')).rejects.toThrow(WrongTypeError)
