@@ -1,8 +1,10 @@
 /** @slotwise/engine: the typed face of the addon. See README.md. */
-export type { WaitOptions } from './waits.js'
 export { ASCII_BIT, LENGTH_MASK, type EngineStats } from './addon.js'
+export { whenAborted } from './aborts.js'
 export { checkAof, type CheckAofOptions } from './check-aof.js'
-export { Engine, type EngineCommand, type EngineOptions, type HeadReader, type LogLevel, type RedisLogLevel, type ValueReader } from './engine.js'
+export type { HeadReader, ValueReader } from './batch-lookups.js'
+export { Engine, type EngineCommand } from './engine.js'
+export type { EngineOptions, LogLevel, RedisLogLevel } from './engine-options.js'
 export {
   addonError, CodecError, ListenError, LockedError, LogError, NotOpenError, OpenError, ReplyError, replyError,
   StoreClosedError, StoreError, WrongTypeError,
@@ -10,3 +12,4 @@ export {
 export { copyBytes, type Page } from './page.js'
 export { asBytes, asText, type BulkReader, type Reply, ReplyReader } from './reply.js'
 export { type Bytes, BYTES_MAX, describe, RequestPage } from './request-page.js'
+export type { WaitOptions } from './waits.js'

@@ -4,6 +4,7 @@
  * lost: an abort that comes too late is none, and the call resolves.
  * While one waits the process stays alive, as with a socket.
  */
+import { whenAborted } from './aborts.js'
 import type { AddonSession } from './addon.js'
 import type { StoreClosedError } from './errors.js'
 import type { Page } from './page.js'
@@ -37,9 +38,10 @@ export class Waits {
     this.#keepAlive ??= setInterval(() => undefined, DELAY_MAX_MS)
     return new Promise<T>((resolve, reject) => {
       let timer: NodeJS.Timeout | undefined
+      let forget: (() => void) | undefined
       const end = (): void => {
         clearTimeout(timer)
-        signal?.removeEventListener('abort', abort)
+        forget?.()
       }
       const abort = (): void => {
         if (this.#session()?.cancelWait(token, true) === true) this.#waits.get(token)?.reject(signal?.reason as Error)
@@ -66,7 +68,7 @@ export class Waits {
         },
       })
       if (timeoutMs > 0) arm(timeoutMs)
-      signal?.addEventListener('abort', abort, { once: true })
+      if (signal !== undefined) forget = whenAborted(signal, abort)
     })
   }
 

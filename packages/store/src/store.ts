@@ -8,7 +8,7 @@
 import { EventEmitter } from 'node:events'
 import {
   type BulkReader, type Bytes, type Engine, type EngineStats, type LogLevel, type Reply, ReplyError, StoreClosedError,
-  StoreError, asBytes, asText,
+  StoreError, asBytes, asText, whenAborted,
 } from '@slotwise/engine'
 import { Batch } from './batch.js'
 import type { ValueCodec } from './codecs/codec.js'
@@ -323,13 +323,14 @@ export class Store<V = unknown> extends WaitingCommands<V> implements AsyncDispo
   async #waiting<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
     const signals = signal === undefined ? [this.#destroyed.signal] : [this.#destroyed.signal, signal]
     return new Promise<T>((resolve, reject) => {
-      const stop = function (this: AbortSignal): void { reject(this.reason as Error) }
+      const forget: (() => void)[] = []
       for (const item of signals) {
-        if (item.aborted) reject(item.reason as Error)
-        else item.addEventListener('abort', stop, { once: true })
+        const stop = (): void => reject(item.reason as Error)
+        if (item.aborted) stop()
+        else forget.push(whenAborted(item, stop))
       }
       work.then(resolve, reject).finally(() => {
-        for (const item of signals) item.removeEventListener('abort', stop)
+        for (const each of forget) each()
       })
     })
   }

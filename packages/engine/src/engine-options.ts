@@ -1,0 +1,87 @@
+/**
+ * EngineOptions: what an engine is opened with, and what it tells whoever opened it: log lines, messages, and that a
+ * client wants an end. It tells on the thread that opened it, in the order of the events.
+ * Elsewhere: how events come out of C++ (native/src/binding/session_binding.cc), replies to calls that wait
+ * (waits.ts).
+ */
+import { EventKind, type AddonOptions, type EventCallback } from './addon.js'
+import type { Page } from './page.js'
+import { type BulkReader, ReplyReader } from './reply.js'
+
+export type LogLevel = 'debug' | 'info' | 'warn' | 'error'
+
+/** In the order of native/src/base/logger.h. */
+const LOG_LEVELS: readonly LogLevel[] = ['debug', 'info', 'warn', 'error']
+
+export type RedisLogLevel = 'debug' | 'verbose' | 'notice' | 'warning'
+
+/** In the order of `loglevel` in native/tables/directives.json. */
+const REDIS_LOG_LEVELS: readonly RedisLogLevel[] = ['debug', 'verbose', 'notice', 'warning']
+
+export interface EngineOptions {
+  /** Any of them finds the engine in this process. @default none: a private engine */
+  names?: readonly string[]
+  /** Name and arguments of directives, as in redis.conf. Ignored when attaching. */
+  directives?: readonly (readonly string[])[]
+  /** rename-command. */
+  renames?: readonly (readonly [from: string, to: string])[]
+  /** What CONFIG REWRITE writes to; absolute. */
+  configFile?: string | null
+  /** Keep an append-only file in the directory that the directives name. @default false */
+  persistent?: boolean
+  /** Reject with NotOpenError rather than open what is not open yet. @default false */
+  attachOnly?: boolean
+  /** `listen` follows: reject with ListenError before loading the data if the port is taken. @default false */
+  willListen?: boolean
+  /** With `willListen` and port 0: as for `listen`. @default false */
+  anyPort?: boolean
+  /** Log lines of the engine, also those of other threads. Called on this thread. */
+  onLog?: (level: LogLevel, message: string) => void
+  /** A client sent SHUTDOWN; the log has been synced. */
+  onShutdown?: (exitCode: number) => void
+  /** CONFIG SET loglevel: the least important level to show, in Redis's words. */
+  onLogLevel?: (level: RedisLogLevel) => void
+  /** A message of a channel this session is subscribed to: the parts of the push, 'message', channel, text. */
+  onMessage?: (parts: Uint8Array[]) => void
+  /** Messages were dropped since this thread did not take them: over 64 MB were waiting. */
+  onMessagesLost?: () => void
+}
+
+const noEvent = (): void => undefined
+
+/** The options as the addon takes them. */
+export function addonOptions(options: EngineOptions): AddonOptions {
+  return {
+    names: options.names ?? [],
+    directives: options.directives ?? [],
+    renames: options.renames ?? [],
+    configFile: options.configFile ?? '',
+    persistent: options.persistent ?? false,
+    attachOnly: options.attachOnly ?? false,
+    willListen: options.willListen ?? false,
+    anyPort: options.anyPort ?? false,
+  }
+}
+
+/** Deals events out to the callbacks of `options`; replies to calls that waited go to `answer`. */
+export function eventCallback(options: EngineOptions, answer: (token: number, reply: Page) => void): EventCallback {
+  const {
+    onLog = noEvent, onShutdown = noEvent, onLogLevel = noEvent, onMessage = noEvent, onMessagesLost = noEvent,
+  } = options
+  return (kind, number, payload) => {
+    switch (kind) {
+      case EventKind.log: return onLog(LOG_LEVELS[number] ?? 'error', String(payload))
+      case EventKind.shutdown: return onShutdown(number)
+      case EventKind.message: return onMessage(messageParts(payload as Page))
+      case EventKind.messagesLost: return onMessagesLost()
+      case EventKind.reply: return answer(number, payload as Page)
+      case EventKind.logLevel: return onLogLevel(REDIS_LOG_LEVELS[number] ?? 'notice')
+      default: return undefined
+    }
+  }
+}
+
+function messageParts(push: Page): Uint8Array[] {
+  const bytes: BulkReader<Uint8Array> = (page, start, end) => page.subarray(start, end)
+  return new ReplyReader(push, 0).read(bytes) as Uint8Array[]
+}
