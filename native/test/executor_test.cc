@@ -13,6 +13,19 @@ TEST(Executor, UnknownCommandsAndWrongArityAreRefused) {
   EXPECT_EQ(f("get a b"), "-ERR wrong number of arguments for 'get' command\r\n");
 }
 
+// What browsers can be made to send to a port of the local machine.
+TEST(Executor, HttpIsReportedAsAnAttackAndNotAnswered) {
+  for (const char* line : {"POST / HTTP/1.1", "host: example.org"}) {
+    EngineFixture f;
+    Client c;
+    c.address = "192.0.2.7:4711";
+    EXPECT_EQ(f.As(c, line), "");
+    EXPECT_TRUE(c.close_after_reply);
+    EXPECT_TRUE(f.logger.Contains("Possible SECURITY ATTACK detected."));
+    EXPECT_TRUE(f.logger.Contains("192.0.2.7:4711"));
+  }
+}
+
 TEST(Executor, NothingButAuthBeforeAuthentication) {
   EngineFixture f({{"requirepass", "secret"}});
   Client c;

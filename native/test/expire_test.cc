@@ -152,6 +152,21 @@ TEST(Expire, TheLogHoldsAbsoluteTimesAndDeletions) {
             "COPY c d\nMOVE d 3\nSWAPDB 0 1\nFLUSHALL\n");
 }
 
+TEST(Expire, TheLastMillisecondThereIsSurvivesARestart) {
+  LogOf log;
+  const EngineFixture::Directives directives = {{"dir", log.dir()}};
+  {
+    EngineFixture f(directives);
+    f("SET a 1");
+    EXPECT_EQ(f("PEXPIREAT a 9223372036854775807"), ":1\r\n");
+    f("SET b 1 PXAT 9223372036854775807");
+  }
+  EngineFixture again(directives);
+  ASSERT_TRUE(again.status.ok());
+  EXPECT_EQ(again("PEXPIRETIME a"), ":9223372036854775807\r\n");
+  EXPECT_EQ(again("PEXPIRETIME b"), ":9223372036854775807\r\n");
+}
+
 TEST(Expire, KeysThatExpiredReachTheLogWhoeverFindsThem) {
   LogOf log;
   EngineFixture f(EngineFixture::Directives{{"dir", log.dir()}});

@@ -234,6 +234,21 @@ TEST(Snapshot, BgsaveWritesAFileThatLoads) {
   EXPECT_EQ(files, 1);  // no temporary file stays
 }
 
+TEST(Snapshot, TheLastMillisecondThereIsIsKept) {
+  EngineFixture f;
+  f("SET k v PXAT 9223372036854775807");
+  Snapshot snapshot(f);
+  snapshot.Begin();
+  ASSERT_TRUE(snapshot.Finish().ok());
+  RdbReader in(snapshot.file);
+  RdbFileReader reader(in, f.engine->config(), 16, true);
+  RdbKey key;
+  auto event = reader.Next(&key);
+  while (event == RdbFileReader::Event::kAux) event = reader.Next(&key);
+  ASSERT_TRUE(event == RdbFileReader::Event::kKey);
+  EXPECT_EQ(key.expire_at_ms, INT64_MAX);
+}
+
 // What a reader says of the file: its error, or nothing.
 std::string ErrorIn(const std::string& file) {
   RdbReader in(file);
