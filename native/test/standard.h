@@ -1,0 +1,29 @@
+// The standard library as sanitizer builds precompile it (see the Makefile). No file of ours may rely on it: each includes what
+// it uses, as the builds without it show.
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <bitset>
+#include <cerrno>
+#include <charconv>
+#include <chrono>
+#include <cmath>
+#include <condition_variable>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <span>
+#include <sstream>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <unordered_map>
+#include <utility>
+#include <vector>
