@@ -348,7 +348,7 @@ TEST(LogCommit, InMemoryCountsTheSameBytes) {
   auto log = CommitLog::InMemory();
   LogUnit unit;
   AddEffect(&unit, 0, {"SET", "a", "1"});
-  EXPECT_EQ(log->Append(unit), unit.bytes().size());
+  EXPECT_EQ(log->Append(unit), std::string_view(kSelect0).size() + unit.bytes().size());
   EXPECT_EQ(log->Promise(), log->tail());
   EXPECT_FALSE(log->persistent());
   EXPECT_TRUE(log->Sync().ok() && log->Close().ok() && log->healthy());

@@ -18,7 +18,8 @@ bool ClientFilter::Matches(const ClientRecord& record) const {
   if (address && *address != record.address()) return false;
   if (local_address && *local_address != record.local_address()) return false;
   if (user && user != record.account()) return false;
-  return !type || *type == (record.pubsub() ? ClientType::kPubsub : ClientType::kNormal);
+  if (!type) return true;
+  return *type == (record.replica() ? ClientType::kReplica : record.pubsub() ? ClientType::kPubsub : ClientType::kNormal);
 }
 
 }  // namespace slotwise

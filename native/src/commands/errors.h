@@ -19,6 +19,7 @@ inline constexpr const char* kSnapshotFailed =
     "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk. Commands that may modify the data set are "
     "disabled, because this instance is configured to report errors during writes if RDB snapshotting fails (stop-writes-on-bgsave-error "
     "option). Please check the Redis logs for details about the RDB error.";
+inline constexpr const char* kNoReplicas = "NOREPLICAS Not enough good replicas to write.";
 inline constexpr const char* kNoAuth = "NOAUTH Authentication required.";
 inline constexpr const char* kExecAbort = "EXECABORT Transaction discarded because of previous errors.";
 

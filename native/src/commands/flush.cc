@@ -1,4 +1,4 @@
-// Whole databases: FLUSHDB, FLUSHALL, SWAPDB; and WAIT, which concerns all of them.
+// Whole databases: FLUSHDB, FLUSHALL, SWAPDB.
 //
 // Flushing takes every lock for an instant, puts an empty database in place and frees the old one without locks: on the
 // thread of the command (SYNC), whose client waits, or in the background (ASYNC).
@@ -83,17 +83,8 @@ void SwapDb(CommandContext& ctx) {
   ctx.reply.Ok();
 }
 
-// Without replicas nobody can acknowledge anything, so there is nothing to wait for.
-void Wait(CommandContext& ctx) {
-  std::int64_t replicas;
-  std::int64_t timeout_ms;
-  if (!ctx.IntegerArg(1, &replicas) || !ctx.IntegerArg(2, &timeout_ms, "ERR timeout is not an integer or out of range")) return;
-  if (timeout_ms < 0) return ctx.Error("ERR timeout is negative");
-  ctx.reply.Integer(0);
-}
-
 SLOTWISE_COMMANDS(flush, {"flushdb", FlushDb, LockMode::kAll}, {"flushall", FlushAll, LockMode::kAll},
-                  {"swapdb", SwapDb, LockMode::kAll}, {"wait", Wait});
+                  {"swapdb", SwapDb, LockMode::kAll});
 
 }  // namespace
 }  // namespace slotwise

@@ -21,6 +21,7 @@
 #include "engine/engine.h"
 #include "engine/memory_overview.h"
 #include "engine/pubsub.h"
+#include "engine/replication.h"
 #include "engine/saver.h"
 #include "engine/totals.h"
 #include "engine/tracking.h"
@@ -72,7 +73,8 @@ void ServerSection(CommandContext& ctx, InfoText& out) {
 }
 
 void ClientsSection(CommandContext& ctx, InfoText& out) {
-  out.Line("connected_clients", ctx.engine.clients().count());
+  const std::size_t replicas = ctx.engine.replication().info().replicas.size();
+  out.Line("connected_clients", ctx.engine.clients().count() - std::min(replicas, ctx.engine.clients().count()));
   out.Line("cluster_connections", 0);
   out.Line("maxclients", ctx.engine.config().Int(Directive::kMaxclients));
   out.Line("client_recent_max_input_buffer", 0);
@@ -189,6 +191,7 @@ void StatsSection(CommandContext& ctx, InfoText& out) {
   EngineTotals totals = SumThreads(engine);
   SampleRates(engine);
   Rates::PerSecond rates = engine.rates().Current();
+  const Replication::Info replication = engine.replication().info();
   PubSub& pubsub = engine.pubsub();
   out.Line("total_connections_received", stats.connections_received.load(std::memory_order_relaxed));
   out.Line("total_commands_processed", totals.commands);
@@ -196,15 +199,15 @@ void StatsSection(CommandContext& ctx, InfoText& out) {
   out.Line("total_net_input_bytes", totals.input_bytes);
   out.Line("total_net_output_bytes", totals.output_bytes);
   out.Line("total_net_repl_input_bytes", 0);
-  out.Line("total_net_repl_output_bytes", 0);
+  out.Line("total_net_repl_output_bytes", replication.bytes_sent);
   out.Fixed("instantaneous_input_kbps", rates.input_bytes / 1024);
   out.Fixed("instantaneous_output_kbps", rates.output_bytes / 1024);
   out.Fixed("instantaneous_input_repl_kbps", 0);
   out.Fixed("instantaneous_output_repl_kbps", 0);
   out.Line("rejected_connections", stats.rejected_connections.load(std::memory_order_relaxed));
-  out.Line("sync_full", 0);
-  out.Line("sync_partial_ok", 0);
-  out.Line("sync_partial_err", 0);
+  out.Line("sync_full", replication.full);
+  out.Line("sync_partial_ok", replication.partial);
+  out.Line("sync_partial_err", replication.refused);
   out.Line("expired_keys", totals.expired_keys);
   out.Fixed("expired_stale_perc", static_cast<double>(stats.expired_stale_perc.load(std::memory_order_relaxed)));
   out.Line("expired_time_cap_reached_count", 0);
@@ -249,18 +252,38 @@ void StatsSection(CommandContext& ctx, InfoText& out) {
   out.Line("acl_access_denied_channel", denied.channel.load(std::memory_order_relaxed));
 }
 
+const char* StateName(Replica::State state) {
+  switch (state) {
+    case Replica::State::kWaiting: return "wait_bgsave";
+    case Replica::State::kSaving: return "wait_bgsave";
+    case Replica::State::kSending: return "send_bulk";
+    default: return "online";
+  }
+}
+
 void ReplicationSection(CommandContext& ctx, InfoText& out) {
+  const Config& config = ctx.engine.config();
+  Replication::Info info = ctx.engine.replication().info();
+  const ReplicationHistory& history = info.history;
   out.Line("role", "master");
-  out.Line("connected_slaves", 0);
+  out.Line("connected_slaves", info.replicas.size());
+  if (config.Int(Directive::kMinReplicasToWrite) > 0 && config.Int(Directive::kMinReplicasMaxLag) > 0) {
+    out.Line("min_slaves_good_slaves", info.good_replicas);
+  }
+  for (std::size_t i = 0; i < info.replicas.size(); ++i) {
+    const Replication::ReplicaLine& r = info.replicas[i];
+    out.Line("slave" + std::to_string(i), "ip=" + r.ip + ",port=" + std::to_string(r.port) + ",state=" + StateName(r.state) +
+                                              ",offset=" + std::to_string(r.acked) + ",lag=" + std::to_string(r.lag_seconds));
+  }
   out.Line("master_failover_state", "no-failover");
-  out.Line("master_replid", ctx.engine.run_id());
-  out.Line("master_replid2", std::string(40, '0'));
-  out.Line("master_repl_offset", 0);
-  out.Line("second_repl_offset", -1);
-  out.Line("repl_backlog_active", 0);
-  out.Line("repl_backlog_size", ctx.engine.config().Int(Directive::kReplBacklogSize));
-  out.Line("repl_backlog_first_byte_offset", 0);
-  out.Line("repl_backlog_histlen", 0);
+  out.Line("master_replid", history.id);
+  out.Line("master_replid2", history.previous_id);
+  out.Line("master_repl_offset", info.offset);
+  out.Line("second_repl_offset", history.previous_end);
+  out.Line("repl_backlog_active", history.active ? 1 : 0);
+  out.Line("repl_backlog_size", config.Bytes(Directive::kReplBacklogSize));
+  out.Line("repl_backlog_first_byte_offset", history.active ? history.first : 0);
+  out.Line("repl_backlog_histlen", history.active ? history.next - history.first : 0);
 }
 
 void CpuSection(CommandContext&, InfoText& out) {

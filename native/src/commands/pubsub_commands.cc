@@ -9,6 +9,7 @@
 #include "engine/access_control.h"
 #include "engine/engine.h"
 #include "engine/pubsub.h"
+#include "engine/replication.h"
 
 namespace slotwise {
 namespace {
@@ -73,7 +74,13 @@ void Unsubscribe(CommandContext& ctx) {
   if (names.empty()) Confirm(ctx, kKind, what, nullptr);
 }
 
+// Replicas have subscribers of their own. An append-only file has none, and holds messages only while it is their stream.
+void PropagateMessage(CommandContext& ctx) {
+  if (ctx.engine.replication().active()) ctx.Propagate(ctx.args);
+}
+
 void Publish(CommandContext& ctx) {
+  PropagateMessage(ctx);
   std::int64_t receivers = ctx.engine.pubsub().Publish(ctx.arg(1), ctx.arg(2));
   // A publisher that listens too sees its message before the reply, behind whatever others published before it.
   if (receivers > 0 && ctx.client.subscribed()) WriteWaitingPushes(ctx);
@@ -81,6 +88,7 @@ void Publish(CommandContext& ctx) {
 }
 
 void PublishShard(CommandContext& ctx) {
+  PropagateMessage(ctx);
   std::int64_t receivers = ctx.engine.pubsub().PublishShard(ctx.arg(1), ctx.arg(2));
   if (receivers > 0 && ctx.client.subscribed()) WriteWaitingPushes(ctx);
   ctx.reply.Integer(receivers);

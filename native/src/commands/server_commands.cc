@@ -1,5 +1,5 @@
-// Commands about the server as a whole: time, role, shutdown, and those whose subject does not exist here yet (replicas,
-// modules), which answer as Redis does where there is none.
+// Commands about the server as a whole: time, shutdown, and those whose subject does not exist here (modules), which
+// answer as Redis does where there is none.
 // Source: Redis 7.0 command documentation. Elsewhere: INFO (info.cc), CONFIG (config_commands.cc).
 #include <ctime>
 
@@ -18,13 +18,6 @@ void Time(CommandContext& ctx) {
   ctx.reply.BulkInteger(now.tv_nsec / 1000);
 }
 
-void Role(CommandContext& ctx) {
-  ctx.reply.Array(3);
-  ctx.reply.Bulk("master");
-  ctx.reply.Integer(0);
-  ctx.reply.Array(0);
-}
-
 void Lolwut(CommandContext& ctx) {
   if (ctx.argc() >= 3 && ctx.ArgIs(1, "version")) {
     std::int64_t version;
@@ -33,13 +26,6 @@ void Lolwut(CommandContext& ctx) {
   std::string text = "Redis ver. ";
   text.append(kRedisVersion).append("\n");
   ctx.reply.Verbatim(text);
-}
-
-void ReplicaOf(CommandContext& ctx) {
-  if (ctx.ArgIs(1, "no") && ctx.ArgIs(2, "one")) return ctx.reply.Ok();
-  std::int64_t port;
-  if (!ctx.IntegerArgInRange(2, 0, 65535, &port, "ERR Invalid master port")) return;
-  ctx.Error("ERR replication is not supported by this version");
 }
 
 void Shutdown(CommandContext& ctx) {
@@ -72,8 +58,8 @@ void EmptyArray(CommandContext& ctx) { ctx.reply.Array(0); }
 
 }  // namespace
 
-SLOTWISE_COMMANDS(server, {"time", Time}, {"role", Role}, {"lolwut", Lolwut},
-                  {"replicaof", ReplicaOf}, {"slaveof", ReplicaOf}, {"shutdown", Shutdown}, {"module|list", EmptyArray},
+SLOTWISE_COMMANDS(server, {"time", Time}, {"lolwut", Lolwut},
+                  {"shutdown", Shutdown}, {"module|list", EmptyArray},
                   {"module|help", ReplyContainerHelp});
 
 }  // namespace slotwise

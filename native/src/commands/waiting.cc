@@ -43,8 +43,9 @@ bool TimeoutArg(CommandContext& ctx, std::size_t i, std::int64_t* timeout_ms) {
   return true;
 }
 
-void WaitForKeys(CommandContext& ctx, const WaitOps& ops, std::span<const std::size_t> keys, std::int64_t timeout_ms, std::size_t target,
-                 std::span<const std::string_view> args) {
+namespace {
+
+std::shared_ptr<Waiter> MakeWaiter(CommandContext& ctx, std::int64_t timeout_ms, std::span<const std::string_view> args) {
   auto waiter = std::make_shared<Waiter>();
   Client& client = ctx.client;
   waiter->client_id = client.id;
@@ -53,15 +54,28 @@ void WaitForKeys(CommandContext& ctx, const WaitOps& ops, std::span<const std::s
   waiter->protocol = client.protocol;
   waiter->silent = client.reply_mode != ReplyMode::kOn;
   waiter->command = &ctx.command;
-  waiter->ops = &ops;
-  if (args.empty()) args = ctx.args;
   waiter->words.assign(args.begin(), args.end());
   waiter->args.assign(waiter->words.begin(), waiter->words.end());
   std::int64_t now_ms = MonotonicMs();
   if (timeout_ms > 0) waiter->deadline_ms = timeout_ms > INT64_MAX - now_ms ? INT64_MAX : now_ms + timeout_ms;
   waiter->since_ticks = Ticks();
   client.waiter = waiter;
+  return waiter;
+}
+
+}  // namespace
+
+void WaitForKeys(CommandContext& ctx, const WaitOps& ops, std::span<const std::size_t> keys, std::int64_t timeout_ms, std::size_t target,
+                 std::span<const std::string_view> args) {
+  std::shared_ptr<Waiter> waiter = MakeWaiter(ctx, timeout_ms, args.empty() ? ctx.args : args);
+  waiter->ops = &ops;
   ctx.engine.blocking().Add(waiter, keys, target);
+}
+
+std::shared_ptr<Waiter> WaitForNoKey(CommandContext& ctx, std::int64_t timeout_ms) {
+  std::shared_ptr<Waiter> waiter = MakeWaiter(ctx, timeout_ms, ctx.args);
+  ctx.engine.blocking().Add(waiter, {}, 0);
+  return waiter;
 }
 
 }  // namespace slotwise

@@ -6,6 +6,7 @@
 // How waiters are served: engine/blocking.h.
 #pragma once
 #include <cstdint>
+#include <memory>
 #include <span>
 
 #include "commands/command.h"
@@ -24,5 +25,8 @@ bool TimeoutArg(CommandContext& ctx, std::size_t i, std::int64_t* timeout_ms);
 // arguments of the call (an id that was "the last" must be a number by then); as many, keys at the same indexes.
 void WaitForKeys(CommandContext& ctx, const WaitOps& ops, std::span<const std::size_t> keys, std::int64_t timeout_ms, std::size_t target = 0,
                  std::span<const std::string_view> args = {});
+
+// The client waits for something else than a key: until somebody ends it (Blocking::Claim) or its time is up.
+std::shared_ptr<Waiter> WaitForNoKey(CommandContext& ctx, std::int64_t timeout_ms);
 
 }  // namespace slotwise

@@ -93,10 +93,15 @@ void Blocking::Forget(Waiter& waiter) {
   by_client_.erase(waiter.client_id);
 }
 
-bool Blocking::Cancel(Waiter& waiter, Reason reason) {
+bool Blocking::Claim(Waiter& waiter) {
   if (!waiter.Claim()) return false;
   count_.fetch_sub(1, std::memory_order_relaxed);
-  if (reason == Reason::kTimeout) waiter.reply = NullArray(waiter.protocol);
+  return true;
+}
+
+bool Blocking::Cancel(Waiter& waiter, Reason reason) {
+  if (!Claim(waiter)) return false;
+  if (reason == Reason::kTimeout) waiter.reply = waiter.at_timeout ? waiter.at_timeout() : NullArray(waiter.protocol);
   else if (reason == Reason::kUnblocked) waiter.reply = "-UNBLOCKED client unblocked via CLIENT UNBLOCK\r\n";
   else waiter.reply = "-UNBLOCKED the call was aborted\r\n";
   return true;

@@ -54,6 +54,8 @@ class Blocking {
   // --- who ends waiting. False if the waiter has ended already, and is or will be told.
   enum class Reason { kTimeout, kUnblocked, kClosed };
   bool Cancel(Waiter& waiter, Reason reason);
+  // For who answers a waiter that waits for no key: true once, then it is the caller's to answer and to deliver.
+  bool Claim(Waiter& waiter);
   // CLIENT UNBLOCK: cancels; the owner is told with the next Deliver().
   bool Unblock(ThreadState& thread, std::uint64_t client_id, Reason reason);
   // The owner's last step, before it forgets the waiter. No stripe is held.

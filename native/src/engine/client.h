@@ -18,6 +18,8 @@ class AclUser;
 struct Command;
 struct ClientTracking;
 class ClientRecord;
+struct Replica;
+struct ReplicaAnnounce;
 class OutBuffer;
 class Waiter;
 
@@ -41,6 +43,8 @@ class ClientSink {
   virtual void Unblocked(std::shared_ptr<Waiter> /*waiter*/) {}
   // CLIENT TRACKING: as Push, but a client that speaks RESP2 gets it only while it is subscribed to something.
   virtual void PushInvalidation(std::shared_ptr<const std::string> /*resp2*/, std::shared_ptr<const std::string> /*resp3*/) {}
+  // The client is a replica, and there is more to send to it.
+  virtual void LogGrew() {}
   // Appends at once what was pushed and still waits for the owner, who calls this while it executes the client's command.
   virtual void WritePushes(OutBuffer& /*out*/, int /*protocol*/) {}
 };
@@ -106,6 +110,10 @@ struct Client {
   bool subscribed() const { return subscriptions && !subscriptions->empty(); }
 
   std::shared_ptr<ClientTracking> tracking;  // engine/tracking.h; null until CLIENT TRACKING was on
+
+  // Replication: what it said about itself, and what it is once it has asked for the stream (engine/replication.h).
+  std::shared_ptr<ReplicaAnnounce> announce;
+  std::shared_ptr<Replica> replica;
 
   // For messages from other threads; outlives the connection, which empties it when it closes.
   std::shared_ptr<ClientSink> sink;

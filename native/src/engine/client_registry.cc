@@ -45,6 +45,7 @@ void ClientRecord::Refresh(const Client& client, const ConnectionNumbers& number
   if (client.unix_socket) flags |= kUnixSocket;
   if (client.no_evict) flags |= kNoEvict;
   if (client.monitor) flags |= kMonitor;
+  if (client.replica) flags |= kReplica;
   std::int64_t redirect = -1;
   if (client.tracking && client.tracking->on()) {
     const TrackedClient& tracked = *client.tracking->shared;
@@ -117,6 +118,7 @@ void ClientRecord::AppendLine(std::int64_t now_ms, std::string* out) const {
   Append(out, " idle=", seconds_since(Read(last_interaction_ms_)));
   *out += " flags=";
   std::size_t before = out->size();
+  if (flags & kReplica) *out += 'S';
   if (flags & kMonitor) *out += 'O';
   if (flags & kPubsub) *out += 'P';
   if (flags & kMulti) *out += 'x';

@@ -47,6 +47,7 @@ class ClientRecord {
     kTracking = 1u << 9,         // t
     kBrokenRedirect = 1u << 10,  // R
     kTrackingBcast = 1u << 11,   // B
+    kReplica = 1u << 12,         // S
   };
 
   explicit ClientRecord(const Client& client);
@@ -61,6 +62,7 @@ class ClientRecord {
   const std::string& address() const { return address_; }
   const std::string& local_address() const { return local_address_; }
   std::uint32_t flags() const { return flags_.load(std::memory_order_relaxed); }
+  bool replica() const { return (flags() & kReplica) != 0; }
   bool pubsub() const { return (flags() & kPubsub) != 0; }
   ClientSink* sink() const { return sink_.get(); }
   std::shared_ptr<const AclAccount> account() const;

@@ -8,6 +8,7 @@
 #include "base/ticks.h"
 #include "engine/client_registry.h"
 #include "engine/engine.h"
+#include "engine/replication.h"
 #include "engine/saver.h"
 #include "engine/latency_monitor.h"
 #include "engine/totals.h"
@@ -100,6 +101,8 @@ std::int64_t Cron::Step(std::int64_t now_ms) {
     engine_.SendInvalidations(thread_);
     busy = true;
   }
+  busy |= engine_.replication().Step();
+  engine_.replication().WakeFeeders();
   SamplePeak();
   std::uint64_t used = UsedMemory();
   busy |= used != last_used_memory_;

@@ -3,6 +3,7 @@
 #include <charconv>
 
 #include "engine/blocking.h"
+#include "engine/replication.h"
 #include "values/string_value.h"
 
 namespace slotwise {
@@ -237,6 +238,7 @@ bool EmbeddedSession::CancelWait(std::uint64_t id, bool aborted) {
 // There is no end of turn here: the log thread writes what was appended, soon.
 void EmbeddedSession::AfterWrites() {
   if (!engine_.records_effects()) return;
+  engine_.replication().WakeFeeders();
   CommitLog& log = engine_.log();
   std::uint64_t written = log.written();
   if (client_.gate <= written) return;

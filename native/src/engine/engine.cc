@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "base/random_hex.h"
 #include "base/ticks.h"
 #include "engine/access_control.h"
 #include "engine/blocking.h"
@@ -15,6 +16,7 @@
 #include "engine/monitor_feed.h"
 #include "engine/pubsub.h"
 #include "engine/rdb_load.h"
+#include "engine/replication.h"
 #include "engine/saver.h"
 #include "engine/slow_log.h"
 #include "engine/tracking.h"
@@ -26,17 +28,6 @@
 
 namespace slotwise {
 namespace {
-
-std::string RandomHex(int bytes) {
-  std::string raw(static_cast<std::size_t>(bytes), '\0');
-  if (getrandom(raw.data(), raw.size(), 0) < 0) raw.assign(raw.size(), 'x');
-  std::string hex;
-  for (unsigned char c : raw) {
-    hex += "0123456789abcdef"[c >> 4];
-    hex += "0123456789abcdef"[c & 15];
-  }
-  return hex;
-}
 
 FsyncPolicy PolicyOf(const Config& config) {
   switch (config.EnumAs<config_value::Appendfsync>(Directive::kAppendfsync)) {
@@ -65,6 +56,7 @@ Engine::Engine(std::unique_ptr<Config> config, Logger& logger, EngineHost* host)
   acl_ = std::make_unique<AccessControl>(*this);
   acl_->FollowRequirepass();
   saver_ = std::make_unique<Saver>(*this, PosixFiles());
+  replication_ = std::make_unique<Replication>(*this);
   start_time_ms_ = WallClockMs();
   run_id_ = RandomHex(20);
   ns_per_tick_ = static_cast<std::uint64_t>(NanosecondsPerTick() * 4294967296.0);
@@ -117,6 +109,7 @@ Engine::Engine(std::unique_ptr<Config> config, Logger& logger, EngineHost* host)
 Engine::~Engine() {
   (void)Stop();
   server_.reset();
+  replication_->Stop();
   saver_.reset();
   cron_.reset();
 }
@@ -148,7 +141,7 @@ Status Engine::Start(const EngineOptions& options) {
     loading_.store(false, std::memory_order_relaxed);
     if (!loaded.ok()) return loaded;
     if (Status s = CommitLog::Open(PosixFiles(), logger_, where, &log_); !s.ok()) return s;
-    records_effects_ = true;
+    RecordEffects(true);
   } else if (options.will_listen) {
     // A server without an append-only file begins with its last snapshot, as Redis does.
     loading_.store(true, std::memory_order_relaxed);
@@ -176,6 +169,7 @@ Status Engine::Listen() {
 Status Engine::Stop() {
   if (stopped_) return Status::Ok();
   stopped_ = true;
+  replication_->Stop();
   if (server_) server_->Stop();
   Status saved;
   if (takes_snapshots_ && !log_->persistent() && SavesAtShutdown()) {
@@ -233,6 +227,7 @@ void Engine::ClientGone(ThreadState&, Client& client) {
   }
   Unwatch(client);
   StopMonitor(client);
+  replication_->Gone(client);
   tracking_->Disable(client);
   if (client.subscriptions) pubsub_->RemoveAll(client);
 }
@@ -298,11 +293,12 @@ void Engine::TouchAllWatched(int db, int other_db) {
   }
 }
 
-std::uint64_t Engine::BeginSnapshot(SnapshotPass& pass) {
+std::uint64_t Engine::BeginSnapshot(SnapshotPass& pass, const std::function<void()>& at_the_moment) {
   keyspace_->LockAll();
   pass.Begin();
   snapshot_.store(&pass, std::memory_order_release);
   std::uint64_t offset = log_->tail();
+  if (at_the_moment) at_the_moment();
   keyspace_->UnlockAll();
   return offset;
 }
@@ -318,7 +314,7 @@ void Engine::DeleteAsEffect(ThreadState& thread, int db, const KeyRef& key, Data
   if (SnapshotPass* pass = snapshot_.load(std::memory_order_acquire)) pass->BeforeChange(keyspace_->Db(db), place.entry());
   std::string name(place.entry()->key());  // `key` may point into the entry
   Directive lazy = evicted ? Directive::kLazyfreeLazyEviction : Directive::kLazyfreeLazyExpire;
-  if (records_effects_) {
+  if (records_effects()) {
     std::string_view argv[] = {config_->Bool(lazy) ? "UNLINK" : "DEL", name};
     thread.unit.Add(db, argv, 2);
   }

@@ -34,6 +34,7 @@ class ClientRegistry;
 class Cron;
 class DataDirLock;
 struct LockNeed;
+class Replication;
 class Saver;
 class SnapshotPass;
 class LatencyMonitor;
@@ -127,6 +128,7 @@ class Engine {
   Cron* cron() { return cron_.get(); }  // null before Start()
   EngineHost* host() { return host_; }
   Saver& saver() { return *saver_; }
+  Replication& replication() { return *replication_; }
   // Whether save points apply: to a server, not to a store inside somebody's process.
   bool takes_snapshots() const { return takes_snapshots_; }
   // SHUTDOWN SAVE and NOSAVE; without either a server without an append-only file saves if it has save points. (One with an
@@ -134,7 +136,8 @@ class Engine {
   void ChooseShutdownSave(bool save) { shutdown_save_.store(save ? 1 : 0, std::memory_order_relaxed); }
   // One pass at a time (Saver sees to it). Begin: the moment of the snapshot; returns the log offset of that moment. No
   // stripe may be held by the caller of either.
-  std::uint64_t BeginSnapshot(SnapshotPass& pass);
+  // `at_the_moment` is called under all stripes.
+  std::uint64_t BeginSnapshot(SnapshotPass& pass, const std::function<void()>& at_the_moment = {});
   void EndSnapshot(SnapshotPass& pass);
   // Before any handler that may write: what a snapshot under way still needs of its keys, whose stripes are held.
   void BeforeHandler(const CommandContext& ctx) {
@@ -149,8 +152,10 @@ class Engine {
   // How entries remember their last use: from maxmemory-policy.
   AccessSettings& access() { return access_; }
   int notify_flags() const { return notify_flags_.load(std::memory_order_relaxed); }
-  // Whether anything reads the log: without an AOF effects are not even encoded.
-  bool records_effects() const { return records_effects_; }
+  // Whether anything reads the log: without an AOF and replicas effects are not even encoded.
+  bool records_effects() const { return records_effects_.load(std::memory_order_relaxed); }
+  // All stripes are held, or nothing runs yet.
+  void RecordEffects(bool on) { records_effects_.store(on, std::memory_order_relaxed); }
   bool loading() const { return loading_.load(std::memory_order_relaxed); }
   // Appends the effects of a unit made outside of a command (active expiry, eviction). The stripe is held.
   void AppendEffects(ThreadState& thread, Stripe& stripe);
@@ -257,6 +262,7 @@ class Engine {
   std::unique_ptr<Server> server_;
   std::unique_ptr<Cron> cron_;
   std::unique_ptr<Saver> saver_;
+  std::unique_ptr<Replication> replication_;
   std::atomic<SnapshotPass*> snapshot_{nullptr};  // changed under all stripes
   std::unique_ptr<SlowLog> slow_log_;
   std::unique_ptr<LatencyMonitor> latency_;
@@ -270,7 +276,7 @@ class Engine {
   std::atomic<bool> active_expire_enabled_{true};
   std::atomic<int> notify_flags_{0};
   AccessSettings access_;
-  bool records_effects_ = false;
+  std::atomic<bool> records_effects_{false};
   bool takes_snapshots_ = false;
   std::atomic<int> shutdown_save_{-1};  // -1: as the save points say
   std::atomic<bool> memory_limited_{false};  // maxmemory is set

@@ -9,6 +9,7 @@
 #include "engine/blocking.h"
 #include "engine/engine.h"
 #include "engine/pubsub.h"
+#include "engine/replication.h"
 #include "engine/saver.h"
 #include "engine/tracking.h"
 #include "keyspace/watch_list.h"
@@ -164,12 +165,16 @@ void Engine::Execute(ThreadState& thread, PreparedCommand& p, OutBuffer& out) {
       if (writes || command.Is(CommandId::kPing)) return Refuse(thread, p, reply, errors::kSnapshotFailed);
     }
     if (tracking) [[unlikely]] BeforeCommand(thread, client, out);
-    if (records_effects_ && !log_->healthy()) [[unlikely]] {
+    if (records_effects() && !log_->healthy()) [[unlikely]] {
       bool writes = command.Is(CommandFlag::kWrite) || (client.in_multi && command.Is(CommandId::kExec) && client.queue_writes);
       if (writes || command.Is(CommandId::kPing)) {
         Status health = log_->Health();
         if (!health.ok()) return Refuse(thread, p, reply, "MISCONF " + health.message());
       }
+    }
+    if (replication_->lacks_replicas()) [[unlikely]] {
+      bool writes = command.Is(CommandFlag::kWrite) || (client.in_multi && command.Is(CommandId::kExec) && client.queue_writes);
+      if (writes) return Refuse(thread, p, reply, errors::kNoReplicas);
     }
   }
   if (client.subscriptions && client.protocol == 2 && client.subscribed() && !AllowedWhileSubscribed(command)) [[unlikely]] {
@@ -284,7 +289,7 @@ void Engine::RunHandler(ThreadState& thread, CommandContext& ctx, std::string_vi
   if (observers_.load(std::memory_order_relaxed) != 0) [[unlikely]] Observe(ctx);
   if (ctx.dirty != 0) {
     dirty_.store(dirty_.load(std::memory_order_relaxed) + ctx.dirty, std::memory_order_relaxed);
-    if (!ctx.propagation_chosen && records_effects_ && !ctx.loading()) {
+    if (!ctx.propagation_chosen && records_effects() && !ctx.loading()) {
       thread.unit.AddReceived(db, ctx.args.data(), ctx.args.size(), wire);
     }
   }

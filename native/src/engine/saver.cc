@@ -21,7 +21,9 @@ Status FileError(const char* what, std::int64_t error) {
   return Status::Error(static_cast<int>(-error), std::string(what) + ": " + std::strerror(static_cast<int>(-error)));
 }
 
-RdbEntryOptions EntryOptions(Engine& engine) {
+}  // namespace
+
+RdbEntryOptions SnapshotEntryOptions(Engine& engine) {
   RdbEntryOptions options;
   options.compress = engine.config().Bool(Directive::kRdbcompression);
   options.now_ms = engine.clock_ms();
@@ -31,8 +33,6 @@ RdbEntryOptions EntryOptions(Engine& engine) {
   else if (policy == P::kAllkeysLru || policy == P::kVolatileLru) options.access = RdbEntryOptions::Access::kLru;
   return options;
 }
-
-}  // namespace
 
 Saver::~Saver() { Stop(); }
 
@@ -50,6 +50,14 @@ bool Saver::Reserve(bool background) {
   begin_ms_ = last_try_ms_ = MonotonicMs();
   next_line_ms_ = begin_ms_ + 1000;
   return true;
+}
+
+void Saver::ReleaseWalk() {
+  {
+    std::lock_guard<std::mutex> guard(info_mutex_);
+    info_.in_progress = false;
+  }
+  busy_.store(false);
 }
 
 Saver::Info Saver::info() const {
@@ -189,7 +197,7 @@ Status Saver::WriteFile(const char* temporary_name, Status (Saver::*write)(RdbFi
 // Every stripe is held by the caller.
 Status Saver::WriteAll(RdbFileWriter& writer) {
   constexpr std::size_t kFlushBytes = 64 * 1024;
-  const RdbEntryOptions options = EntryOptions(engine_);
+  const RdbEntryOptions options = SnapshotEntryOptions(engine_);
   std::string entries;
   for (int db = 0; db < engine_.keyspace().database_count(); ++db) {
     const Database& database = engine_.keyspace().Db(db);
@@ -213,7 +221,7 @@ Status Saver::WriteAll(RdbFileWriter& writer) {
 }
 
 Status Saver::RunPass(RdbFileWriter& writer) {
-  RdbEntryOptions options = EntryOptions(engine_);
+  RdbEntryOptions options = SnapshotEntryOptions(engine_);
   SnapshotPass pass(engine_.keyspace(), [options](const Entry* entry, std::string& out) { AppendRdbEntry(entry, options, out); });
   engine_.BeginSnapshot(pass);
   {

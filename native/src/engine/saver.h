@@ -19,6 +19,10 @@ class Engine;
 class RdbFileWriter;
 class SnapshotPass;
 
+struct RdbEntryOptions;
+// What entries of a snapshot carry, by the configuration.
+RdbEntryOptions SnapshotEntryOptions(Engine& engine);
+
 class Saver {
  public:
   Saver(Engine& engine, FileSystem& files) : engine_(engine), files_(files) {}
@@ -34,6 +38,10 @@ class Saver {
   Status SaveInBackground();
   // A save point is due: called by cron with the wall clock.
   void SaveIfDue(std::int64_t now_ms);
+  // For a walk that somebody else makes, with another sink: reserves the one walk, and gives it back. It shows as a
+  // background save, as in Redis.
+  bool ReserveWalk() { return Reserve(true); }
+  void ReleaseWalk();
   // Gives up what is under way and waits for its end. Idempotent; `for_good`: nothing can be started afterwards.
   void Stop(bool for_good = true);
 

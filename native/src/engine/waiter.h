@@ -6,6 +6,7 @@
 #pragma once
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -38,11 +39,12 @@ class Waiter {
   int protocol = 2;
   bool silent = false;             // CLIENT REPLY: nobody wants the answer
   const Command* command = nullptr;
-  const WaitOps* ops = nullptr;
+  const WaitOps* ops = nullptr;    // null: waits for no key (WAIT)
   std::vector<std::string> words;  // the arguments
   std::vector<std::string_view> args;
   std::int64_t deadline_ms = 0;    // MonotonicMs(); 0: none
   std::uint64_t since_ticks = 0;   // Ticks()
+  std::function<std::string()> at_timeout;  // the answer when time is up; null: a null array
 
   // Once, whoever comes first.
   bool Claim() { return !ended_.exchange(true, std::memory_order_acq_rel); }

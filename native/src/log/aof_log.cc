@@ -42,6 +42,7 @@ AofLog::AofLog(FileSystem& files, Logger& logger, const CommitLogOptions& option
       limits_(limits),
       options_(options),
       paths_(options),
+      first_offset_(begin),
       buffer_(begin, options.timestamps),
       policy_(options.fsync),
       written_(begin),

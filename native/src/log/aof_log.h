@@ -66,6 +66,8 @@ class AofLog final : public CommitLog {
 
   std::uint64_t Append(const LogUnit& unit) override;
   std::uint64_t tail() const override { return buffer_.tail(); }
+  LogBuffer& buffer() override { return buffer_; }
+  std::int64_t ReadBack(std::uint64_t offset, char* buffer, std::size_t size) override;
   std::uint64_t written() const override { return written_.load(std::memory_order_acquire); }
   std::uint64_t durable() const override { return durable_.load(std::memory_order_acquire); }
   std::uint64_t Promise() const override;
@@ -130,6 +132,7 @@ class AofLog final : public CommitLog {
   const AofLogLimits limits_;
   const CommitLogOptions options_;
   const AofPaths paths_;
+  const std::uint64_t first_offset_;  // where this log began
   LogBuffer buffer_;
   std::atomic<FsyncPolicy> policy_;
 
@@ -149,6 +152,12 @@ class AofLog final : public CommitLog {
   std::unique_ptr<AofSegment> segment_;
   AofManifest manifest_;
   std::uint64_t next_seq_ = 1;
+  struct Past {
+    std::string path;
+    std::uint64_t log_begin;
+    std::uint64_t end;  // log offset
+  };
+  std::vector<Past> past_;                    // segments that this log wrote and no longer appends to
   std::vector<std::string> abandoned_;        // segments of failed switches, to be removed after a successful one
   Trouble trouble_ = Trouble::kNone;
   std::uint64_t retry_at_ = 0;

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <charconv>
 
+#include "base/futex_lock.h"
 #include "log/aof_log.h"
 #include "log/log_buffer.h"
 #include "log/log_thread.h"
@@ -35,15 +36,22 @@ bool IsCanonical(std::string_view wire, const std::string_view* argv, std::size_
   return size == wire.size();
 }
 
-// Counts what would have been written; what is promised is memory only.
+// What is promised is memory only, and only the backlog is kept.
 class InMemoryLog final : public CommitLog {
  public:
   std::uint64_t Append(const LogUnit& unit) override {
-    if (unit.empty()) return tail();
-    std::uint64_t size = unit.bytes().size() + (unit.count() > 1 && unit.atomic() ? 29 : 0);
-    return tail_.fetch_add(size, std::memory_order_acq_rel) + size;
+    std::uint64_t tail = buffer_.Append(unit, 0);
+    // Once in a while: chunks are released whole. Who finds another at it leaves it to the next.
+    std::uint64_t released = released_.load(std::memory_order_relaxed);
+    if (tail - released >= LogBuffer::kChunkSize && releasing_.TryLock()) {
+      released_.store(tail, std::memory_order_relaxed);
+      buffer_.Release(tail);
+      releasing_.Unlock();
+    }
+    return tail;
   }
-  std::uint64_t tail() const override { return tail_.load(std::memory_order_acquire); }
+  std::uint64_t tail() const override { return buffer_.tail(); }
+  LogBuffer& buffer() override { return buffer_; }
   std::uint64_t written() const override { return tail(); }
   std::uint64_t durable() const override { return tail(); }
   std::uint64_t Promise() const override { return tail(); }
@@ -59,7 +67,9 @@ class InMemoryLog final : public CommitLog {
   Status Close() override { return Status::Ok(); }
 
  private:
-  std::atomic<std::uint64_t> tail_{0};
+  LogBuffer buffer_{0, false};
+  FutexLock releasing_;
+  std::atomic<std::uint64_t> released_{0};
 };
 
 }  // namespace

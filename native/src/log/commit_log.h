@@ -56,6 +56,12 @@ class LogUnit {
   void AddReceived(int db, const std::string_view* argv, std::size_t argc, std::string_view wire);
   // Adds a command that is already encoded in RESP.
   void AddEncoded(int db, std::string_view resp);
+  // The unit's only command, one that means the same in every database: no SELECT goes before it (PING to replicas).
+  void SetAnywhere(std::string_view resp) {
+    Clear();
+    bytes_ = resp;
+    count_ = 1;
+  }
   // More than one effect: MULTI and EXEC go around them when appended. False for effects that are independent of each
   // other (active expiry, eviction).
   void set_atomic(bool atomic) { atomic_ = atomic; }
@@ -83,12 +89,15 @@ struct CommitLogStats {
   std::uint64_t writes = 0;
 };
 
+class LogBuffer;
+
 class CommitLog {
  public:
   // Called, possibly often and from the log thread, when Promise() advanced or Health() changed. Must be cheap.
   using Waker = void (*)(void* arg);
 
-  // A log without an AOF: Append only counts offsets; Promise() is tail().
+  // A log without an AOF: what is appended is promised at once, and forgotten unless it belongs to the backlog
+  // (LogBuffer::KeepTail).
   static std::unique_ptr<CommitLog> InMemory();
   // Opens the AOF directory for appending. Call after LoadAof() (log/aof_loader.h), which repairs the tail; `files` and
   // `logger` outlive it.
@@ -98,6 +107,10 @@ class CommitLog {
   // Appends one unit and returns the offset after it. Thread-safe; callers hold the stripes of what they changed.
   virtual std::uint64_t Append(const LogUnit& unit) = 0;
   virtual std::uint64_t tail() const = 0;
+  // The tail in memory, and what lies before it: how others read the log (log_reader.h).
+  virtual LogBuffer& buffer() = 0;
+  // Reads [offset, offset + size) or less, as far as it is in files that this log wrote; 0 if `offset` is not, or -errno.
+  virtual std::int64_t ReadBack(std::uint64_t /*offset*/, char* /*buffer*/, std::size_t /*size*/) { return 0; }
   virtual std::uint64_t written() const = 0;
   virtual std::uint64_t durable() const = 0;
   virtual std::uint64_t Promise() const = 0;

@@ -34,7 +34,7 @@ std::size_t EncodeSelect(int db, char* out) {
   return static_cast<std::size_t>(p - out);
 }
 
-LogBuffer::LogBuffer(std::uint64_t begin, bool timestamps) : timestamps_(timestamps), tail_(begin) {
+LogBuffer::LogBuffer(std::uint64_t begin, bool timestamps) : timestamps_(timestamps), tail_(begin), first_(begin) {
   head_ = last_ = cursor_ = Allocate(kChunkSize - sizeof(Chunk));
   head_->begin = begin;
 }
@@ -77,6 +77,9 @@ char* LogBuffer::Reserve(std::size_t size) {
     chunk->begin = last_->begin + last_->used;
     chunk->used = 0;
     chunk->next.store(nullptr, std::memory_order_relaxed);
+    chunk->end.store(~std::uint64_t{0}, std::memory_order_relaxed);
+    chunk->references.store(1, std::memory_order_relaxed);
+    last_->end.store(chunk->begin, std::memory_order_relaxed);  // read by who has seen a later tail
     last_->next.store(chunk, std::memory_order_release);
     last_ = chunk;
   }
@@ -91,14 +94,16 @@ std::uint64_t LogBuffer::Append(const LogUnit& unit, std::uint32_t seconds) {
   char prefix[96];
   std::lock_guard<FutexLock> guard(lock_);
   char* p = prefix;
-  if (timestamps_ && seconds != last_second_) {
+  if (timestamps_ && seconds != last_second_ && !timestamps_paused_.load(std::memory_order_relaxed)) {
     last_second_ = seconds;
     p = Put(p, "#TS:");
     p = std::to_chars(p, p + 16, seconds).ptr;
     p = Put(p, "\r\n");
   }
-  if (unit.first_db() != db_) p += EncodeSelect(unit.first_db(), p);
-  db_ = unit.last_db();
+  if (unit.first_db() >= 0) {
+    if (unit.first_db() != db_) p += EncodeSelect(unit.first_db(), p);
+    db_ = unit.last_db();
+  }
   if (wrap) p = Put(p, kMulti);
   auto prefix_size = static_cast<std::size_t>(p - prefix);
   const std::size_t size = prefix_size + unit.bytes().size() + (wrap ? kExec.size() : 0);
@@ -133,22 +138,63 @@ std::uint64_t LogBuffer::Collect(std::uint64_t from, std::uint64_t to, std::size
   return from;
 }
 
+std::uint64_t LogBuffer::BeginStream() {
+  std::lock_guard<FutexLock> guard(lock_);
+  db_ = -1;
+  return tail_.load(std::memory_order_relaxed);
+}
+
+LogBuffer::Chunk* LogBuffer::Pin(std::uint64_t offset, Chunk* held) {
+  Chunk* found = nullptr;
+  {
+    std::lock_guard<FutexLock> guard(chain_lock_);
+    if (offset >= head_->begin) {
+      // What the caller holds is in the chain if it does not lie before its head; then so are all that follow.
+      found = held != nullptr && held->begin >= head_->begin && held->begin <= offset ? held : head_;
+      for (Chunk* next; (next = found->next.load(std::memory_order_acquire)) != nullptr && next->begin <= offset;) found = next;
+      found->references.fetch_add(1, std::memory_order_relaxed);
+    }
+  }
+  if (held != nullptr) Unref(held);
+  return found;
+}
+
+void LogBuffer::Unpin(Chunk* chunk) { Unref(chunk); }
+
+std::string_view LogBuffer::Bytes(const Chunk* chunk, std::uint64_t from, std::uint64_t to) {
+  to = std::min(to, chunk->end.load(std::memory_order_acquire));
+  if (from < chunk->begin || from >= to) return {};
+  return {chunk->data() + (from - chunk->begin), static_cast<std::size_t>(to - from)};
+}
+
 void LogBuffer::Release(std::uint64_t offset) {
+  const std::uint64_t tail = this->tail();
+  const std::uint64_t keep = keep_.load(std::memory_order_relaxed);
+  offset = std::min({offset, floor_.load(std::memory_order_relaxed), tail > keep ? tail - keep : 0});
   for (;;) {
     Chunk* next = head_->next.load(std::memory_order_acquire);
     if (next == nullptr || next->begin > offset) return;
     if (cursor_ == head_) cursor_ = next;
     Chunk* released = head_;
-    head_ = next;
-    if (released->capacity == kChunkSize - sizeof(Chunk)) {
-      std::lock_guard<FutexLock> guard(lock_);
-      if (pool_.size() < kPoolChunksMax) {
-        pool_.push_back(released);
-        continue;
-      }
+    {
+      std::lock_guard<FutexLock> guard(chain_lock_);
+      head_ = next;
     }
-    Free(released);
+    first_.store(next->begin, std::memory_order_release);
+    Unref(released);
   }
+}
+
+void LogBuffer::Unref(Chunk* chunk) {
+  if (chunk->references.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
+  if (chunk->capacity == kChunkSize - sizeof(Chunk)) {
+    std::lock_guard<FutexLock> guard(lock_);
+    if (pool_.size() < kPoolChunksMax) {
+      pool_.push_back(chunk);
+      return;
+    }
+  }
+  Free(chunk);
 }
 
 void LogBuffer::Trim() {

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "engine/client.h"
+#include "log/log_reader.h"
 #include "resp/out_buffer.h"
 #include "resp/parser.h"
 
@@ -40,6 +41,8 @@ class Connection {
   bool in_turn = false;          // has been read or answered in this turn
   bool in_gated = false;         // stands in the thread's list of gated connections
   bool wants_write = false;      // EPOLLOUT is armed
+  bool follows = false;          // stands in the thread's list of replicas
+  std::unique_ptr<LogReader> stream;  // what a replica is sent; null before it streams
   bool closing = false;          // no more input; goes away when the output is sent
   // It is closed by the server while more input may be on its way: closing at once would reset the connection, and the
   // reset could overtake the last answer. Input is thrown away until the client closes, or lingers too long.

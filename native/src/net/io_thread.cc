@@ -15,6 +15,7 @@
 #include "engine/access_control.h"
 #include "engine/client_eviction.h"
 #include "engine/client_registry.h"
+#include "engine/replication.h"
 #include "net/server.h"
 
 namespace slotwise {
@@ -381,6 +382,7 @@ void IoThread::RunBatch() {
     if (c->client.close_after_reply) [[unlikely]] c->closing = c->lingers = true;
     if (c->client.hold_replies_until_ms != 0) [[unlikely]] HoldReplies(c);
     if (c->client.waiter) [[unlikely]] BeginWait(c);
+    if (c->client.replica) [[unlikely]] AfterReplicaCommand(c);
     Answered(c);
   }
   for (std::size_t i = 0; i < n; ++i) batch_[i].connection->parser.Recycle();
@@ -416,19 +418,23 @@ void IoThread::FinishTurn() {
   }
   answered_.clear();
   EvictClients();
+  engine_.replication().WakeFeeders();
+  if (!replicas_.empty()) [[unlikely]] FeedReplicas();
   // Replies that wait for the disk: those whose time has come. Looked at again after it is known that the log will wake
   // this thread, so that no progress is missed. Flush and not Promise: a wake is given once for each time it was asked for,
   // and the last one may have come for progress that was not enough.
-  if (!gated_.empty()) {
+  if (!gated_.empty() || replicas_behind_) {
     has_gated_.store(true, std::memory_order_seq_cst);
     promise = log.Flush();
+    if (!replicas_.empty()) FeedReplicas();
     std::vector<Connection*> waiting;
     waiting.swap(gated_);
     for (Connection* c : waiting) {
       c->in_gated = false;
       if (!c->dead) SendReplies(c, promise);
     }
-    if (gated_.empty()) has_gated_.store(false, std::memory_order_relaxed);
+    replicas_behind_ = replicas_behind_ && !replicas_.empty();
+    if (gated_.empty() && !replicas_behind_) has_gated_.store(false, std::memory_order_relaxed);
   }
   if (!dead_.empty()) {
     for (Connection* c : dead_) {
@@ -600,6 +606,7 @@ void IoThread::Destroy(Connection* c) {
   c->dead = true;
   engine_.clients().Remove(c->client);
   StopWaiting(c);
+  ForgetReplica(c);
   engine_.ClientGone(*state_, c->client);
   epoll_ctl(epoll_fd_, EPOLL_CTL_DEL, c->fd, nullptr);
   close(c->fd);
@@ -624,7 +631,7 @@ void IoThread::Housekeeping() {
   needs_clock_ = false;
   for (auto& [id, c] : connections_) {
     if (c->dead) continue;
-    if (timeout_ms > 0 && !c->client.subscribed() && !c->stalled() && now - c->client.last_interaction_ms > timeout_ms) {
+    if (timeout_ms > 0 && !c->client.replica && !c->client.subscribed() && !c->stalled() && now - c->client.last_interaction_ms > timeout_ms) {
       engine_.logger().Debug("Closing idle client " + c->client.address);
       Destroy(c.get());
       continue;

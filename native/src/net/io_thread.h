@@ -112,6 +112,12 @@ class IoThread {
   bool TakeMail();
   void HandleMessage(Message& message);
 
+  // io_thread_replicas.cc.
+  void AfterReplicaCommand(Connection* c);
+  void FeedReplicas();
+  bool FeedReplica(Connection* c, std::uint64_t end);
+  void ForgetReplica(Connection* c);
+
   // io_thread_waiting.cc.
   void Hold(Connection* c, std::span<const std::string_view> args);
   void ResumePaused();
@@ -148,6 +154,8 @@ class IoThread {
   std::vector<Connection*> answered_;
   std::vector<Connection*> gated_;
   std::vector<Connection*> dead_;
+  std::vector<Connection*> replicas_;
+  bool replicas_behind_ = false;                  // they wait for the log's promise
   std::vector<Connection*> paused_;
   std::vector<Connection*> holding_;              // answers to AUTH that are held back
   std::set<std::pair<std::int64_t, std::uint64_t>> deadlines_;  // of those who wait for a key: MonotonicMs() and id

@@ -21,6 +21,9 @@ class ConnectionSink final : public ClientSink {
   }
   void Kill() override { thread_.Kill(id_); }
   void Unblocked(std::shared_ptr<Waiter> waiter) override { thread_.PostUnblocked(id_, std::move(waiter)); }
+  void LogGrew() override {
+    if (IoThread::Current() != &thread_) thread_.Wake();
+  }
   void WritePushes(OutBuffer& out, int protocol) override { thread_.WritePushes(id_, out, protocol); }
 
  private:

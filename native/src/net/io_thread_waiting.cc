@@ -56,6 +56,7 @@ void IoThread::RunHeld(Connection* c) {
     if (c->client.close_after_reply) c->closing = c->lingers = true;
     if (c->client.hold_replies_until_ms != 0) HoldReplies(c);
     if (c->client.waiter) BeginWait(c);
+    if (c->client.replica) AfterReplicaCommand(c);
     Answered(c);
   }
   if (!c->dead && !c->stalled()) ArmWrite(c, c->wants_write);

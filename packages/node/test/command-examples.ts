@@ -292,7 +292,7 @@ SAVE
 `
 
 /** They change what the connection is, or end it or the server: clients.test.ts and the process tests are theirs. */
-export const elsewhere = ['auth', 'hello', 'quit', 'reset', 'subscribe', 'psubscribe', 'ssubscribe', 'unsubscribe', 'punsubscribe', 'sunsubscribe', 'monitor', 'shutdown', 'restore', 'restore-asking']
+export const elsewhere = ['auth', 'hello', 'quit', 'reset', 'subscribe', 'psubscribe', 'ssubscribe', 'unsubscribe', 'punsubscribe', 'sunsubscribe', 'monitor', 'shutdown', 'restore', 'restore-asking', 'sync', 'psync', 'replconf']
 
 export interface Example {
   /** The line, for a failure. */

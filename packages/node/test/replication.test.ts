@@ -1,0 +1,140 @@
+/**
+ * A redis-server follows us with REPLICAOF: what it has at the end is what we have, told by DEBUG DIGEST, whatever is written
+ * meanwhile; one that was away continues where it was, also when memory has forgotten that and only the log's files know.
+ */
+import { describePeer, startRedis, startSlotwise, tempDir, waitFor, type RespClient, type ServerProcess } from '@slotwise/testing'
+import { expect, it } from 'vitest'
+
+const args = ['--enable-debug-command', 'yes', '--repl-diskless-sync-delay', '0', '--repl-ping-replica-period', '1']
+
+const field = async (client: RespClient, section: string, name: string): Promise<string | undefined> =>
+  new RegExp(`^${name}:(.*)\r$`, 'm').exec(String(await client.command('INFO', section)))?.[1]
+
+async function startReplica(of: ServerProcess, ...more: string[]): Promise<ServerProcess> {
+  return startRedis({ args: ['--enable-debug-command', 'yes', '--save', '', '--replicaof', '127.0.0.1', String(of.port), ...more] })
+}
+
+const linkIsUp = (replica: RespClient): Promise<unknown> =>
+  waitFor(async () => await field(replica, 'replication', 'master_link_status') === 'up', { timeoutMs: 20_000, what: 'the link' })
+
+/** Until the replica has applied everything; then both must hold the same. */
+async function expectSame(primary: RespClient, replica: RespClient): Promise<void> {
+  await waitFor(async () => {
+    const [ours, theirs] = [await field(primary, 'replication', 'master_repl_offset'), await field(replica, 'replication', 'slave_repl_offset')]
+    return ours === theirs
+  }, { timeoutMs: 20_000, what: 'the replica' })
+  expect(await replica.command('DEBUG', 'DIGEST')).toBe(await primary.command('DEBUG', 'DIGEST'))
+}
+
+/** Every type and encoding, some with a deadline, in two databases. */
+async function fill(client: RespClient): Promise<void> {
+  for (const db of [0, 5]) {
+    await client.command('SELECT', db)
+    for (const size of [1, 60, 600]) {
+      const commands: (string | number)[][] = []
+      for (let i = 0; i < size; i++) {
+        commands.push(['RPUSH', `list:${size}`, `element ${i}`], ['SADD', `integers:${size}`, i * 3], ['SADD', `set:${size}`, `member ${i}`],
+          ['HSET', `hash:${size}`, `field ${i}`, 'v'.repeat(i % 80)], ['ZADD', `sorted:${size}`, i * 1.37, `member ${i}`],
+          ['SET', `string:${size}:${i}`, i % 2 === 0 ? i : 'x'.repeat(i)], ['PEXPIRE', `string:${size}:${i}`, 1e9], ['PFADD', 'log', i])
+      }
+      await client.pipeline(commands)
+    }
+  }
+  await client.command('SELECT', 0)
+}
+
+/** Writes of many kinds, until it is stopped; those whose effect is not what the client said among them. */
+function load(client: RespClient): { stop: () => Promise<number> } {
+  let stopped = false
+  const run = async (): Promise<number> => {
+    let rounds = 0
+    for (; !stopped; rounds++) {
+      const k = rounds % 50
+      await client.pipeline([['SET', `s:${k}`, rounds, 'EX', 1000], ['INCR', 'n'], ['SADD', 'pool', rounds, rounds + 1, rounds + 2], ['SPOP', 'pool', 2],
+        ['LPUSH', `l:${k}`, rounds, 'x'], ['LMOVE', `l:${k}`, 'moved', 'LEFT', 'RIGHT'], ['HINCRBYFLOAT', 'h', k, 0.1], ['ZADD', 'z', rounds, k],
+        ['ZPOPMIN', 'z'], ['GETEX', `s:${k}`, 'PERSIST'], ['MULTI'], ['INCR', 'n'], ['APPEND', `a:${k}`, 'tail'], ['EXEC'], ['SETEX', 'gone', 1, 'v'],
+        ['GETDEL', `a:${(k + 25) % 50}`], ['FLUSHDB', 'ASYNC'].slice(0, rounds % 1000 === 999 ? 2 : 0)].filter((c) => c.length > 0))
+    }
+    return rounds
+  }
+  const done = run()
+  return { stop: () => { stopped = true; return done } }
+}
+
+describePeer('redis-server', 'a redis-server as our replica', () => {
+  it.each([
+    ['diskless, without an append-only file', ['--appendonly', 'no']],
+    ['through a file, with an append-only file', ['--appendonly', 'yes', '--repl-diskless-sync', 'no']],
+  ])('copies everything and follows under load: %s', async (_, more) => {
+    await using primary = await startSlotwise({ args: [...args, ...more] })
+    await using client = await primary.client()
+    await fill(client)
+    await using writer = await primary.client()
+    const writes = load(writer)
+    await using first = await startReplica(primary)
+    await using second = await startReplica(primary)
+    await using one = await first.client()
+    await using two = await second.client()
+    await linkIsUp(one)
+    await linkIsUp(two)
+    expect(await writes.stop()).toBeGreaterThan(0)
+    await expectSame(client, one)
+    await expectSame(client, two)
+    await client.command('SET', 'last', 'word')
+    expect(await client.command('WAIT', 2, 10_000)).toBe(2)
+    expect(await two.command('GET', 'last')).toBe('word')
+    expect(await field(client, 'replication', 'connected_slaves')).toBe('2')
+    expect(await field(client, 'replication', 'slave0')).toMatch(new RegExp(`^ip=127\\.0\\.0\\.1,port=${first.port},state=online,offset=\\d+,lag=[01]$`))
+  }, 60_000)
+
+  it('that was cut off continues where it was', async () => {
+    await using primary = await startSlotwise({ args: [...args, '--appendonly', 'no'] })
+    await using client = await primary.client()
+    await using replica = await startReplica(primary)
+    await using follower = await replica.client()
+    await linkIsUp(follower)
+    for (let i = 0; i < 5; i++) {
+      await client.command('CLIENT', 'KILL', 'TYPE', 'replica')
+      await client.pipeline(Array.from({ length: 200 }, (_, k) => ['SET', `k:${i}:${k}`, 'v']))
+      await waitFor(async () => Number(await field(client, 'stats', 'sync_partial_ok')) > i, { timeoutMs: 20_000, what: 'the partial resync' })
+    }
+    await expectSame(client, follower)
+    expect(await field(client, 'stats', 'sync_full')).toBe('1')
+  }, 60_000)
+
+  it('that was away for longer than memory remembers continues from the log\'s files', async () => {
+    await using primary = await startSlotwise({ args: [...args, '--appendonly', 'yes', '--repl-backlog-size', '16384'] })
+    await using client = await primary.client()
+    await using replica = await startReplica(primary)
+    await using follower = await replica.client()
+    await linkIsUp(follower)
+    replica.signal('SIGSTOP')
+    await client.command('CLIENT', 'KILL', 'TYPE', 'replica')
+    for (let i = 0; i < 50; i++) await client.pipeline(Array.from({ length: 100 }, (_, k) => ['SET', `k:${i}:${k}`, 'v'.repeat(4000)]))
+    expect(Number(await field(client, 'replication', 'repl_backlog_first_byte_offset'))).toBeGreaterThan(10_000_000)
+    replica.signal('SIGCONT')
+    await waitFor(async () => await field(client, 'stats', 'sync_partial_ok') === '1', { timeoutMs: 20_000, what: 'the partial resync' })
+    await expectSame(client, follower)
+    expect(await field(client, 'stats', 'sync_full')).toBe('1')
+  }, 60_000)
+
+  it('gets messages that are published here, and its append-only file and ours load', async () => {
+    await using dir = tempDir()
+    const primary = await startSlotwise({ dir: dir.path, args: [...args, '--appendonly', 'yes'] })
+    await using client = await primary.client()
+    await using replica = await startReplica(primary)
+    await using follower = await replica.client()
+    await linkIsUp(follower)
+    await client.pipeline([['SET', 'k', 'v'], ['PUBLISH', 'news', 'x'], ['WAIT', 1, 10_000]])
+    await expectSame(client, follower)
+    const digest = await client.command('DEBUG', 'DIGEST')
+    await primary.stop()
+    await using redis = await startRedis({ dir: dir.path, args: ['--appendonly', 'yes', '--enable-debug-command', 'yes'] })
+    await using loaded = await redis.client()
+    expect(await loaded.command('DEBUG', 'DIGEST')).toBe(digest)
+    await redis.stop()
+    await using again = await startSlotwise({ dir: dir.path, args: [...args, '--appendonly', 'yes'] })
+    await using ours = await again.client()
+    expect(await ours.command('DEBUG', 'DIGEST')).toBe(digest)
+  }, 60_000)
+})
