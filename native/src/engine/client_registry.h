@@ -69,7 +69,7 @@ class ClientRecord {
   // One line of CLIENT LIST, newline included.
   void AppendLine(std::int64_t now_ms, std::string* out) const;
   std::uint64_t memory() const;
-  bool no_evict() const { return (flags() & kNoEvict) != 0; }
+  bool no_evict() const { return (flags() & (kNoEvict | kReplica)) != 0; }
 
  private:
   friend class ClientRegistry;
