@@ -51,7 +51,7 @@ struct Follower : Socket {
 };
 
 struct Primary : Listening {
-  Primary() : Listening({{"repl-diskless-sync-delay", "0"}}) {}
+  Primary() : Listening({{"repl-diskless-sync-delay", "0"}, {"enable-debug-command", "yes"}}) {}
   explicit Primary(Directives directives) : Listening(directives) {}
   std::string Field(const std::string& name) {
     std::string info = (*this)("INFO replication");
@@ -87,6 +87,27 @@ TEST(Replication, SyncGivesASnapshotAndThenTheExactStream) {
   EXPECT_TRUE(second.Gets(Resp({"SELECT", "3"}) + Resp({"DEL", "n"})));
   EXPECT_EQ(f.Field("connected_slaves"), "2");
   EXPECT_TRUE(f.Field("slave0").starts_with("ip=127.0.0.1,port=0,state=online,offset=0,lag="));
+}
+
+TEST(Replication, AKeyThatExpiredBeforeAWaiterCouldHaveItIsDeletedBehindTheTransaction) {
+  Primary f;
+  f("DEBUG SET-ACTIVE-EXPIRE 0");
+  Follower replica(f);
+  replica.Sync();
+  Socket waiter(f.port());
+  waiter.Send("BRPOP k 0\r\n");
+  while (f("INFO clients").find("blocked_clients:1") == std::string::npos) usleep(1000);
+  f("MULTI");
+  f("RPUSH k v");
+  f("PEXPIREAT k 1");
+  f("RPUSH k v");
+  f("PEXPIREAT k 99999999999999");
+  f("PEXPIRE k 10");
+  f("DEBUG SLEEP 0.03");
+  f("EXEC");
+  std::string stream;
+  while (!stream.ends_with("EXEC\r\n")) stream += replica.Read(1);
+  EXPECT_TRUE(replica.Gets(Resp({"DEL", "k"})));
 }
 
 TEST(Replication, PsyncContinuesWhereItWasAndCountsIt) {

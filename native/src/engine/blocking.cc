@@ -189,7 +189,14 @@ std::uint64_t Blocking::ServeKey(ThreadState& thread, int db, const KeyRef& key)
     std::shared_ptr<Waiter> waiter = *next++;
     last = next == line.end();
     Database::Place place = keyspace.Db(db).Find(key);
-    if (!place || place.entry()->ExpiredAt(thread.now_ms)) break;
+    if (!place) break;
+    // By the clock of now: what made the key ready may have taken its time (EXEC). Whoever looks at an expired key deletes it.
+    if (place.entry()->has_expire() && place.entry()->ExpiredAt(engine_.NowMs())) [[unlikely]] {
+      thread.unit.Clear();
+      engine_.DeleteAsEffect(thread, db, key, place, false);
+      if (!thread.unit.empty()) offset = engine_.log().Append(thread.unit);
+      break;
+    }
     Entry* entry = place.entry();
     const WaitOps& ops = *waiter->ops;
     if (entry->type() != ops.type) continue;
