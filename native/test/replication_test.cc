@@ -99,9 +99,6 @@ TEST(Replication, AKeyThatExpiredBeforeAWaiterCouldHaveItIsDeletedBehindTheTrans
   while (f("INFO clients").find("blocked_clients:1") == std::string::npos) usleep(1000);
   f("MULTI");
   f("RPUSH k v");
-  f("PEXPIREAT k 1");
-  f("RPUSH k v");
-  f("PEXPIREAT k 99999999999999");
   f("PEXPIRE k 10");
   f("DEBUG SLEEP 0.03");
   f("EXEC");

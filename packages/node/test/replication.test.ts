@@ -1,6 +1,6 @@
 /**
- * A redis-server follows us with REPLICAOF: what it has at the end is what we have, told by DEBUG DIGEST, whatever is written
- * meanwhile; one that was away continues where it was, also when memory has forgotten that and only the log's files know.
+ * A redis-server follows us with REPLICAOF: what it has at the end is what we have, told by DEBUG DIGEST, whatever is
+ * written meanwhile; one that was away continues where it was, also when only the log's files still know that.
  */
 import { describePeer, startRedis, startSlotwise, tempDir, waitFor, type RespClient, type ServerProcess } from '@slotwise/testing'
 import { expect, it } from 'vitest'
@@ -8,7 +8,7 @@ import { expect, it } from 'vitest'
 const args = ['--enable-debug-command', 'yes', '--repl-diskless-sync-delay', '0', '--repl-ping-replica-period', '1']
 
 const field = async (client: RespClient, section: string, name: string): Promise<string | undefined> =>
-  new RegExp(`^${name}:(.*)\r$`, 'm').exec(String(await client.command('INFO', section)))?.[1]
+  new RegExp(`^${name}:(.*)\r$`, 'm').exec(await client.command('INFO', section) as string)?.[1]
 
 async function startReplica(of: ServerProcess, ...more: string[]): Promise<ServerProcess> {
   return startRedis({ args: ['--enable-debug-command', 'yes', '--save', '', '--replicaof', '127.0.0.1', String(of.port), ...more] })
