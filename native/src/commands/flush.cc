@@ -4,6 +4,7 @@
 // thread of the command (SYNC), whose client waits, or in the background (ASYNC).
 // Source: Redis 7.0 command reference.
 #include <iterator>
+#include <utility>
 #include <vector>
 
 #include "commands/command.h"
@@ -12,6 +13,7 @@
 #include "engine/blocking.h"
 #include "engine/cron.h"
 #include "engine/engine.h"
+#include "engine/saver.h"
 #include "engine/tracking.h"
 
 namespace slotwise {
@@ -64,6 +66,13 @@ void FlushAll(CommandContext& ctx) {
   ctx.engine.TouchAllWatched(-1, -1);
   ctx.engine.tracking().AllChanged(ctx.thread, ctx.engine.keyspace());
   Flush(ctx, 0, ctx.engine.keyspace().database_count() - 1, async);
+  // A crash must not bring the old file back: where save points apply an empty one takes its place at once.
+  if (ctx.loading() || !ctx.engine.takes_snapshots() || ctx.engine.config().SavePoints().empty()) return;
+  ctx.after_unlock = [&engine = ctx.engine, free = std::move(ctx.after_unlock)] {
+    if (free) free();
+    engine.saver().Stop(/*for_good=*/false);
+    (void)engine.saver().Save();  // a failure is logged, and told by the next save point
+  };
 }
 
 void SwapDb(CommandContext& ctx) {

@@ -9,8 +9,8 @@
 #include "engine/client_registry.h"
 #include "engine/engine.h"
 #include "engine/memory_overview.h"
-#include "values/blob.h"
-#include "values/value_ops.h"
+#include "keyspace/allocator.h"
+#include "values/entry_memory.h"
 
 namespace slotwise {
 namespace {
@@ -25,11 +25,7 @@ void Usage(CommandContext& ctx) {
   }
   CommandContext::Place place = LookWithoutTouch(ctx, ctx.Key(2), /*notify_miss=*/false);
   if (!place) return ctx.reply.Null();
-  const Entry* e = place.entry();
-  std::size_t bytes = AllocatedSize(e->AllocationSize());
-  if (e->external()) bytes += e->pointer<Blob>()->memory();
-  else if (const ValueOps* ops = OpsOf(e->type())) bytes += ops->memory(e->encoding(), e->pointer());
-  ctx.reply.Integer(static_cast<std::int64_t>(bytes + kIndexBytesPerKey));
+  ctx.reply.Integer(static_cast<std::int64_t>(EntryMemory(place.entry())));
 }
 
 // The allocator gives empty pages back by itself; what this thread keeps for its next allocations goes too.

@@ -28,6 +28,11 @@ void ObjectRefcount(CommandContext& ctx) {
   Place place = FindOrNull(ctx);
   if (!place) return;
   const Entry* e = place.entry();
+  using P = config_value::MaxmemoryPolicy;
+  const auto policy = ctx.engine.config().EnumAs<P>(Directive::kMaxmemoryPolicy);
+  const bool by_use = policy == P::kAllkeysLru || policy == P::kVolatileLru || policy == P::kAllkeysLfu || policy == P::kVolatileLfu;
+  // Under these Redis shares none, since each needs a clock of its own.
+  if (by_use && ctx.engine.config().Bytes(Directive::kMaxmemory) != 0) return ctx.reply.Integer(1);
   bool small = e->type() == Type::kString && e->encoding() == Encoding::kInt && e->int_value() >= 0 && e->int_value() < 10000;
   ctx.reply.Integer(small ? INT32_MAX : 1);
 }

@@ -9,6 +9,7 @@
 #include "engine/engine.h"
 #include "keyspace/deferred_free.h"
 #include "engine/latency_monitor.h"
+#include "values/entry_memory.h"
 
 namespace slotwise {
 namespace {
@@ -68,7 +69,11 @@ bool Evictor::FreeUntil(std::uint64_t limit_bytes) {
   std::int64_t begin_us = MonotonicUs();
   std::int64_t time_limit_us = TimeLimitUs();
   bool done = true;
-  for (int n = 1; CountedMemory(engine_) > limit_bytes; ++n) {
+  // What is over now, and no more: what evicting itself puts into the buffers of clients (CLIENT TRACKING) would evict on.
+  const std::uint64_t counted = CountedMemory(engine_);
+  const std::uint64_t over = counted > limit_bytes ? counted - limit_bytes : 0;
+  freed_ = 0;
+  for (int n = 1; freed_ < over && CountedMemory(engine_) > limit_bytes; ++n) {
     done = EvictOne();
     if (!done || (n % 16 == 0 && MonotonicUs() - begin_us > time_limit_us)) break;
   }
@@ -211,6 +216,7 @@ bool Evictor::EvictRandom() {
 void Evictor::Evict(Stripe& stripe, int db, const KeyRef& key, Database::Place place) {
   thread_.unit.Clear();
   thread_.unit.set_atomic(false);
+  freed_ += EntryMemory(place.entry()) - kIndexBytesPerKey;
   engine_.DeleteAsEffect(thread_, db, key, place, true);
   engine_.AppendEffects(thread_, stripe);
 }

@@ -74,6 +74,7 @@ class Evictor {
 
   Engine& engine_;
   ThreadState& thread_;
+  std::uint64_t freed_ = 0;  // by this call of FreeUntil
   Policy policy_;
   bool volatile_only_;
 };

@@ -7,6 +7,7 @@
 #include "engine/cron.h"
 #include "engine/access_control.h"
 #include "engine/blocking.h"
+#include "engine/client_eviction.h"
 #include "engine/engine.h"
 #include "engine/pubsub.h"
 #include "engine/replication.h"
@@ -156,6 +157,7 @@ void Engine::Execute(ThreadState& thread, PreparedCommand& p, OutBuffer& out) {
     bool tracking = (observers_.load(std::memory_order_relaxed) & kObserverTracking) != 0;
     if (tracking) [[unlikely]] thread.client_id = client.id;  // also of what is evicted for its sake
     if (memory_limited_.load(std::memory_order_relaxed)) [[unlikely]] {
+      EvictClients(*this);  // the largest clients rather than keys
       bool fits = EvictIfNeeded(thread);
       bool deny = command.Is(CommandFlag::kDenyOom) || (client.in_multi && command.Is(CommandId::kExec) && client.queue_denies_oom);
       if (!fits && deny) return Refuse(thread, p, reply, errors::kOutOfMemory);

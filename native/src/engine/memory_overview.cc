@@ -8,6 +8,7 @@
 #include "engine/client_registry.h"
 #include "engine/engine.h"
 #include "keyspace/allocator.h"
+#include "values/entry_memory.h"
 
 namespace slotwise {
 namespace {

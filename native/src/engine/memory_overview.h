@@ -8,9 +8,6 @@ namespace slotwise {
 
 class Engine;
 
-// A key's share of its slot's table: a place in a bucket of 64 bytes that holds about five and a half.
-constexpr std::size_t kIndexBytesPerKey = 12;
-
 struct MemoryOverview {
   std::uint64_t used = 0;      // in live allocations
   std::uint64_t peak = 0;

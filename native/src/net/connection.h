@@ -5,9 +5,11 @@
 #include <deque>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "engine/client.h"
+#include "keyspace/allocator.h"
 #include "log/log_reader.h"
 #include "resp/out_buffer.h"
 #include "resp/parser.h"
@@ -21,6 +23,7 @@ class Connection {
   Connection(int fd, std::uint64_t id) : fd(fd) { client.id = id; client.fd = fd; }
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
+  ~Connection() { DropInput(); }
 
   int fd;
   Client client;
@@ -32,6 +35,16 @@ class Connection {
   std::size_t input_begin = 0;
   std::size_t input_size = 0;
   std::size_t input_capacity = 0;
+  // Takes the place of the buffer; its bytes count as used memory.
+  void SetInput(std::unique_ptr<char[]> buffer, std::size_t capacity) {
+    AccountMemory(static_cast<std::int64_t>(capacity) - static_cast<std::int64_t>(input_capacity));
+    input = std::move(buffer);
+    input_capacity = capacity;
+  }
+  void DropInput() {
+    SetInput(nullptr, 0);
+    input_begin = input_size = 0;
+  }
 
   // Replies up to `position` may leave when the log's promise has reached `offset`; ascending in both.
   struct Gate { std::uint64_t position; std::uint64_t offset; };

@@ -253,8 +253,8 @@ void IoThread::ReadFrom(Connection* c) {
     if (taken < size && !c->closing && !c->dead) {
       // An incomplete command waits in memory of its own.
       std::size_t left = size - taken;
-      c->input_capacity = std::max<std::size_t>(kReadSize, left * 2);
-      c->input = std::make_unique_for_overwrite<char[]>(c->input_capacity);
+      const std::size_t capacity = std::max<std::size_t>(kReadSize, left * 2);
+      c->SetInput(std::make_unique_for_overwrite<char[]>(capacity), capacity);
       std::memcpy(c->input.get(), data + taken, left);
       c->input_begin = 0;
       c->input_size = left;
@@ -303,8 +303,7 @@ void IoThread::ReadFrom(Connection* c) {
   c->input_begin = taken;
   if (taken == c->input_size || c->closing || c->dead) {
     RunBatch();
-    c->input.reset();
-    c->input_begin = c->input_size = c->input_capacity = 0;
+    c->DropInput();
   } else {
     Answered(c);
   }
@@ -317,8 +316,7 @@ void IoThread::GrowInput(Connection* c, std::size_t missing) {
   if (missing > 0 && exact <= capacity + kReadSize) capacity = exact + kReadSize;
   auto bigger = std::make_unique_for_overwrite<char[]>(capacity);
   std::memcpy(bigger.get(), c->input.get(), c->input_size);
-  c->input = std::move(bigger);
-  c->input_capacity = capacity;
+  c->SetInput(std::move(bigger), capacity);
 }
 
 std::size_t IoThread::ParseAll(Connection* c, const char* data, std::size_t size) {

@@ -123,6 +123,9 @@ void IoThread::HandleMessage(Message& m) {
   if (m.kind == Message::Kind::kUnblocked) return EndWait(c, *m.waiter);
   m.WriteTo(c->client, c->out, c->client.protocol);
   Answered(c);
+  if (engine_.config().Int(Directive::kMaxmemoryClients) == 0) [[likely]] return;
+  RefreshRecord(c);  // before its messages pile up so high that keys are evicted instead
+  EvictClients();
 }
 
 }  // namespace slotwise
