@@ -20,6 +20,7 @@ class Workload {
     options_.timestamps = seed % 4 == 3;
     limits_.retained_bytes_max = seed % 5 == 4 ? 2048 : 1 << 20;
     limits_.unsynced_bytes_max = seed % 3 == 2 ? 4096 : 1 << 20;
+    limits_.journal_bytes = (seed % 3 == 0 ? 5 : seed % 3 == 1 ? 9 : 17) * kJournalBlockSize;
   }
 
   const CommitLogOptions& options() const { return options_; }

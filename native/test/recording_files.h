@@ -129,7 +129,7 @@ class RecordingFiles final : public FileSystem {
       }
     }
     if (found == state_->names.end()) return -ENOENT;
-    *out = std::make_unique<Handle>(*this, found->second);
+    *out = std::make_unique<Handle>(*this, found->second, mode == OpenMode::kOverwriteDurably);
     return 0;
   }
   int Rename(const std::string& from, const std::string& to) override {
@@ -211,7 +211,7 @@ class RecordingFiles final : public FileSystem {
 
   class Handle final : public File {
    public:
-    Handle(RecordingFiles& files, std::uint64_t id) : files_(files), id_(id) {}
+    Handle(RecordingFiles& files, std::uint64_t id, bool durable) : files_(files), id_(id), durable_(durable) {}
     std::int64_t Append(std::string_view bytes) override {
       int error = files_.Call();
       State& state = *files_.state_;
@@ -236,6 +236,8 @@ class RecordingFiles final : public FileSystem {
       Node& node = files_.state_->nodes[id_];
       node.pending.push_back({false, offset, std::string(bytes)});
       Write(&node.current, offset, bytes, '\0');
+      // Two calls, so that the power can fail between them and leave some sectors.
+      if (int error = durable_ ? SyncData() : 0) return error;
       return static_cast<std::int64_t>(bytes.size());
     }
     std::int64_t ReadAt(std::uint64_t offset, char* buffer, std::size_t size) override {
@@ -273,10 +275,12 @@ class RecordingFiles final : public FileSystem {
       auto found = files_.state_->names.find(path);
       return found != files_.state_->names.end() && found->second == id_;
     }
+    std::uint64_t Identity() override { return id_; }
 
    private:
     RecordingFiles& files_;
     std::uint64_t id_;
+    bool durable_;
   };
 
   int Call() {

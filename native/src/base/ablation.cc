@@ -14,6 +14,7 @@ const Ablation& Ablated() {
     a.hugepages = names.find("hugepages") != std::string_view::npos;
     a.hashbits = names.find("hashbits") != std::string_view::npos;
     a.wire = names.find("wire") != std::string_view::npos;
+    a.journal = names.find("journal") != std::string_view::npos;
     a.batching = names.find("batching") != std::string_view::npos;
     return a;
   }();

@@ -9,6 +9,7 @@ struct Ablation {
   bool hugepages = false;   // slabs on ordinary pages
   bool batching = false;    // every command executed as soon as it is parsed
   bool hashbits = false;    // a table's split hashes the keys again instead of using the bits kept in the bucket
+  bool journal = false;     // `always` syncs the segment and its index with each commit
   bool wire = false;        // effects are encoded anew, also where the client's own bytes would do
 };
 

@@ -79,7 +79,8 @@ AofPaths::AofPaths(const CommitLogOptions& options)
       base_name(options.append_filename),
       manifest_name(options.append_filename + ".manifest"),
       manifest(dir + "/" + manifest_name),
-      old_file(options.dir + "/" + options.append_filename) {}
+      old_file(options.dir + "/" + options.append_filename),
+      journal(dir + "/" + options.append_filename + ".journal") {}
 
 Status InspectAofDirectory(FileSystem& files, Logger& logger, const AofPaths& paths, AofDirectory* out) {
   *out = AofDirectory();

@@ -22,6 +22,7 @@ struct AofPaths {
   std::string manifest_name;
   std::string manifest;
   std::string old_file;  // data_dir/FN
+  std::string journal;   // of `appendfsync always`
   std::string InDir(const std::string& name) const { return dir + "/" + name; }
   std::string IncrName(std::uint64_t seq) const { return base_name + "." + std::to_string(seq) + ".incr.aof"; }
 };

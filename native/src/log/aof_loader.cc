@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "log/aof_directory.h"
+#include "log/journal_recovery.h"
 #include "log/segment_index.h"
 #include "log/segment_reader.h"
 #include "log/segment_replay.h"
@@ -62,12 +63,28 @@ int Rewrite(File& file, std::uint64_t begin, std::uint64_t end) {
 
 // Cuts the file as judged and brings its index up to date: afterwards all of it is durable, covered and closed.
 Status Repair(FileSystem& files, Logger& logger, const AofPaths& paths, const AofDirectory::Entry& entry,
-              const ReplayVerdict& verdict) {
+              const ReplayVerdict& verdict, const JournalRepair* journal) {
   const std::string& name = entry.info.name;
   const std::string path = paths.InDir(name);
   std::unique_ptr<File> file;
   int error = files.Open(path, OpenMode::kReadWrite, &file);
   if (error < 0) return RepairError(name, "opening", error);
+  if (journal != nullptr) {
+    std::int64_t size = file->Size();
+    if (size < 0) return RepairError(name, "measuring", static_cast<int>(size));
+    const JournalDifference difference = CompareJournal(*file, *journal);
+    if (difference.lacking) {
+      const std::uint64_t begin = journal->frames.front().position;
+      // Perhaps somebody wrote here who knows nothing of journals.
+      if (difference.others) {
+        error = KeepCopy(files, *file, path + ".dropped-" + std::to_string(begin), begin, static_cast<std::uint64_t>(size));
+        if (error < 0) return RepairError(name, "keeping a copy of the end of", error);
+      }
+      logger.Warn("The AOF file " + name + " got back from the journal what it lacked of the bytes from " + std::to_string(begin) +
+                  " to " + std::to_string(journal->end()));
+    }
+    if ((error = ApplyJournal(*file, *journal)) < 0) return RepairError(name, "writing", error);
+  }
   if (verdict.good_end < entry.size) {
     if (verdict.keep_copy) {
       std::string copy = path + ".dropped-" + std::to_string(verdict.good_end);
@@ -122,10 +139,21 @@ Status LoadAof(FileSystem& files, Logger& logger, const CommitLogOptions& where,
   report->existed = directory.has_manifest || directory.migrate;
   const std::size_t count = directory.entries.size();
   std::vector<ReplayVerdict> verdicts(count);
+  JournalRepair journal;
+  if (count > 0 && options.repair) {
+    AofDirectory::Entry& last = directory.entries.back();
+    status = ReadJournal(files, logger, paths.journal, last, &journal);
+    if (!status.ok()) return status;
+    const std::uint64_t size = last.size;
+    last.size = std::max(size, journal.end());
+    directory.total_size += last.size - size;
+  }
+  auto journal_for = [&](std::size_t i) { return i + 1 == count && !journal.frames.empty() ? &journal : nullptr; };
   std::uint64_t done = 0;
   for (std::size_t i = 0; i < count; ++i) {
     ReplayPlan plan;
     plan.entry = &directory.entries[i];
+    plan.journal = journal_for(i);
     plan.is_last = i + 1 == count;
     plan.load_truncated = options.load_truncated && options.repair;
     plan.boot = BootHash(files);
@@ -159,7 +187,7 @@ Status LoadAof(FileSystem& files, Logger& logger, const CommitLogOptions& where,
   for (std::size_t i = 0; i < count; ++i) {
     const AofDirectory::Entry& entry = directory.entries[i];
     if (!verdicts[i].rewrite_index && verdicts[i].good_end == entry.size) continue;
-    status = Repair(files, logger, paths, entry, verdicts[i]);
+    status = Repair(files, logger, paths, entry, verdicts[i], journal_for(i));
     if (!status.ok()) return status;
   }
   return Status::Ok();

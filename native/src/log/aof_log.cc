@@ -6,12 +6,10 @@
 #include <ctime>
 #include <mutex>
 
+#include "base/ablation.h"
+
 namespace slotwise {
 namespace {
-
-// The promise of everysec is one second, so the fsync has to be finished by then.
-constexpr std::uint64_t kSyncAfterMs = 900;
-constexpr std::uint64_t kTrimAfterMs = 5000;
 
 class SystemClock final : public LogClock {
  public:
@@ -47,8 +45,10 @@ AofLog::AofLog(FileSystem& files, Logger& logger, const CommitLogOptions& option
       policy_(options.fsync),
       written_(begin),
       durable_(begin),
+      settled_(begin),
       boundary_{begin, -1},
-      durable_mark_{begin, -1} {}
+      settled_mark_{begin, -1},
+      journal_allowed_(limits.journal_bytes > 0 && !Ablated().journal) {}
 
 Status AofLog::Open(FileSystem& files, Logger& logger, const CommitLogOptions& options, LogClock& clock,
                     const AofLogLimits& limits, std::unique_ptr<AofLog>* out) {
@@ -127,7 +127,7 @@ Status AofLog::Close() {
 
 Status AofLog::Seal() {
   Guard guard(writer_);
-  if (durable() != buffer_.tail()) return Status::Error(EBUSY, "the log was appended to while it was being closed");
+  if (settled() != buffer_.tail()) return Status::Error(EBUSY, "the log was appended to while it was being closed");
   IndexWriter& index = *segment_->index;
   std::uint32_t seconds = clock_.Seconds();
   index.EndBlock(seconds);
@@ -200,14 +200,14 @@ void AofLog::RequestSync(std::uint64_t offset) {
 
 Status AofLog::Sync() {
   std::uint64_t target = buffer_.tail();
-  if (durable() >= target) return Status::Ok();
+  if (settled() >= target) return Status::Ok();
   RequestSync(target);
   if (driver_ != nullptr) {
-    driver_->WaitDurable(target);
+    driver_->WaitSettled(target);
   } else {
     Tick(clock_.NowMs());
   }
-  if (durable() >= target) return Status::Ok();
+  if (settled() >= target) return Status::Ok();
   Status health = Health();
   return health.ok() ? Status::Error(EIO, "Errors writing to the AOF file: it could not be synced") : health;
 }
@@ -240,7 +240,10 @@ Status AofLog::Health() const {
 void AofLog::SetFsyncPolicy(FsyncPolicy policy) {
   {
     Guard guard(writer_);
-    if (policy == FsyncPolicy::kAlways) floor_.store(Promise(), std::memory_order_release);
+    if (policy == FsyncPolicy::kAlways) {
+      floor_.store(Promise(), std::memory_order_release);
+      journal_allowed_.store(limits_.journal_bytes > 0 && !Ablated().journal);
+    }
     policy_.store(policy, std::memory_order_release);
     if (dirty_since_ != 0) dirty_since_ = clock_.NowMs();  // nothing was late before it was promised
     if (policy == FsyncPolicy::kNo && trouble_ == Trouble::kNone) limit_.store(kNever, std::memory_order_release);
@@ -260,95 +263,6 @@ CommitLogStats AofLog::stats() const {
   stats.fsyncs = fsyncs_.load();
   stats.writes = writes_.load();
   return stats;
-}
-
-// --- what the driver does -------------------------------------------------------------------------------------------
-
-void AofLog::SyncWritten(std::uint64_t now) {
-  AofSegment* segment;
-  LogBuffer::Mark target;
-  {
-    Guard guard(writer_);
-    if (trouble_ != Trouble::kNone) return;
-    if (boundary_.offset == durable()) return;
-    segment = segment_.get();
-    if (IsGone()) return;
-    int error = FlushIndex();
-    if (error < 0) {
-      StartTrouble(Trouble::kWrite, -error, std::string("Errors writing to the AOF file: ") + std::strerror(-error));
-      return;
-    }
-    target = boundary_;
-    syncing_ = true;
-    dirty_next_ = 0;
-  }
-  fsync_in_progress_.store(true, std::memory_order_relaxed);
-  int error;
-  if (driver_ != nullptr && policy() == FsyncPolicy::kAlways) {
-    error = driver_->SyncPair(*segment->file, *segment->index);
-  } else {
-    error = segment->file->SyncData();
-    if (error >= 0) error = segment->index->Sync();
-  }
-  fsyncs_.fetch_add(1, std::memory_order_relaxed);
-  fsync_in_progress_.store(false, std::memory_order_relaxed);
-  {
-    Guard guard(writer_);
-    syncing_ = false;
-    if (error < 0) {
-      StartTrouble(Trouble::kSync, -error, "Errors writing to the AOF file: Fail to fsync the AOF file: " +
-                                               std::string(std::strerror(-error)));
-      retry_at_ = now;  // at once: the new segment may well work
-      return;
-    }
-    durable_mark_ = target;
-    segment->index->MarkDurable(segment->PositionOf(target.offset));
-    durable_.store(target.offset, std::memory_order_release);
-    dirty_since_ = dirty_next_;
-    if (trouble_ == Trouble::kNone) limit_.store(kNever, std::memory_order_release);
-    ReleaseMemory();
-  }
-  NotifyPromise();
-}
-
-bool AofLog::Troubled() {
-  Guard guard(writer_);
-  return trouble_ != Trouble::kNone;
-}
-
-std::uint64_t AofLog::Tick(std::uint64_t now) {
-  const bool asked = sync_target_.load() > durable();
-  if (Troubled() && (asked || now >= retry_at_)) Retry(now);
-  if (!Troubled()) {
-    bool sync = false;
-    {
-      Guard guard(writer_);
-      const FsyncPolicy policy = this->policy();
-      const bool always = policy == FsyncPolicy::kAlways;
-      if (soon_.exchange(false) || always || sync_target_.load() > written()) WritePending(now);
-      FreezeIfLate(now);
-      sync = always || sync_target_.load() > durable();
-      if (policy == FsyncPolicy::kEverySec) {
-        sync = sync || (dirty_since_ != 0 && now >= dirty_since_ + kSyncAfterMs) ||
-               UnsyncedBytes() > limits_.unsynced_bytes_max;
-      }
-    }
-    NotifyPromise();
-    if (sync) SyncWritten(now);
-    // A failed fsync: try the new segment at once, it may well work.
-    if (Troubled() && now >= retry_at_) Retry(now);
-  }
-  Guard guard(writer_);
-  if (trouble_ != Trouble::kNone) return retry_at_;
-  if (sync_target_.load() > durable()) return now;
-  std::uint64_t next = kNever;
-  if (policy() == FsyncPolicy::kAlways && buffer_.tail() > durable()) return now;
-  if (policy() == FsyncPolicy::kEverySec && dirty_since_ != 0) next = dirty_since_ + kSyncAfterMs;
-  if (!trimmed_ && now >= active_at_ + kTrimAfterMs) {
-    buffer_.Trim();
-    trimmed_ = true;
-  }
-  return trimmed_ ? next : std::min(next, active_at_ + kTrimAfterMs);
 }
 
 }  // namespace slotwise

@@ -9,6 +9,10 @@
 // rename makes it follow the old one, whose end is recorded in the new one's index and then cut. Only then is anything
 // acknowledged again. The bytes come from memory, or, if there were too many to keep, from the old file, checked.
 //
+// Under `always` a commit is one overwrite in the journal (journal.h), if there is one: that makes it durable. The segment and
+// the index got the bytes before and are fsynced later, by the driver's other thread: that settles them. A failed write of the
+// journal ends its use; everything is settled then as without it. A failed fsync while settling is a failed fsync as above.
+//
 // When a write fails, what was written of it is cut off again and the bytes stay in memory; replies that depend on them
 // go on waiting (their effects are applied and will be written in order), new writes are refused through Health().
 #pragma once
@@ -21,6 +25,7 @@
 #include "base/futex_lock.h"
 #include "log/aof_segment.h"
 #include "log/commit_log.h"
+#include "log/journal.h"
 #include "log/log_buffer.h"
 
 namespace slotwise {
@@ -40,6 +45,7 @@ struct AofLogLimits {
   // Written, not synced, still in memory: a failed fsync needs them again and otherwise reads them back, checked. Little,
   // because chunks that come back soon are appended to while they are still in a cache (decision 0004).
   std::uint64_t retained_bytes_max = 4 << 20;
+  std::uint64_t journal_bytes = 16 << 20;        // size of the file; 0: no journal
 };
 
 // What gives the log its thread. Implemented in log_thread.h.
@@ -52,8 +58,12 @@ class LogDriver {
   virtual void Ask(Attention attention) = 0;
   // Syncs both files at the same time, which costs hardly more than one. 0 or -errno.
   virtual int SyncPair(File& data, IndexWriter& index) = 0;
-  // Blocks until everything before `offset` is durable or an attempt failed.
-  virtual void WaitDurable(std::uint64_t offset) = 0;
+  // Calls AofLog::Settle() on another thread. Not while such a call is under way.
+  virtual void StartSettle() = 0;
+  // Blocks until no such call is under way.
+  virtual void WaitSettle() = 0;
+  // Blocks until everything before `offset` is settled or an attempt failed.
+  virtual void WaitSettled(std::uint64_t offset) = 0;
 };
 
 class AofLog final : public CommitLog {
@@ -89,9 +99,13 @@ class AofLog final : public CommitLog {
     driver_ = std::move(driver);
     driver_->Start();
   }
+  // Fsyncs what is written: the segment, then its index. For the driver.
+  void Settle();
+  // Durable in segment and index; durable() may be ahead of it by what is in the journal.
+  std::uint64_t settled() const { return settled_.load(std::memory_order_acquire); }
   // Counts failed attempts to write or sync.
   std::uint64_t failures() const { return failures_.load(std::memory_order_acquire); }
-  // The next Tick() makes everything before `offset` durable, or fails once.
+  // The next Tick() settles everything before `offset`, or fails once.
   void RequestSync(std::uint64_t offset);
   FsyncPolicy policy() const { return policy_.load(std::memory_order_acquire); }
 
@@ -117,14 +131,22 @@ class AofLog final : public CommitLog {
   Status CopyUnsynced(AofSegment& to, std::uint64_t target);
   Status CopyFromOldFile(AofSegment& to, std::uint64_t* from, std::uint64_t until);
 
-  void SyncWritten(std::uint64_t now);
+  // These: writer_ is not held.
+  void SyncWritten(std::uint64_t now, bool pair);
+  void SyncNow(std::uint64_t now);
+  void Commit(std::uint64_t now);
+  bool CommitToJournal();
+  bool UseJournal();
+  void LeaveJournal(const std::string& why);
+  bool NameJournal(AofSegment& segment);
+  void SettleIfDue(std::uint64_t now);
   void Retry(std::uint64_t now);
   void NotifyPromise();
   void Ask(LogDriver::Attention attention) {
     if (driver_ != nullptr) driver_->Ask(attention);
   }
   bool Troubled();
-  std::uint64_t UnsyncedBytes() const { return written() - durable(); }
+  std::uint64_t UnsyncedBytes() const { return written() - settled(); }
 
   FileSystem& files_;
   Logger& logger_;
@@ -136,9 +158,10 @@ class AofLog final : public CommitLog {
   LogBuffer buffer_;
   std::atomic<FsyncPolicy> policy_;
 
-  // Watermarks: buffer_.tail() >= written_ >= durable_.
+  // Watermarks: buffer_.tail() >= written_ >= durable_ >= settled_.
   std::atomic<std::uint64_t> written_;
   std::atomic<std::uint64_t> durable_;
+  std::atomic<std::uint64_t> settled_;
   std::atomic<std::uint64_t> limit_{kNever};  // everysec, no: Promise() stops here while the disk is too late or failing
   std::atomic<std::uint64_t> floor_{0};       // always: what an earlier policy had promised already
   std::atomic<std::uint64_t> sync_target_{0};
@@ -162,10 +185,11 @@ class AofLog final : public CommitLog {
   Trouble trouble_ = Trouble::kNone;
   std::uint64_t retry_at_ = 0;
   LogBuffer::Mark boundary_;                  // the last unit boundary that is written
-  LogBuffer::Mark durable_mark_;              // the last one that is durable
-  std::uint64_t dirty_since_ = 0;             // when the oldest unsynced byte was written; 0: none
+  LogBuffer::Mark settled_mark_;              // the last one that is settled
+  std::uint64_t dirty_since_ = 0;             // when the oldest unsettled byte was written; 0: none
   std::uint64_t dirty_next_ = 0;              // the same for bytes written during the fsync in progress
   bool syncing_ = false;
+  bool settle_asked_ = false;                 // the driver was told to, and has not finished
   std::uint64_t block_since_ = 0;             // when the open index block got its first byte
   std::vector<std::string_view> parts_;
   std::uint64_t active_at_ = 0;               // last time anything was written
@@ -186,6 +210,9 @@ class AofLog final : public CommitLog {
   std::atomic<std::uint64_t> writes_{0};
   std::atomic<std::uint64_t> delayed_fsyncs_{0};
   std::atomic<bool> fsync_in_progress_{false};
+  std::unique_ptr<Journal> journal_;          // the thread's that calls Tick()
+  std::vector<std::string_view> frame_parts_;
+  std::atomic<bool> journal_allowed_;         // false after a failure, until the policy becomes `always` again
   std::unique_ptr<LogDriver> driver_;
 };
 

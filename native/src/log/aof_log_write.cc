@@ -125,9 +125,9 @@ int AofLog::FlushIndex() {
   return segment_->index->Write();
 }
 
-// Keeps what is not durable, up to a bound: `no` never syncs, and a slow disk must not cost all memory.
+// Keeps what is not settled, up to a bound: `no` never syncs, and a slow disk must not cost all memory.
 void AofLog::ReleaseMemory() {
-  std::uint64_t keep = durable();
+  std::uint64_t keep = settled();
   if (policy() == FsyncPolicy::kNo) {
     keep = written();
   } else if (UnsyncedBytes() > limits_.retained_bytes_max) {
@@ -176,6 +176,7 @@ void AofLog::EndTrouble() {
 }
 
 void AofLog::Retry(std::uint64_t now) {
+  if (driver_ != nullptr) driver_->WaitSettle();  // it uses the segment
   {
     Guard guard(writer_);
     retry_at_ = now + kRetryMs;
@@ -209,12 +210,12 @@ void AofLog::Retry(std::uint64_t now) {
   NotifyPromise();
 }
 
-// A new segment with everything that is not known durable. See the head of aof_log.h.
+// A new segment with everything that is not known settled. See the head of aof_log.h.
 bool AofLog::SwitchSegment(std::uint64_t now) {
   LogBuffer::Mark mark = buffer_.TailMark();
   const std::uint64_t seq = next_seq_++;
   std::unique_ptr<AofSegment> next;
-  const std::uint64_t old_end = segment_->PositionOf(durable());
+  const std::uint64_t old_end = segment_->PositionOf(settled());
   Status status = AofSegment::Create(files_, paths_, seq, old_end, &next);
   if (!status.ok()) {
     files_.Unlink(paths_.InDir(paths_.IncrName(seq)));
@@ -249,8 +250,9 @@ bool AofLog::SwitchSegment(std::uint64_t now) {
   segment_ = std::move(next);
   segment_size_.store(segment_->size);
   written_.store(mark.offset, std::memory_order_release);
-  boundary_ = durable_mark_ = mark;
+  boundary_ = settled_mark_ = mark;
   segment_->index->MarkDurable(segment_->size);
+  settled_.store(mark.offset, std::memory_order_release);
   durable_.store(mark.offset, std::memory_order_release);
   dirty_since_ = dirty_next_ = block_since_ = 0;
   active_at_ = now;
@@ -258,12 +260,12 @@ bool AofLog::SwitchSegment(std::uint64_t now) {
   return true;
 }
 
-// Writes [durable, target) to the new segment, behind the SELECT that its first unit relies on, and syncs it.
+// Writes [settled, target) to the new segment, behind the SELECT that its first unit relies on, and syncs it.
 Status AofLog::CopyUnsynced(AofSegment& to, std::uint64_t target) {
-  std::uint64_t from = durable();
-  if (durable_mark_.db >= 0) {
+  std::uint64_t from = settled();
+  if (settled_mark_.db >= 0) {
     char select[48];
-    Status status = AppendTo(to, {select, EncodeSelect(durable_mark_.db, select)}, clock_.Seconds());
+    Status status = AppendTo(to, {select, EncodeSelect(settled_mark_.db, select)}, clock_.Seconds());
     if (!status.ok()) return status;
   }
   to.log_begin = from - to.size;

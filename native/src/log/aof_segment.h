@@ -19,6 +19,7 @@ struct AofSegment {
   std::unique_ptr<File> file;
   std::unique_ptr<IndexWriter> index;
   std::uint64_t size = 0;         // of the file, all of it covered by the index or its open block
+  std::uint32_t journal_epoch = 0; // the journal that its index names; 0: none
   std::uint64_t log_begin = 0;    // file position = log offset - log_begin (modulo 2^64: a rewritten start may precede 0)
 
   std::uint64_t PositionOf(std::uint64_t offset) const { return offset - log_begin; }

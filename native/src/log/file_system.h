@@ -20,7 +20,8 @@ class File {
   virtual std::int64_t Append(std::string_view bytes) = 0;
   // The same for several pieces in one call (writev); may stop anywhere, also inside a piece.
   virtual std::int64_t AppendParts(const std::string_view* parts, std::size_t count) = 0;
-  // Overwrites in place. Only for files opened with kReadWrite: Linux appends to the others whatever the offset.
+  // Overwrites in place. Only for files opened with kReadWrite or kOverwriteDurably: Linux appends to the others whatever
+  // the offset. With kOverwriteDurably the bytes are durable when it returns; they, their size and offset are aligned to 4096.
   virtual std::int64_t WriteAt(std::uint64_t offset, std::string_view bytes) = 0;
   // Reads until `size` bytes or the end of the file; less than `size` therefore means the end.
   virtual std::int64_t ReadAt(std::uint64_t offset, char* buffer, std::size_t size) = 0;
@@ -29,9 +30,11 @@ class File {
   virtual std::int64_t Size() = 0;
   // False if `path` no longer names this file: it was removed, replaced or moved while open.
   virtual bool StillAt(const std::string& /*path*/) { return true; }
+  // Tells this file from a copy of it; the same after a restart and after a rename (inode number). 0 if unknown.
+  virtual std::uint64_t Identity() { return 0; }
 };
 
-enum class OpenMode { kRead, kReadWrite, kAppendExisting, kCreateTruncate };
+enum class OpenMode { kRead, kReadWrite, kAppendExisting, kCreateTruncate, kOverwriteDurably };
 
 class FileSystem {
  public:

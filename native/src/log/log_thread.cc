@@ -26,20 +26,26 @@ void FutexWake(std::atomic<std::uint32_t>& word) {
   syscall(SYS_futex, reinterpret_cast<std::uint32_t*>(&word), FUTEX_WAKE_PRIVATE, 1, nullptr, nullptr, 0);
 }
 
-// fdatasync of the index on a thread of its own. One job at a time: the log thread is the only caller.
-class IndexSyncer {
+// What the log thread does not do itself: fdatasync of the index beside that of the segment, and settling. One job at a time:
+// the log thread is the only caller.
+class Helper {
  public:
-  ~IndexSyncer() {
+  ~Helper() {
     if (!thread_.joinable()) return;
     state_.store(kStop);
     FutexWake(state_);
     thread_.join();
   }
-  void Start(IndexWriter& index) {
-    if (!thread_.joinable()) thread_ = std::thread([this] { Run(); });
+  void StartSync(IndexWriter& index) {
+    Finish();
     index_ = &index;
-    state_.store(kWork, std::memory_order_release);
-    FutexWake(state_);
+    Start();
+  }
+  void StartSettle(AofLog& log) {
+    Finish();
+    log_ = &log;
+    index_ = nullptr;
+    Start();
   }
   int Finish() {
     while (state_.load(std::memory_order_acquire) == kWork) FutexWait(state_, kWork, AofLog::kNever);
@@ -48,8 +54,13 @@ class IndexSyncer {
 
  private:
   enum : std::uint32_t { kIdle, kWork, kStop };
+  void Start() {
+    if (!thread_.joinable()) thread_ = std::thread([this] { Run(); });
+    state_.store(kWork, std::memory_order_release);
+    FutexWake(state_);
+  }
   void Run() {
-    prctl(PR_SET_NAME, "slotwise-index");
+    prctl(PR_SET_NAME, "slotwise-sync");
     for (;;) {
       std::uint32_t state = state_.load(std::memory_order_acquire);
       if (state == kStop) return;
@@ -57,13 +68,15 @@ class IndexSyncer {
         FutexWait(state_, kIdle, AofLog::kNever);
         continue;
       }
-      result_ = index_->Sync();
+      if (index_ != nullptr) result_ = index_->Sync();
+      else log_->Settle();
       state_.store(kIdle, std::memory_order_release);
       FutexWake(state_);
     }
   }
   std::atomic<std::uint32_t> state_{kIdle};
   IndexWriter* index_ = nullptr;
+  AofLog* log_ = nullptr;
   int result_ = 0;
   std::thread thread_;
 };
@@ -79,6 +92,7 @@ class LogThread final : public LogDriver {
     if (!thread_.joinable()) return;
     Ask(static_cast<Attention>(kStop));
     thread_.join();
+    helper_.Finish();
     {
       std::lock_guard<std::mutex> guard(mutex_);
       stopped_ = true;
@@ -92,13 +106,16 @@ class LogThread final : public LogDriver {
   }
 
   int SyncPair(File& data, IndexWriter& index) override {
-    syncer_.Start(index);
+    helper_.StartSync(index);
     int data_result = data.SyncData();
-    int index_result = syncer_.Finish();
+    int index_result = helper_.Finish();
     return data_result < 0 ? data_result : index_result;
   }
 
-  void WaitDurable(std::uint64_t offset) override {
+  void StartSettle() override { helper_.StartSettle(log_); }
+  void WaitSettle() override { helper_.Finish(); }
+
+  void WaitSettled(std::uint64_t offset) override {
     std::unique_lock<std::mutex> lock(mutex_);
     ++waiters_;
     const std::uint64_t failures = log_.failures();
@@ -106,7 +123,7 @@ class LogThread final : public LogDriver {
     // Again: the request of a moment ago may have failed before this thread was counted.
     log_.RequestSync(offset);
     lock.lock();
-    done_.wait(lock, [&] { return stopped_ || log_.durable() >= offset || log_.failures() != failures; });
+    done_.wait(lock, [&] { return stopped_ || log_.settled() >= offset || log_.failures() != failures; });
     --waiters_;
   }
 
@@ -139,7 +156,7 @@ class LogThread final : public LogDriver {
   AofLog& log_;
   LogClock& clock_;
   std::atomic<std::uint32_t> wanted_{0};
-  IndexSyncer syncer_;
+  Helper helper_;
   std::mutex mutex_;
   std::condition_variable done_;
   int waiters_ = 0;

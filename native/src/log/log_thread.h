@@ -1,5 +1,6 @@
 // The log thread: sleeps in the kernel until somebody asks or something is due, and lets AofLog decide what that is.
-// A second thread, started with the first fsync of `always`, syncs the index while the first syncs the segment.
+// A second thread, started with the first commit of `always`, settles what the journal holds, or, without a journal, syncs the
+// index while the first syncs the segment.
 #pragma once
 #include <memory>
 

@@ -66,11 +66,18 @@ class Reader {
       case IndexKind::kSession:
         index_->has_session = true;
         index_->boot = record.crc;
+        index_->journal_epoch = 0;
         closed_seen_ = false;
         break;
       case IndexKind::kClosed:
         closed_seen_ = true;
         lost_since_closed_ = 0;
+        index_->journal_epoch = 0;
+        break;
+      case IndexKind::kJournal:
+        index_->journal_epoch = record.crc;
+        index_->journal_owner = record.length;
+        closed_seen_ = false;
         break;
     }
   }
@@ -97,7 +104,7 @@ void EncodeIndexRecord(const IndexRecord& record, char* out) {
 bool DecodeIndexRecord(const char* bytes, IndexRecord* out) {
   if (Get<std::uint32_t>(bytes + 28) != Crc32c({bytes, 28})) return false;
   auto word = Get<std::uint32_t>(bytes + 8);
-  if (word >> 28 < 1 || word >> 28 > 3) return false;
+  if (word >> 28 < 1 || word >> 28 > 4) return false;
   out->kind = static_cast<IndexKind>(word >> 28);
   out->length = word & kLengthMask;
   out->end = Get<std::uint64_t>(bytes);
@@ -114,6 +121,13 @@ std::uint32_t BootHash(FileSystem& files) {
   if (id.empty()) return 0;
   std::uint32_t hash = Crc32c(id);
   return hash == 0 ? 1 : hash;
+}
+
+std::uint32_t SegmentOwner(File& segment) {
+  std::uint64_t identity = segment.Identity();
+  char bytes[8];
+  Put(bytes, identity);
+  return Crc32c({bytes, sizeof(bytes)}) & kLengthMask;
 }
 
 Status ReadSegmentIndex(FileSystem& files, const std::string& path, SegmentIndex* out) {
@@ -228,9 +242,14 @@ void IndexWriter::EndBlock(std::uint32_t seconds) {
   crc_ = 0;
 }
 
-void IndexWriter::Add(IndexKind kind, std::uint32_t crc, std::uint32_t seconds) {
+void IndexWriter::AddJournal(std::uint32_t epoch, std::uint32_t owner, std::uint32_t seconds) {
+  AddRecord(IndexKind::kJournal, owner, epoch, seconds);
+  AddRecord(IndexKind::kJournal, owner, epoch, seconds);
+}
+
+void IndexWriter::AddRecord(IndexKind kind, std::uint32_t length, std::uint32_t crc, std::uint32_t seconds) {
   char record[kIndexRecordSize];
-  EncodeIndexRecord({kind, end_, 0, crc, durable_, seconds}, record);
+  EncodeIndexRecord({kind, end_, length, crc, durable_, seconds}, record);
   queued_.append(record, sizeof(record));
 }
 

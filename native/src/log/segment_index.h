@@ -37,6 +37,9 @@ enum class IndexKind : std::uint8_t {
   kBlock = 1,    // the bytes [end - length, end) have this CRC
   kSession = 2,  // a process opened the segment for appending at `end`; the CRC is that of the boot id
   kClosed = 3,   // it closed the segment: everything is covered and durable. Written twice
+  // From here on what is behind `durable` may be in the journal only (journal.h), under the epoch that stands in place of the
+  // CRC; 0: no longer. In place of the length: which file this is, so that a copy is known as such. Written twice.
+  kJournal = 4,
 };
 
 struct IndexRecord {
@@ -65,6 +68,8 @@ struct SegmentIndex {
   bool has_session = false;
   std::uint32_t boot = 0;  // CRC of the boot id of the last session
   std::uint64_t durable = 0;
+  std::uint32_t journal_epoch = 0;  // 0: the journal has nothing of this segment
+  std::uint32_t journal_owner = 0;  // SegmentOwner() of the segment when that was written
   // The previous segment counts only up to this offset: its tail is repeated at the start of this segment.
   std::optional<std::uint64_t> previous_end;
   std::vector<IndexBlock> blocks;  // ascending, without overlap; a gap is a lost record
@@ -74,6 +79,8 @@ struct SegmentIndex {
 
 std::string IndexPath(const std::string& segment_path);
 std::uint32_t BootHash(FileSystem& files);  // 0 if the boot is not known
+// What a kJournal record says of its segment: a hash of 28 bits; a copy of the file has another.
+std::uint32_t SegmentOwner(File& segment);
 
 // An absent file is success with present == false.
 Status ReadSegmentIndex(FileSystem& files, const std::string& path, SegmentIndex* out);
@@ -97,7 +104,8 @@ class IndexWriter {
   std::uint32_t open_block_size() const { return length_; }
   void EndBlock(std::uint32_t seconds);                       // queues the record of the open block, if it has bytes
   void MarkDurable(std::uint64_t offset) { if (offset > durable_) durable_ = offset; }
-  void Add(IndexKind kind, std::uint32_t crc, std::uint32_t seconds);
+  void Add(IndexKind kind, std::uint32_t crc, std::uint32_t seconds) { AddRecord(kind, 0, crc, seconds); }
+  void AddJournal(std::uint32_t epoch, std::uint32_t owner, std::uint32_t seconds);
   bool has_queued() const { return !queued_.empty(); }
   // Writes the queued records. On failure they stay queued. 0 or -errno.
   int Write();
@@ -105,6 +113,7 @@ class IndexWriter {
 
  private:
   explicit IndexWriter(std::unique_ptr<File> file) : file_(std::move(file)) {}
+  void AddRecord(IndexKind kind, std::uint32_t length, std::uint32_t crc, std::uint32_t seconds);
   std::unique_ptr<File> file_;
   std::string queued_;
   std::uint64_t end_ = 0;

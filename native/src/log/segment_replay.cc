@@ -38,17 +38,23 @@ class Replay {
 
   Status Run() {
     const std::uint64_t size = plan_.entry->size;
-    Status status = ReadSegmentIndex(files_, plan_.entry->index_path, &verdict_.index);
-    if (!status.ok()) return status;
+    Status status;
+    if (plan_.journal != nullptr) {
+      verdict_.index = plan_.journal->index;
+    } else if (!(status = ReadSegmentIndex(files_, plan_.entry->index_path, &verdict_.index)).ok()) {
+      return status;
+    }
     int error = files_.Open(plan_.entry->path, OpenMode::kRead, &file_);
     if (error < 0) {
       return Status::Error(-error, "Fatal error: can't open the append log file " + name_ + " for reading: " +
                                        std::strerror(-error));
     }
+    std::unique_ptr<File> overlay;
+    if (plan_.journal != nullptr) overlay = OverlayJournal(*file_, *plan_.journal);
     std::uint64_t limit = size;
     status = ChooseLimit(size, &limit);
     if (!status.ok()) return status;
-    SegmentReader reader(*file_, limit, blocks_);
+    SegmentReader reader(overlay != nullptr ? *overlay : *file_, limit, blocks_);
     reader_ = &reader;
     bool done = false;
     status = SkipRdb(limit, &done);

@@ -9,12 +9,14 @@
 #include "base/status.h"
 #include "log/aof_directory.h"
 #include "log/aof_loader.h"
+#include "log/journal_recovery.h"
 #include "log/segment_index.h"
 
 namespace slotwise {
 
 struct ReplayPlan {
-  const AofDirectory::Entry* entry = nullptr;
+  const AofDirectory::Entry* entry = nullptr;  // its size includes what the journal adds
+  const JournalRepair* journal = nullptr;      // lies over the file and replaces its index
   bool is_last = false;          // only the last file may be torn
   bool load_truncated = true;
   // The next segment repeats everything from here on; what the file holds beyond is not read.
