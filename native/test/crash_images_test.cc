@@ -128,10 +128,11 @@ class Crasher {
   Tally& tally_;
 };
 
-void RunPolicy(FsyncPolicy policy, DiskModel model, std::uint64_t seeds, Tally* tally) {
+void RunPolicy(FsyncPolicy policy, DiskModel model, std::uint64_t seeds, Tally* tally, bool changing = false) {
   for (std::uint64_t seed = 1; seed <= seeds; ++seed) {
     RecordingFiles files(model);
     Workload workload(files, policy, seed);
+    if (changing) workload.ChangePolicies();
     Crasher crasher(workload, files, seed, *tally);
     files.before_call = [&] { crasher.CrashHere(); };
     Status status = workload.Start();
@@ -158,10 +159,10 @@ void RunPolicy(FsyncPolicy policy, DiskModel model, std::uint64_t seeds, Tally* 
   }
 }
 
-void Run(FsyncPolicy policy, const char* name) {
+void Run(FsyncPolicy policy, const char* name, bool changing = false) {
   Tally tally;
-  RunPolicy(policy, DiskModel::kPosixMinimal, 14, &tally);
-  RunPolicy(policy, DiskModel::kExt4Like, 8, &tally);
+  RunPolicy(policy, DiskModel::kPosixMinimal, changing ? 10 : 14, &tally, changing);
+  RunPolicy(policy, DiskModel::kExt4Like, 8, &tally, changing);
   std::printf("crash images, %s: %llu (%llu after a second crash, %llu with a tail cut), %llu wrong\n", name,
               static_cast<unsigned long long>(tally.images), static_cast<unsigned long long>(tally.double_crashes),
               static_cast<unsigned long long>(tally.cut), static_cast<unsigned long long>(tally.failures));
@@ -176,5 +177,6 @@ void Run(FsyncPolicy policy, const char* name) {
 TEST(CrashImages, AlwaysKeepsWhatWasAcknowledged) { Run(FsyncPolicy::kAlways, "always"); }
 TEST(CrashImages, EverySecKeepsAllButTwoSeconds) { Run(FsyncPolicy::kEverySec, "everysec"); }
 TEST(CrashImages, NoKeepsAPrefix) { Run(FsyncPolicy::kNo, "no"); }
+TEST(CrashImages, APolicyThatChangesKeepsWhatWasDurable) { Run(FsyncPolicy::kNo, "changing policies", /*changing=*/true); }
 
 }  // namespace slotwise::test

@@ -36,7 +36,14 @@ class Workload {
     return AofLog::Open(files_, logger_, options_, clock_, limits_, &log_);
   }
 
+  // From now on the policy changes now and then; promised is what was durable, and after a kill what was acknowledged.
+  void ChangePolicies() { changing_ = true; }
+
   void Step() {
+    if (changing_ && random_() % 4 == 0) {
+      static constexpr FsyncPolicy kPolicies[] = {FsyncPolicy::kAlways, FsyncPolicy::kEverySec, FsyncPolicy::kNo, FsyncPolicy::kAlways};
+      log_->SetFsyncPolicy(kPolicies[random_() % 4]);
+    }
     AppendSome();
     unsigned action = static_cast<unsigned>(random_() % 10);
     if (action < 6) log_->Flush();
@@ -144,6 +151,7 @@ class Workload {
  private:
   RecordingFiles& files_;
   Random random_;
+  bool changing_ = false;
   CommitLogOptions options_;
   AofLogLimits limits_;
   ManualClock clock_;

@@ -124,6 +124,7 @@ class AofLog final : public CommitLog {
   bool IsGone();  // the segment was removed or replaced: trouble begins
   int FlushIndex();
   void StartTrouble(Trouble trouble, int error, const std::string& message);
+  void StartSyncTrouble(int error);
   void EndTrouble();
   void FreezeIfLate(std::uint64_t now);
   void ReleaseMemory();
@@ -132,9 +133,9 @@ class AofLog final : public CommitLog {
   Status CopyFromOldFile(AofSegment& to, std::uint64_t* from, std::uint64_t until);
 
   // These: writer_ is not held.
-  void SyncWritten(std::uint64_t now, bool pair);
-  void SyncNow(std::uint64_t now);
-  void Commit(std::uint64_t now);
+  void SyncWritten(bool pair);
+  void SyncNow();
+  void Commit();
   bool CommitToJournal();
   bool UseJournal();
   void LeaveJournal(const std::string& why);

@@ -19,7 +19,7 @@ using Guard = std::lock_guard<FutexLock>;
 }  // namespace
 
 // Settles what is written. `pair`: both files at the same time, for those who wait.
-void AofLog::SyncWritten(std::uint64_t now, bool pair) {
+void AofLog::SyncWritten(bool pair) {
   AofSegment* segment;
   LogBuffer::Mark target;
   {
@@ -47,15 +47,11 @@ void AofLog::SyncWritten(std::uint64_t now, bool pair) {
   }
   fsyncs_.fetch_add(1, std::memory_order_relaxed);
   fsync_in_progress_.store(false, std::memory_order_relaxed);
+  bool left_journal = false;
   {
     Guard guard(writer_);
     syncing_ = false;
-    if (error < 0) {
-      StartTrouble(Trouble::kSync, -error, "Errors writing to the AOF file: Fail to fsync the AOF file: " +
-                                               std::string(std::strerror(-error)));
-      retry_at_ = now;  // at once: the new segment may well work
-      return;
-    }
+    if (error < 0) return StartSyncTrouble(error);
     settled_mark_ = target;
     segment->index->MarkDurable(segment->PositionOf(target.offset));
     settled_.store(target.offset, std::memory_order_release);
@@ -65,16 +61,29 @@ void AofLog::SyncWritten(std::uint64_t now, bool pair) {
         (policy() != FsyncPolicy::kAlways || !journal_allowed_.load())) {
       segment->journal_epoch = 0;
       segment->index->AddJournal(0, 0, clock_.Seconds());
+      segment->index->Write();  // what fails stays queued
+      left_journal = true;
     }
     dirty_since_ = dirty_next_;
     if (trouble_ == Trouble::kNone) limit_.store(kNever, std::memory_order_release);
     ReleaseMemory();
   }
   NotifyPromise();
+  // Nobody must ask for a journal that may be gone.
+  if (left_journal && (error = segment->index->Sync()) < 0) {
+    Guard guard(writer_);
+    StartSyncTrouble(error);
+  }
+}
+
+void AofLog::StartSyncTrouble(int error) {
+  StartTrouble(Trouble::kSync, -error, "Errors writing to the AOF file: Fail to fsync the AOF file: " +
+                                           std::string(std::strerror(-error)));
+  retry_at_ = 0;  // at once: the new segment may well work
 }
 
 void AofLog::Settle() {
-  SyncWritten(clock_.NowMs(), /*pair=*/false);
+  SyncWritten(/*pair=*/false);
   {
     Guard guard(writer_);
     settle_asked_ = false;
@@ -83,15 +92,15 @@ void AofLog::Settle() {
 }
 
 // The same on the thread of Tick(), which must not meet the driver's other one.
-void AofLog::SyncNow(std::uint64_t now) {
+void AofLog::SyncNow() {
   if (driver_ != nullptr) driver_->WaitSettle();
-  SyncWritten(now, policy() == FsyncPolicy::kAlways);
+  SyncWritten(policy() == FsyncPolicy::kAlways);
 }
 
 // Makes what is written durable, the cheapest way there is.
-void AofLog::Commit(std::uint64_t now) {
+void AofLog::Commit() {
   const bool settle = policy() != FsyncPolicy::kAlways || sync_target_.load() > settled();
-  if (settle || !UseJournal() || !CommitToJournal()) SyncNow(now);
+  if (settle || !UseJournal() || !CommitToJournal()) SyncNow();
 }
 
 bool AofLog::UseJournal() {
@@ -177,9 +186,7 @@ bool AofLog::NameJournal(AofSegment& segment) {
   error = segment.index->Sync();
   Guard guard(writer_);
   if (error < 0) {
-    StartTrouble(Trouble::kSync, -error, "Errors writing to the AOF file: Fail to fsync the AOF file: " +
-                                             std::string(std::strerror(-error)));
-    retry_at_ = clock_.NowMs();
+    StartSyncTrouble(error);
     return false;
   }
   segment.journal_epoch = journal_->epoch();
@@ -224,7 +231,7 @@ std::uint64_t AofLog::Tick(std::uint64_t now) {
       }
     }
     NotifyPromise();
-    if (sync) Commit(now);
+    if (sync) Commit();
     SettleIfDue(now);
     // A failed fsync: try the new segment at once, it may well work.
     if (Troubled() && now >= retry_at_) Retry(now);

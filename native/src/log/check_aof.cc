@@ -13,6 +13,7 @@
 #include "base/crc64.h"
 #include "log/aof_manifest.h"
 #include "log/empty_rdb.h"
+#include "log/journal_recovery.h"
 #include "log/resp_scanner.h"
 #include "log/segment_index.h"
 #include "log/segment_reader.h"
@@ -22,6 +23,15 @@ namespace {
 
 constexpr std::size_t kHeaderLineSizeMax = 127;
 constexpr std::size_t kManifestSizeMax = 16 << 20;
+
+class ConsoleLogger final : public Logger {
+ public:
+  explicit ConsoleLogger(CheckAofConsole& console) : console_(console) {}
+  void Log(LogLevel, std::string_view message) override { console_.Print(std::string(message) + "\n"); }
+
+ private:
+  CheckAofConsole& console_;
+};
 
 enum class Verdict { kValid, kEmpty, kNotValid, kTruncated, kCutAtTimestamp };
 
@@ -40,7 +50,7 @@ class Checker {
     return result && Announce(*result, path, "AOF");
   }
 
-  bool CheckMultiPart(const std::string& dir, const AofManifest& manifest) {
+  bool CheckMultiPart(const std::string& dir, const AofManifest& manifest, const std::string& journal_path) {
     Print("Start checking Multi Part AOF\n");
     if (manifest.base) {
       const std::string path = dir + manifest.base->name;
@@ -52,6 +62,7 @@ class Checker {
     if (!manifest.incr.empty()) Print("Start to check INCR files.\n");
     for (const AofFileInfo& info : manifest.incr) {
       const std::string path = dir + info.name;
+      if (&info == &manifest.incr.back() && !CheckJournal(journal_path, info, path)) return false;
       Result result = CheckFile(info.name, path, IndexPath(path), &info == &manifest.incr.back(), false);
       if (!result || !Announce(*result, info.name, "INCR AOF")) return false;
     }
@@ -104,6 +115,27 @@ class Checker {
     return false;
   }
 
+  // The journal of `appendfsync always` may hold what the last file lacks since a power cut. False: stop.
+  bool CheckJournal(const std::string& journal_path, const AofFileInfo& info, const std::string& path) {
+    JournalRepair repair;
+    ConsoleLogger logger(console_);
+    Status status = ReadJournal(files_, logger, journal_path, {info, path, IndexPath(path), 0}, &repair);
+    std::unique_ptr<File> file;
+    if (!status.ok()) {
+      Print("%s\n", status.message().c_str());
+      forget_journal_ = fix_;
+    } else if (!repair.frames.empty() && files_.Open(path, OpenMode::kReadWrite, &file) >= 0 &&
+               CompareJournal(*file, repair).lacking) {
+      Print("The AOF journal holds bytes that INCR AOF %s lacks, from %llu to %llu\n", info.name.c_str(),
+            static_cast<unsigned long long>(repair.frames.front().position), static_cast<unsigned long long>(repair.end()));
+      forget_journal_ = fix_ && ApplyJournal(*file, repair) >= 0 && file->SyncData() >= 0;
+      if (forget_journal_) Print("Successfully put them into AOF %s\n", info.name.c_str());
+    } else {
+      return true;
+    }
+    return forget_journal_ || Announce(Verdict::kNotValid, info.name, "INCR AOF");
+  }
+
   Result CheckFile(const std::string& name, const std::string& path, const std::string& index_path, bool is_last, bool has_rdb) {
     std::unique_ptr<File> file;
     int error = files_.Open(path, OpenMode::kRead, &file);
@@ -118,7 +150,7 @@ class Checker {
       Print("%s\n", status.message().c_str());
       return std::nullopt;
     }
-    if (size == 0 && index.covered_end() == 0) return Verdict::kEmpty;
+    if (size == 0 && index.covered_end() == 0 && !forget_journal_) return Verdict::kEmpty;
     error_.clear();
     multi_ = 0;
     position_ = element_ = good_ = 0;
@@ -400,7 +432,7 @@ class Checker {
   // False if the index needs a repair. Lowers good_ to the first block that is not what was written.
   bool CheckIndex(const std::string& name, File& file, std::uint64_t size, SegmentIndex& index) {
     if (!index.present) return true;
-    bool fits = !index.damaged;
+    bool fits = !index.damaged && !forget_journal_;
     if (index.damaged) Print("The checksums of AOF %s are damaged\n", name.c_str());
     std::uint64_t must_end = index.closed ? index.covered_end() : index.durable;
     if (size < must_end) {
@@ -462,9 +494,20 @@ class Checker {
   std::uint64_t good_ = 0;          // behind the last whole command outside a transaction
   int multi_ = 0;
   bool at_end_ = false;
+  bool forget_journal_ = false;     // what it held was taken over or given up: the index must no longer name it
 };
 
 }  // namespace
+
+// "dir/appendonly.aof.manifest" -> "dir/appendonly.aof.journal"
+static std::string JournalPath(const std::string& manifest_path) {
+  constexpr std::string_view kSuffix = ".manifest";
+  std::string base = manifest_path;
+  if (base.size() > kSuffix.size() && base.compare(base.size() - kSuffix.size(), kSuffix.size(), kSuffix) == 0) {
+    base.resize(base.size() - kSuffix.size());
+  }
+  return base + ".journal";
+}
 
 int CheckAof(FileSystem& files, const std::string& program, const std::vector<std::string>& args, CheckAofConsole& console) {
   bool fix = false;
@@ -513,7 +556,7 @@ int CheckAof(FileSystem& files, const std::string& program, const std::vector<st
     return 1;
   }
   std::size_t slash = path.rfind('/');
-  return checker.CheckMultiPart(slash == std::string::npos ? "" : path.substr(0, slash + 1), manifest) ? 0 : 1;
+  return checker.CheckMultiPart(slash == std::string::npos ? "" : path.substr(0, slash + 1), manifest, JournalPath(path)) ? 0 : 1;
 }
 
 }  // namespace slotwise

@@ -7,7 +7,8 @@
 //
 // Who writes: whoever calls Flush() first (an I/O thread at the end of its turn) writes everything pending in one
 // write(2) from memory; others find the writer busy and are told through the waker when Promise() advances. fsync is
-// only ever done by the log thread, so execution goes on meanwhile. Under `always` the log thread writes and syncs.
+// only ever done by the log thread, so execution goes on meanwhile. Under `always` the log thread writes and syncs,
+// with one overwrite of the journal where there is one (journal.h); durable then means in the journal or in segment and index.
 //
 // Errors: a failed write or fsync makes Health() fail with the errno; the engine then refuses writes (MISCONF) and
 // nothing that depends on the failed bytes is acknowledged: replies that wait for them go on waiting, since their effects
