@@ -2,9 +2,12 @@
 
 #include <algorithm>
 #include <cmath>
+#include <memory>
 #include <string>
+#include <vector>
 
 #include "base/random.h"
+#include "keyspace/allocator.h"
 #include "resp/reply_writer.h"
 #include "test.h"
 
@@ -81,6 +84,19 @@ TEST(ReplyWriter, AnErrorCannotForgeASecondReply) {
   out.CopyTo(&text);
   EXPECT_EQ(text, "-ERR bad  +OK  \r\n");
   EXPECT_EQ(w.last_error_code(), "ERR");
+}
+
+TEST(OutBuffer, ChunksThatWaitForTheNextReplyAreNotInUse) {
+  const std::uint64_t before = UsedMemory();
+  {
+    std::vector<std::unique_ptr<OutBuffer>> many;
+    for (int i = 0; i < 50; ++i) {
+      many.push_back(std::make_unique<OutBuffer>());
+      many.back()->Append("x");
+    }
+    EXPECT_TRUE(UsedMemory() >= before + 50 * OutBuffer::kChunkSize);
+  }
+  EXPECT_TRUE(UsedMemory() < before + OutBuffer::kChunkSize);
 }
 
 }  // namespace

@@ -138,7 +138,6 @@ struct Global {
   FutexLock threads_lock;
   std::vector<ThreadCache*> threads;
   std::atomic<std::int64_t> exited_bytes{0};
-  std::atomic<std::int64_t> foreign_bytes{0};
   std::atomic<std::uint64_t> peak{0};
 };
 
@@ -325,7 +324,7 @@ std::size_t AllocatedSize(std::size_t size) {
 
 std::uint64_t UsedMemory() {
   Global& g = G();
-  std::int64_t sum = g.exited_bytes.load(std::memory_order_relaxed) + g.foreign_bytes.load(std::memory_order_relaxed);
+  std::int64_t sum = g.exited_bytes.load(std::memory_order_relaxed);
   std::lock_guard<FutexLock> guard(g.threads_lock);
   for (ThreadCache* t : g.threads) sum += t->bytes.load(std::memory_order_relaxed);
   return sum > 0 ? static_cast<std::uint64_t>(sum) : 0;
@@ -342,7 +341,7 @@ std::uint64_t PeakUsedMemory() {
   return G().peak.load(std::memory_order_relaxed);
 }
 void ResetPeak() { G().peak.store(UsedMemory(), std::memory_order_relaxed); }
-void AccountMemory(std::int64_t delta) { G().foreign_bytes.fetch_add(delta, std::memory_order_relaxed); }
+void AccountMemory(std::int64_t delta) { t_cache.Count(delta); }
 std::uint64_t SlabMemory() { return G().pool.mapped.load(std::memory_order_relaxed); }
 void FlushThreadCache() {
   for (int c = 0; c < kClassCount; ++c) t_cache.Flush(c, t_cache.bins[c].count);

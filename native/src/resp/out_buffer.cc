@@ -5,26 +5,35 @@
 namespace slotwise {
 namespace {
 
-// Chunks of the usual size go round in a small pool of the thread: every reply of every turn takes one.
+// Chunks of the usual size go round in a small pool of the thread: every reply of every turn takes one. Those that wait in
+// it are not in use: counted, the peak of one moment would evict keys for ever.
 struct ChunkPool {
   static constexpr int kMax = 256;
   char* chunks[kMax];
   int count = 0;
   ~ChunkPool() {
-    while (count > 0) Release(chunks[--count], OutBuffer::kChunkSize);
+    while (count > 0) Release(Take(), OutBuffer::kChunkSize);
     count = kMax;  // nothing is taken in any more
+  }
+  char* Take() {
+    AccountMemory(static_cast<std::int64_t>(OutBuffer::kChunkSize));
+    return chunks[--count];
+  }
+  void Give(char* chunk) {
+    AccountMemory(-static_cast<std::int64_t>(OutBuffer::kChunkSize));
+    chunks[count++] = chunk;
   }
 };
 thread_local ChunkPool t_pool;
 
 char* TakeChunk(std::size_t size) {
-  if (size == OutBuffer::kChunkSize && t_pool.count > 0 && t_pool.count < ChunkPool::kMax) return t_pool.chunks[--t_pool.count];
+  if (size == OutBuffer::kChunkSize && t_pool.count > 0 && t_pool.count < ChunkPool::kMax) return t_pool.Take();
   return static_cast<char*>(Allocate(size));
 }
 
 void GiveChunk(char* chunk, std::size_t size) {
   if (size == OutBuffer::kChunkSize && t_pool.count < ChunkPool::kMax - 1) {
-    t_pool.chunks[t_pool.count++] = chunk;
+    t_pool.Give(chunk);
     return;
   }
   Release(chunk, size);
