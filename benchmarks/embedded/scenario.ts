@@ -14,7 +14,7 @@ export const scenario: Scenario = {
   workload: '1 million keys of 16 B, values of 64 B, uniform; a fresh process each run, not pinned. Figures are per key.',
   output: 'CPU per key (all threads of the process), keys a second, percentiles of single calls, RSS',
   yardstick: 'lmdb get; a Map is the floor; node:sqlite where Node has it',
-  goals: ['default', 'text'].flatMap((codec) => [
+  goals: ['default', 'text', 'binary'].flatMap((codec) => [
     { case: `get (${codec})`, metric: 'opsPerSecond', against: 'lmdb', must: 2, aim: 3 } as const,
     { case: `getMany(32), per key (${codec})`, metric: 'opsPerSecond', against: 'lmdb', must: 4, aim: 8 } as const,
   ]),

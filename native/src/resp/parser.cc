@@ -9,7 +9,8 @@ namespace {
 
 enum class Line { kOk, kIncomplete, kBad };
 
-// Reads "<digits>\r\n" (or -digits) at `*at`. kBad: not a number, or more than 19 digits.
+// Reads "<digits>\r\n" (or -digits) at `*at`. kBad: not a number as Redis writes it (no leading zero, no -0), or more than 18
+// digits.
 Line ReadNumber(std::string_view in, std::size_t* at, std::int64_t* value) {
   std::size_t i = *at;
   bool negative = false;
@@ -37,6 +38,7 @@ Line ReadNumber(std::string_view in, std::size_t* at, std::int64_t* value) {
   }
   if (i + 1 == in.size()) return Line::kIncomplete;
   if (in[i + 1] != '\n' || i == first) return Line::kBad;
+  if (in[first] == '0' && (negative || i - first > 1)) return Line::kBad;
   *value = negative ? -static_cast<std::int64_t>(v) : static_cast<std::int64_t>(v);
   *at = i + 2;
   return Line::kOk;
@@ -105,7 +107,7 @@ RespParser::Result RespParser::Next(std::string_view input, const ParserLimits& 
       if (input[at] != '$') {
         char c = input[at];
         error_storage_ = "Protocol error: expected '$', got '";
-        error_storage_ += c >= 0x20 && c < 0x7f ? c : '?';
+        error_storage_ += c >= 0x20 && c < 0x7f ? c : c == '\r' || c == '\n' ? ' ' : '?';
         error_storage_ += '\'';
         return Fail(error_storage_.c_str());
       }
