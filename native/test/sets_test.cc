@@ -1,7 +1,11 @@
 // Commands on sets: replies as of redis-server 7.0.15, encodings, and what is propagated.
+#include <algorithm>
+#include <chrono>
 #include <map>
 #include <set>
+#include <thread>
 
+#include "engine/cron.h"
 #include "strings_fixture.h"
 #include "values/set_value.h"
 
@@ -411,6 +415,52 @@ TEST(Sets, MemoryOfSmallSets) {
   for (int i = 0; i < 10; ++i) f("SADD s member:" + std::to_string(100000000 + i));
   std::string usage = f("MEMORY USAGE s");
   EXPECT_TRUE(std::stoll(usage.substr(1)) < 260);  // Redis: 700
+}
+
+// Freeing a big value would hold up everybody who waits for the stripe or the thread: whatever deletes it leaves that to
+// the background.
+TEST(Sets, BigOnesAreFreedInTheBackground) {
+  EngineFixture f;
+  auto freed = [&] { return f.engine->cron()->lazyfreed(); };
+  for (const char* command : {"DEL s", "SET s string", "SPOP s 5000", "SINTERSTORE s none", "RENAME other s", "EXPIRE s -1"}) {
+    f("DEL s other");
+    f("SADD other a");
+    std::vector<std::string> add = {"SADD", "s"};
+    for (int i = 0; i < 5000; ++i) add.push_back("member:" + std::to_string(i));
+    ASSERT_EQ(f.Run(add), Int(5000));
+    std::uint64_t before = freed();
+    EXPECT_TRUE(f(command)[0] != '-');
+    for (int i = 0; i < 5000 && freed() == before; ++i) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    if (freed() != before + 1) Fail(__FILE__, __LINE__, command);
+  }
+  EXPECT_EQ(f.engine->cron()->lazyfree_pending_bytes(), 0u);
+  std::uint64_t before = freed();
+  f("SADD small a b c");
+  f("DEL small");
+  EXPECT_EQ(freed(), before);
+}
+
+// Looking ahead at a batch changes nothing, whatever the keys hold, and leaves no stripe locked.
+TEST(Sets, LookingAheadChangesNothing) {
+  EngineFixture f;
+  f("SET string x");
+  f("SADD packed a b");
+  f("SADD ints 1 2");
+  f("HSET hash a 1");
+  for (int i = 0; i < 3000; ++i) f("SADD big " + std::to_string(i) + "m");
+  std::vector<std::vector<std::string>> lines = {{"SADD", "big", "1m"}, {"SADD", "big", "none"}, {"SPOP", "big"}, {"SADD", "none", "a"}, {"SADD", "string", "a"},
+                                                 {"SISMEMBER", "packed", "a"}, {"SISMEMBER", "ints", "1"}, {"SISMEMBER", "ints", "1"}, {"HGET", "hash", "a"},
+                                                 {"HGETALL", "hash"}, {"HGETALL", "big"}, {"GET", "string"}, {"SADD"}, {"NOSUCH", "x"}, {"SINTER", "big", "ints"}};
+  std::vector<std::vector<std::string_view>> args;
+  for (const auto& line : lines) args.emplace_back(line.begin(), line.end());
+  std::vector<PreparedCommand> batch(args.size());
+  for (std::size_t i = 0; i < batch.size(); ++i) {
+    batch[i].client = &f.client;
+    batch[i].args = args[i];
+    f.engine->Prepare(batch[i]);
+  }
+  f.engine->PrefetchObjects(batch);
+  Expect(f, {{"SCARD big", Int(3000)}, {"SCARD packed", Int(2)}, {"SCARD ints", Int(2)}, {"HLEN hash", Int(1)}, {"GET string", Bulk("x")}, {"EXISTS none", Int(0)}});
 }
 
 }  // namespace

@@ -36,6 +36,7 @@ struct Command {
   LockMode lock = LockMode::kKeys;
   KeyLayout key_layout = KeyLayout::kNone;
   std::int8_t first_key = 0, last_key = 0, key_step = 0;  // of kOne and kRange
+  bool on_collection = false;          // of one key that holds members: worth looking behind its entry ahead of time
   bool is_container = false;           // has subcommands
   bool known = false;                  // to clients: has a handler, or a subcommand that has one
 

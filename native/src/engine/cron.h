@@ -43,6 +43,7 @@ class Cron {
   // Freed in the background so far, and still to be freed: INFO's lazyfree fields, in objects.
   std::uint64_t lazyfreed() const { return lazy_free_.freed(); }
   std::uint64_t lazyfree_pending() const { return lazy_free_.pending(); }
+  std::uint64_t lazyfree_pending_bytes() const { return lazy_free_.pending_bytes(); }
 
  private:
   void Loop();

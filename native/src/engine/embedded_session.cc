@@ -199,6 +199,7 @@ void EmbeddedSession::CallMany(std::span<const std::uint32_t> argcs, std::span<c
     }
     for (std::size_t i = 0; i < n; ++i) engine_.Prefetch(prepared_[i]);
     for (std::size_t i = 0; i < n; ++i) engine_.PrefetchEntry(prepared_[i]);
+    engine_.PrefetchObjects({prepared_.data(), n});
     for (std::size_t i = 0; i < n; ++i) engine_.Execute(thread_, prepared_[i], out_);
   }
   AfterWrites();

@@ -96,6 +96,7 @@ class Engine {
   void PrefetchTable(const PreparedCommand& prepared) const;  // stage 1: the table of the slot
   void Prefetch(const PreparedCommand& prepared) const;       // stage 2: the bucket
   void PrefetchEntry(const PreparedCommand& prepared) const;  // stage 3: the entry
+  void PrefetchObjects(std::span<const PreparedCommand> batch) const;  // stage 4: collections, as far as nobody else holds them
   void Execute(ThreadState& thread, PreparedCommand& prepared, OutBuffer& out);
   // Prepare and Execute in one.
   void Call(ThreadState& thread, Client& client, std::span<const std::string_view> args, OutBuffer& out);

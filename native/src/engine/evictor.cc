@@ -6,6 +6,7 @@
 
 #include "base/ticks.h"
 #include "engine/client_registry.h"
+#include "engine/cron.h"
 #include "engine/engine.h"
 #include "keyspace/deferred_free.h"
 #include "engine/latency_monitor.h"
@@ -54,6 +55,8 @@ std::uint64_t Evictor::CountedMemory(Engine& engine) {
   std::uint64_t used = UsedMemory();
   // Evicting makes the log longer before it makes memory smaller: counted, it would evict for its own sake.
   std::uint64_t pending = engine.log().persistent() ? engine.log().tail() - engine.log().written() : 0;
+  // What is being freed in the background counts as gone, or more would be evicted for it.
+  if (engine.cron() != nullptr) pending += engine.cron()->lazyfree_pending_bytes();
   return used > pending ? used - pending : 0;
 }
 

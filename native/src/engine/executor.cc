@@ -15,6 +15,7 @@
 #include "engine/tracking.h"
 #include "keyspace/watch_list.h"
 #include "snapshot/snapshot_pass.h"
+#include "values/value_ops.h"
 
 namespace slotwise {
 namespace {
@@ -101,6 +102,36 @@ void Engine::Prefetch(const PreparedCommand& p) const {
 
 void Engine::PrefetchEntry(const PreparedCommand& p) const {
   if (p.key_index != UINT32_MAX) keyspace_->Db(p.client->db).Table(p.key.slot).PrefetchItem(p.key.hash);
+}
+
+// Entries are there by now, so looking one up is cheap; what it points to may be read only under the lock. Commands on the
+// same key share one lock and go further: their buckets first, then their items, all misses at the same time.
+void Engine::PrefetchObjects(std::span<const PreparedCommand> batch) const {
+  auto collection = [](const PreparedCommand& p) { return p.command != nullptr && p.command->on_collection && p.key_index == 1; };
+  std::size_t end;
+  for (std::size_t begin = 0; begin < batch.size(); begin = end) {
+    const PreparedCommand& first = batch[begin];
+    end = begin + 1;
+    if (!collection(first)) continue;
+    while (end < batch.size() && collection(batch[end]) && batch[end].key.hash == first.key.hash && batch[end].key.key == first.key.key) ++end;
+    Stripe& stripe = keyspace_->StripeForSlot(first.key.slot);
+    if (!stripe.lock.TryLock()) continue;
+    Database::Place place = keyspace_->Db(first.client->db).Find(first.key);
+    const Entry* e = place.entry();
+    const ValueOps* ops = e == nullptr ? nullptr : OpsOf(e->type());
+    if (ops != nullptr && ops->prefetch != nullptr) {
+      using Ahead = ValueOps::Ahead;
+      for (Ahead ahead : {Ahead::kObject, Ahead::kBucket, Ahead::kItem}) {
+        for (std::size_t i = begin; i < end; ++i) {
+          std::span<const std::string_view> args = batch[i].args;
+          if (ahead != Ahead::kObject && args.size() < 3) continue;
+          ops->prefetch(e->encoding(), e->pointer(), args.size() < 3 ? std::string_view() : args[2], ahead);
+        }
+        if (end == begin + 1) break;  // with nothing to overlap, the next step would only wait for this one
+      }
+    }
+    stripe.lock.Unlock();
+  }
 }
 
 void Engine::Call(ThreadState& thread, Client& client, std::span<const std::string_view> args, OutBuffer& out) {

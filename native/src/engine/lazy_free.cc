@@ -4,13 +4,19 @@
 
 #include <utility>
 
+#include "values/value_ops.h"
+
 namespace slotwise {
 
-void LazyFree::Add(Database* database) { Add({database, nullptr}, database->KeyCount()); }
-void LazyFree::Add(Entry* entry) { Add({nullptr, entry}, 1); }
+void LazyFree::Add(Database* database) { Add({database, nullptr, 0}, database->KeyCount()); }
+void LazyFree::Add(Entry* entry) {
+  const ValueOps* ops = OpsOf(entry->type());
+  Add({nullptr, entry, ops == nullptr ? 0 : ops->memory(entry->encoding(), entry->pointer())}, 1);
+}
 
 void LazyFree::Add(Work work, std::uint64_t objects) {
   pending_.fetch_add(objects, std::memory_order_relaxed);
+  pending_bytes_.fetch_add(work.bytes, std::memory_order_relaxed);
   std::lock_guard<std::mutex> guard(mutex_);
   queue_.push_back(work);
   if (running_) return;
@@ -51,6 +57,7 @@ void LazyFree::Loop() {
       }
       freed_.fetch_add(objects, std::memory_order_relaxed);
       pending_.fetch_sub(objects, std::memory_order_relaxed);
+      pending_bytes_.fetch_sub(w.bytes, std::memory_order_relaxed);
     }
     work.clear();
   }

@@ -28,11 +28,14 @@ class LazyFree final : public DeferredFree {
 
   std::uint64_t freed() const { return freed_.load(std::memory_order_relaxed); }
   std::uint64_t pending() const { return pending_.load(std::memory_order_relaxed); }
+  // What the values still to be freed take; each counts whole until it is gone.
+  std::uint64_t pending_bytes() const { return pending_bytes_.load(std::memory_order_relaxed); }
 
  private:
   struct Work {
     Database* database;
     Entry* entry;
+    std::uint64_t bytes;  // of an entry
   };
   void Add(Work work, std::uint64_t objects);
   void Loop();
@@ -44,6 +47,7 @@ class LazyFree final : public DeferredFree {
   std::thread worker_;        // guarded by mutex_, except that the thread is joined without it
   std::atomic<std::uint64_t> freed_{0};
   std::atomic<std::uint64_t> pending_{0};
+  std::atomic<std::uint64_t> pending_bytes_{0};
 };
 
 }  // namespace slotwise

@@ -17,6 +17,9 @@ void FreeValue(Entry* e) {
   if (const ValueOps* ops = OpsOf(e->type())) ops->free(e->encoding(), e->pointer());
 }
 
+// Freeing more allocations than this takes long enough, about a tenth of a millisecond, for others to notice.
+constexpr std::size_t kFreeNowEffort = 4096;
+
 // How much to allocate for a string that has to hold `size` bytes and will probably grow again.
 std::size_t GrowthCapacity(std::size_t size) {
   constexpr std::size_t kMaxStep = 1024 * 1024;
@@ -25,8 +28,8 @@ std::size_t GrowthCapacity(std::size_t size) {
 
 }  // namespace
 
-Database::Database(const std::atomic<std::uint32_t>* new_access, const std::atomic<std::uint8_t>* phase)
-    : new_access_(new_access), phase_(phase) {}
+Database::Database(const std::atomic<std::uint32_t>* new_access, const std::atomic<std::uint8_t>* phase, const FreeLater* free_later)
+    : new_access_(new_access), phase_(phase), free_later_(free_later) {}
 
 Database::~Database() {
   for (int slot = NextNonEmptySlot(0); slot < kSlotCount; slot = NextNonEmptySlot(slot + 1)) {
@@ -41,6 +44,14 @@ void Database::FreeEntry(Entry* e) {
   }
   FreeValue(e);
   e->Destroy();
+}
+
+void Database::Discard(Entry* e) const {
+  if (e->type() != Type::kString && free_later_ != nullptr && *free_later_) {
+    const ValueOps* ops = OpsOf(e->type());
+    if (ops != nullptr && ops->free_effort(e->encoding(), e->pointer()) > kFreeNowEffort) return (*free_later_)(e);
+  }
+  FreeEntry(e);
 }
 
 void Database::Counted(int slot, std::int64_t keys_before, std::int64_t expiring_before) {
@@ -97,7 +108,7 @@ Entry* Database::SetString(const KeyRef& key, Place place, std::string_view valu
     std::int64_t expiring = table.expiring();
     table.Replace(place, e);
     Counted(key.slot, table.size(), expiring);
-    FreeEntry(old);
+    Discard(old);
   }
   return e;
 }
@@ -125,7 +136,7 @@ Entry* Database::SetInt(const KeyRef& key, Place place, std::int64_t value, std:
     std::int64_t expiring = table.expiring();
     table.Replace(place, e);
     Counted(key.slot, table.size(), expiring);
-    FreeEntry(old);
+    Discard(old);
   }
   return e;
 }
@@ -188,7 +199,7 @@ char* Database::GrowString(const KeyRef& key, Place place, std::size_t size, Ent
     e->set_access(old->access());
     Settle(e);
     tables_[key.slot].Replace(place, e);
-    FreeEntry(old);
+    Discard(old);
   }
   *entry = e;
   return to;
@@ -226,7 +237,7 @@ Entry* Database::Detach(const KeyRef& key, Place place) {
   return e;
 }
 
-void Database::Erase(const KeyRef& key, Place place) { FreeEntry(Detach(key, place)); }
+void Database::Erase(const KeyRef& key, Place place) { Discard(Detach(key, place)); }
 
 void Database::Attach(const KeyRef& key, Entry* entry) {
   SlotTable& table = tables_[key.slot];

@@ -78,6 +78,15 @@ class LinearBuckets {
   // Lock-free hints of where to prefetch: may be stale, never faults (slab memory stays mapped).
   void PrefetchBucket(std::uint64_t hash) const;
   void PrefetchItem(std::uint64_t hash) const;
+  // The same under the lock, for tables of any size.
+  void PrefetchHome(std::uint64_t hash) const {
+    if (buckets_ > 0) __builtin_prefetch(At(IndexOf(hash)));
+  }
+  void PrefetchCandidate(std::uint64_t hash) const {
+    if (buckets_ == 0) return;
+    const Bucket* b = At(IndexOf(hash));
+    if (std::uint32_t c = Candidates(b, Fingerprint(hash)); c != 0) __builtin_prefetch(b->At<char>(std::countr_zero(c)));
+  }
 
  protected:
   static constexpr std::uint32_t kSegmentBuckets = 256;  // 16 KiB

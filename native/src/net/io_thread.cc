@@ -366,6 +366,7 @@ void IoThread::RunBatch() {
   if (prefetch) {
     for (std::size_t i = 0; i < n; ++i) engine_.Prefetch(prepared_[i]);
     for (std::size_t i = 0; i < n; ++i) engine_.PrefetchEntry(prepared_[i]);
+    engine_.PrefetchObjects({prepared_.data(), n});
   }
   const ClientPause& pause = engine_.clients().pause();
   for (std::size_t i = 0; i < n; ++i) {

@@ -122,6 +122,10 @@ constexpr ValueOps kHashOps = {
     [](Encoding encoding, const void* object) { return Of(encoding, object).memory(); },
     [](Encoding encoding, const void* object) { return encoding == Encoding::kHashtable ? Of(encoding, object).size() : 1; },
     Digest,
+    [](Encoding encoding, const void* object, std::string_view member, ValueOps::Ahead ahead) {
+      if (encoding == Encoding::kHashtable) return static_cast<const FieldTable*>(object)->Prefetch(member, ahead);
+      if (ahead == ValueOps::Ahead::kObject) PrefetchPacked(object);
+    },
 };
 [[maybe_unused]] const bool kRegistered = (RegisterValueOps(Type::kHash, &kHashOps), true);
 
