@@ -13,8 +13,8 @@ interface CommandCase {
   test: string | readonly string[]
   /** What `__rand_int__` is below. */
   keys: number
-  /** What must be there; absent: an empty server. */
-  prepare?: (requests: number) => Iterable<readonly string[]>
+  /** What must be there before each run, in a server whose data was deleted. */
+  prepare: (requests: number) => Iterable<readonly string[]>
 }
 
 interface MemoryCase {
@@ -31,15 +31,25 @@ function* oneByOne(n: number, command: (i: number) => readonly string[]): Iterab
   for (let i = 0; i < n; i++) yield command(i)
 }
 
+const nothing = (): readonly (readonly string[])[] => []
+
 const commands: CommandCase[] = [
-  { name: 'SADD', test: 'sadd', keys: 1_000_000 },
+  { name: 'LPUSH', test: 'lpush', keys: 1_000_000, prepare: nothing },
+  {
+    name: 'LRANGE_100',
+    test: ['LRANGE', 'mylist', '0', '99'],
+    keys: 1_000_000,
+    prepare: () => oneByOne(1000, (i) => ['LPUSH', 'mylist', `xxx${i}`]),
+  },
+  { name: 'LPOP', test: 'lpop', keys: 1_000_000, prepare: (requests) => oneByOne(requests, () => ['LPUSH', 'mylist', 'xxx']) },
+  { name: 'SADD', test: 'sadd', keys: 1_000_000, prepare: nothing },
   {
     name: 'SPOP',
     test: 'spop',
     keys: 1_000_000,
     prepare: (requests) => oneByOne(requests, (i) => ['SADD', 'myset', name16('element:', i)]),
   },
-  { name: 'HSET', test: 'hset', keys: 1_000_000 },
+  { name: 'HSET', test: 'hset', keys: 1_000_000, prepare: nothing },
   {
     name: 'HGETALL of 20 fields',
     test: ['HGETALL', 'h:__rand_int__'],
@@ -48,11 +58,28 @@ const commands: CommandCase[] = [
       'HSET', `h:${String(i).padStart(12, '0')}`, ...range(20).flatMap((f) => [`field:${f}`, `value:${i}`]),
     ]),
   },
+  { name: 'ZADD', test: 'zadd', keys: 1_000_000, prepare: nothing },
+  {
+    name: 'ZPOPMIN',
+    test: 'zpopmin',
+    keys: 1_000_000,
+    prepare: (requests) => oneByOne(requests, (i) => ['ZADD', 'myzset', String(i * 7919 % 1_000_003), name16('element:', i)]),
+  },
+  {
+    name: 'ZRANGEBYSCORE of 10',
+    test: ['ZRANGEBYSCORE', 'myzset', '__rand_int__', '+inf', 'LIMIT', '0', '10'],
+    keys: 1_000_000,
+    prepare: () => oneByOne(1_000_000, (i) => ['ZADD', 'myzset', String(i), name16('element:', i)]),
+  },
+  { name: 'INCR', test: 'incr', keys: 1_000_000, prepare: nothing },
+  { name: 'MSET of 10 keys', test: 'mset', keys: 1_000_000, prepare: nothing },
 ]
 
 const memory: MemoryCase[] = [
   { name: 'sets', add: (key, members) => ['SADD', key, ...members] },
   { name: 'hashes', add: (key, members) => ['HSET', key, ...members.flatMap((m) => [m, m])] },
+  { name: 'lists', add: (key, members) => ['RPUSH', key, ...members] },
+  { name: 'sorted sets', add: (key, members) => ['ZADD', key, ...members.flatMap((m, i) => [String(Number(m.slice(2)) * 1.5 + i), m])] },
 ]
 
 /** RSS over the empty server, per item, after `fill` into a fresh server of each side. */
@@ -90,7 +117,7 @@ export const scenario: Scenario = {
         const requests = bench.quick ? 10_000 : 1_000_000
         await servers.compareWithRedisBenchmark(name, {
           test, requests, connections: 50, pipeline: 16, valueBytes: 3, keys: bench.keys(keys),
-          prepare: () => prepare?.(requests) ?? [],
+          prepare: () => prepare(requests),
         })
       }
     }

@@ -135,5 +135,28 @@ TEST(Database, RandomSlotIsWeightedByKeys) {
   EXPECT_TRUE(hits > 8800 && hits < 9200);
 }
 
+// Whether slots are alike or one holds half of all keys: each is drawn as often as it has keys.
+TEST(Database, RandomSlotsAreDrawnByTheirNumberOfKeys) {
+  Random random(7);
+  Database db;
+  EXPECT_FALSE(db.used());
+  EXPECT_EQ(db.RandomSlot(random), -1);
+  constexpr int kKeys = 4000;
+  for (int i = 0; i < kKeys; ++i) Put(db, "k" + std::to_string(i), "v");
+  for (int big : {0, kKeys}) {
+    for (int i = 0; i < big; ++i) Put(db, "{big}" + std::to_string(i), "v");
+    int slot = KeyRef("{big}").slot, hits = 0, even = 0;
+    for (int i = 0; i < 4000; ++i) {
+      int drawn = db.RandomSlot(random);
+      ASSERT_TRUE(drawn >= 0 && db.Table(drawn).size() > 0);
+      hits += drawn == slot ? 1 : 0;
+      even += drawn != slot && drawn % 2 == 0 ? 1 : 0;
+    }
+    if (big > 0) EXPECT_TRUE(hits > 1700 && hits < 2300);
+    EXPECT_TRUE(even > (4000 - hits) * 4 / 10 && even < (4000 - hits) * 6 / 10);
+  }
+  EXPECT_TRUE(db.used());
+}
+
 }  // namespace
 }  // namespace slotwise

@@ -44,6 +44,18 @@ TEST(DeferredFree, SmallValuesGoAtOnce) {
   EXPECT_EQ(f.engine->cron()->lazyfreed() + f.engine->cron()->lazyfree_pending(), std::uint64_t{0});
 }
 
+// A string's pages go back in the background too, when there are many.
+TEST(DeferredFree, BigStringsGoInTheBackground) {
+  EngineFixture f;
+  f.Run({"SET", "small", std::string(100000, 'v')});
+  f("DEL small");
+  EXPECT_EQ(f.engine->cron()->lazyfreed() + f.engine->cron()->lazyfree_pending(), std::uint64_t{0});
+  f.Run({"SET", "big", std::string(DeferredFree::kMinStringBytes, 'v')});
+  f("SET big x");
+  EXPECT_EQ(f.engine->cron()->lazyfreed() + f.engine->cron()->lazyfree_pending(), std::uint64_t{1});
+  EXPECT_EQ(f("GET big"), "$1\r\nx\r\n");
+}
+
 TEST(DeferredFree, AScopeEndsWhereItBegan) {
   struct Counting final : DeferredFree {
     void FreeLater(Entry*) override {}

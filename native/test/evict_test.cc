@@ -1,7 +1,10 @@
 // Eviction: the pool, each policy's choice, and the limit that holds.
+#include <chrono>
 #include <set>
+#include <thread>
 
 #include "engine/evictor.h"
+#include "engine/cron.h"
 #include "engine_fixture.h"
 #include "test.h"
 
@@ -139,6 +142,23 @@ TEST(Evict, WithoutEvictionWritesAreRefusedAndReadsAreNot) {
   EXPECT_EQ(f("SET a 1"), "-OOM command not allowed when used memory > 'maxmemory'.\r\n");
   EXPECT_EQ(f("GET a"), "$-1\r\n");
   EXPECT_EQ(f("DEL a"), ":0\r\n");
+}
+
+// What lazyfree-lazy-eviction leaves to the background counts as gone, or everything else would be evicted for it.
+TEST(Evict, ABigValueIsFreedInTheBackgroundIfAskedFor) {
+  for (std::string lazy : {"yes", "no"}) {
+    EngineFixture f(EngineFixture::Directives{{"maxmemory-policy", "allkeys-lru"}, {"maxmemory-samples", "64"}, {"lazyfree-lazy-eviction", lazy}});
+    f.Run({"SET", "big", std::string(64 << 20, 'v')});
+    for (int i = 0; i < 10; ++i) f.Run({"SET", "k" + std::to_string(i), "v"});
+    f.engine->keyspace().Db(0).Find(KeyRef("big")).entry()->set_access(LruClock(f.engine->NowMs() - 3600'000));
+    f("CONFIG SET maxmemory " + std::to_string(UsedMemory() - (16 << 20)));
+    EXPECT_EQ(f("SET after x"), "+OK\r\n");
+    EXPECT_EQ(f("EXISTS big"), ":0\r\n");
+    EXPECT_EQ(f("DBSIZE"), ":11\r\n");
+    EXPECT_EQ(f.engine->cron()->lazyfreed() + f.engine->cron()->lazyfree_pending(), lazy == "yes" ? 1u : 0u);
+    for (int i = 0; i < 5000 && f.engine->cron()->lazyfree_pending() > 0; ++i) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    EXPECT_EQ(f.engine->cron()->lazyfree_pending_bytes(), 0u);
+  }
 }
 
 }  // namespace

@@ -181,5 +181,52 @@ TEST(ListValue, ABigElementIsNotCopied) {
   copy.Free();
 }
 
+// The node at the head stays small while elements come and go there, and what is behind it is as full as ever.
+TEST(ListValue, PushingInFrontLeavesFullNodesBehind) {
+  std::uint64_t memory = UsedMemory();
+  ListLimits limits = ListLimits::Of(-2, std::size_t{1} << 30);
+  List list = List::Create();
+  std::deque<std::string> model;
+  for (int i = 0; i < 20000; ++i) {
+    model.push_front("element:" + std::to_string(i));
+    list.Push(ListEnd::kHead, model.front(), limits);
+  }
+  Compare(list, model);
+  std::uint64_t bytes = 0;
+  list.ForEachNode([&](ListNode n) { bytes += n.pack().total(); });
+  EXPECT_LE(list.node_count(), bytes / (limits.bytes * 9 / 10) + 4);
+  std::size_t most = 0;
+  for (int i = 0; i < 19990; ++i) {
+    if (i % 3 == 0) {
+      model.push_front("again");
+      list.Push(ListEnd::kHead, "again", limits);
+    }
+    int pops = i % 3 == 0 ? 2 : 1;
+    for (; pops > 0; --pops) {
+      list.DeleteEnd(ListEnd::kHead, limits);
+      model.pop_front();
+    }
+    if (i % 1000 == 0) Compare(list, model);
+    std::size_t first = 0;
+    list.ForEachNode([&, n = 0](ListNode node) mutable { if (n++ == 0) first = node.pack().total(); });
+    if (i > 0 && list.node_count() > 2) most = std::max(most, first);
+    if (i % 97 != 0) continue;
+    EXPECT_LE(list.node_count(), bytes / (limits.bytes / 2) + 4);
+  }
+  EXPECT_LE(most, limits.bytes);
+  Compare(list, model);
+  list.Free();
+  EXPECT_EQ(UsedMemory(), memory);
+}
+
+// Whoever limits the number of elements gets nodes of that many.
+TEST(ListValue, PushingInFrontKeepsToALimitOfElements) {
+  ListLimits limits = ListLimits::Of(128, std::size_t{1} << 30);
+  List list = List::Create();
+  for (int i = 0; i < 128 * 50; ++i) list.Push(ListEnd::kHead, "e", limits);
+  EXPECT_EQ(list.node_count(), std::size_t{50});
+  list.Free();
+}
+
 }  // namespace
 }  // namespace slotwise

@@ -1,11 +1,7 @@
 // Commands on sets: replies as of redis-server 7.0.15, encodings, and what is propagated.
-#include <algorithm>
-#include <chrono>
 #include <map>
 #include <set>
-#include <thread>
 
-#include "engine/cron.h"
 #include "strings_fixture.h"
 #include "values/set_value.h"
 
@@ -417,29 +413,6 @@ TEST(Sets, MemoryOfSmallSets) {
   EXPECT_TRUE(std::stoll(usage.substr(1)) < 260);  // Redis: 700
 }
 
-// Freeing a big value would hold up everybody who waits for the stripe or the thread: whatever deletes it leaves that to
-// the background.
-TEST(Sets, BigOnesAreFreedInTheBackground) {
-  EngineFixture f;
-  auto freed = [&] { return f.engine->cron()->lazyfreed(); };
-  for (const char* command : {"DEL s", "SET s string", "SPOP s 5000", "SINTERSTORE s none", "RENAME other s", "EXPIRE s -1"}) {
-    f("DEL s other");
-    f("SADD other a");
-    std::vector<std::string> add = {"SADD", "s"};
-    for (int i = 0; i < 5000; ++i) add.push_back("member:" + std::to_string(i));
-    ASSERT_EQ(f.Run(add), Int(5000));
-    std::uint64_t before = freed();
-    EXPECT_TRUE(f(command)[0] != '-');
-    for (int i = 0; i < 5000 && freed() == before; ++i) std::this_thread::sleep_for(std::chrono::milliseconds(1));
-    if (freed() != before + 1) Fail(__FILE__, __LINE__, command);
-  }
-  EXPECT_EQ(f.engine->cron()->lazyfree_pending_bytes(), 0u);
-  std::uint64_t before = freed();
-  f("SADD small a b c");
-  f("DEL small");
-  EXPECT_EQ(freed(), before);
-}
-
 // Looking ahead at a batch changes nothing, whatever the keys hold, and leaves no stripe locked.
 TEST(Sets, LookingAheadChangesNothing) {
   EngineFixture f;
@@ -457,7 +430,10 @@ TEST(Sets, LookingAheadChangesNothing) {
   for (std::size_t i = 0; i < batch.size(); ++i) {
     batch[i].client = &f.client;
     batch[i].args = args[i];
-    f.engine->Prepare(batch[i]);
+    f.engine->Prepare(batch[i], i == 0 ? nullptr : &batch[i - 1]);
+    KeyRef key(batch[i].key.key);
+    EXPECT_EQ(batch[i].key.hash, batch[i].key_index == UINT32_MAX ? batch[i].key.hash : key.hash);
+    EXPECT_EQ(batch[i].key.slot, batch[i].key_index == UINT32_MAX ? batch[i].key.slot : key.slot);
   }
   f.engine->PrefetchObjects(batch);
   Expect(f, {{"SCARD big", Int(3000)}, {"SCARD packed", Int(2)}, {"SCARD ints", Int(2)}, {"HLEN hash", Int(1)}, {"GET string", Bulk("x")}, {"EXISTS none", Int(0)}});

@@ -34,6 +34,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cinttypes>
 #include <cmath>
 #include <cstdarg>
@@ -71,7 +72,7 @@ std::uint64_t NowNs() { return ClockNs(CLOCK_MONOTONIC); }
 
 // ---------------------------------------------------------------------------------------------------------- options
 
-enum class Workload { kGet, kSet, kMix };
+enum class Workload { kGet, kSet, kMix, kCache };
 
 struct Options {
   std::string host = "127.0.0.1";
@@ -104,6 +105,7 @@ constexpr const char kUsage[] =
     "  --idle-connections N               further connections that stay silent (0)\n"
     "  --pipeline P                       requests a batch; with --rate: most in flight a connection (1)\n"
     "  --workload get|set|mix             (get); --get-percent N for mix (90)\n"
+    "             cache                   GET, and a SET of each key that was not there\n"
     "  --keys R --value-bytes D           keys key:000000000000 to R-1 (1000000), values of D bytes (64)\n"
     "  --distribution uniform|zipf        (uniform); --theta T (0.99); --seed S (1)\n"
     "  --seconds T --warmup-seconds T     measured window (10) after a warm-up (1)\n"
@@ -153,7 +155,8 @@ Options ParseOptions(int argc, char** argv) {
         if (text == "get") options.workload = Workload::kGet;
         else if (text == "set") options.workload = Workload::kSet;
         else if (text == "mix") options.workload = Workload::kMix;
-        else Die("--workload: expected get, set or mix, found '%s'", optarg);
+        else if (text == "cache") options.workload = Workload::kCache;
+        else Die("--workload: expected get, set, mix or cache, found '%s'", optarg);
         break;
       case 'g': options.get_percent = static_cast<int>(number(0, 100)); break;
       case 'r': options.keys = static_cast<std::uint64_t>(number(1, 4'000'000'000.0)); break;
@@ -382,6 +385,7 @@ struct Connection {
 
 struct Counts {
   std::uint64_t replies = 0;
+  std::uint64_t gets = 0;        // Those of GET.
   std::uint64_t misses = 0;      // GET of a key that is not there.
   std::uint64_t mismatches = 0;  // GET answered with another key's value, or one of another length.
   std::uint64_t errors = 0;      // Replies that start with '-'.
@@ -506,7 +510,13 @@ class Load {
                       (options_.workload == Workload::kMix &&
                        random_.Below(100) >= static_cast<std::uint64_t>(options_.get_percent));
     expected.due_ns = due_ns;
-    WriteKeyDigits(chooser_.Next(), expected.digits);
+    if (missed_.empty()) {
+      WriteKeyDigits(chooser_.Next(), expected.digits);
+    } else {
+      expected.is_set = true;
+      std::memcpy(expected.digits, missed_.back().data(), kKeyDigits);
+      missed_.pop_back();
+    }
     const Template& command = expected.is_set ? set_ : get_;
     char* at = connection.out.data() + connection.out_end;
     if (!connection.is_prebuilt) std::memcpy(at, command.bytes.data(), command.bytes.size());
@@ -525,7 +535,7 @@ class Load {
     connection.batch_ns = now;
     for (std::uint64_t i = 0; i < count; i++) Encode(connection, now);
     connection.is_prebuilt =
-        options_.workload != Workload::kMix && count == static_cast<std::uint64_t>(options_.pipeline);
+        (options_.workload == Workload::kGet || options_.workload == Workload::kSet) && count == static_cast<std::uint64_t>(options_.pipeline);
     Flush(connection);
   }
 
@@ -602,6 +612,7 @@ class Load {
       const long long length = std::strtoll(at + 1, nullptr, 10);
       if (length < 0) {
         counts_.misses++;
+        if (options_.workload == Workload::kCache) std::memcpy(missed_.emplace_back().data(), expected.digits, kKeyDigits);
         return line;
       }
       const std::size_t total = line + static_cast<std::size_t>(length) + 2;
@@ -633,6 +644,7 @@ class Load {
       if (bytes == 0) break;
       at += bytes;
       taken++;
+      if (!expected.is_set) counts_.gets++;
       if (IsOpen()) histogram_.Record(now > expected.due_ns ? now - expected.due_ns : 0, 1);
       if (++connection.head == connection.expected.size()) connection.head = 0;
       connection.in_flight--;
@@ -733,6 +745,7 @@ class Load {
   Histogram histogram_;
   Counts counts_;
   std::string first_error_;
+  std::vector<std::array<char, kKeyDigits>> missed_;  // Workload cache: what is to be SET next, by whichever connection.
   std::uint64_t sent_ = 0;      // Over the whole run, warm-up included ...
   std::uint64_t answered_ = 0;  // ... and so is this; Counts::replies is of the window.
   std::uint64_t behind_ = 0;    // Open loop: requests due but never sent, since the server did not keep up.
@@ -777,6 +790,7 @@ void Load::Print() const {
   const char* const workload = options_.prefill                        ? "prefill"
                                : options_.workload == Workload::kGet   ? "get"
                                : options_.workload == Workload::kSet   ? "set"
+                               : options_.workload == Workload::kCache ? "cache"
                                                                        : "mix";
   std::printf("{\"workload\":\"%s\",\"loop\":\"%s\",\"connections\":%d,\"idleConnections\":%d,\"pipeline\":%d", workload,
               IsOpen() ? "open" : "closed", options_.connections, options_.idle_connections, options_.pipeline);
@@ -784,6 +798,7 @@ void Load::Print() const {
               options_.keys, options_.value_bytes, options_.zipf ? "zipf" : "uniform", options_.seed, options_.rate);
   std::printf(",\"seconds\":%.6f,\"ops\":%" PRIu64 ",\"opsPerSecond\":%.1f", seconds, counts_.replies,
               seconds > 0 ? replies / seconds : 0);
+  std::printf(",\"gets\":%" PRIu64, counts_.gets);
   std::printf(",\"misses\":%" PRIu64 ",\"mismatches\":%" PRIu64 ",\"errors\":%" PRIu64 ",\"behind\":%" PRIu64,
               counts_.misses, counts_.mismatches, counts_.errors, behind_);
   if (!first_error_.empty()) std::printf(",\"firstError\":%s", JsonString(first_error_).c_str());

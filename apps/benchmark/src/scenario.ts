@@ -17,6 +17,9 @@ export const METRICS = {
   seconds: { title: 'time', unit: 's', better: 'lower' },
   rssBytes: { title: 'RSS', unit: 'MiB', better: 'lower' },
   bytesPerKey: { title: 'RSS per key', unit: 'B', better: 'lower' },
+  hitPercent: { title: 'hits', unit: '%', better: 'higher' },
+  keys: { title: 'keys held', unit: '', better: 'higher' },
+  maxMs: { title: 'longest', unit: 'ms', better: 'lower' },
 } as const satisfies Record<string, { title: string; unit: string; better: 'lower' | 'higher' }>
 
 export type Metric = keyof typeof METRICS
@@ -72,7 +75,8 @@ export interface Side {
 
 /** What kvload is asked to do; see native/kvload.cc. */
 export interface LoadOptions {
-  workload: 'get' | 'set' | 'mix'
+  /** 'cache': GET, and a SET of each key that was not there. */
+  workload: 'get' | 'set' | 'mix' | 'cache'
   /** Share of GET in a mix. @default 90 */
   getPercent?: number
   keys: number
@@ -200,6 +204,7 @@ export interface KvloadResult {
   seconds: number
   ops: number
   opsPerSecond: number
+  gets: number
   misses: number
   mismatches: number
   errors: number

@@ -175,7 +175,7 @@ describe('kvload on the command line', () => {
 
   it('leaves the server figures out of a sample when no process was named', () => {
     const latencyUs = { mean: 1, p50: 1, p90: 2, p99: 3, p999: 4, p9999: 5, max: 6 }
-    const counts = { misses: 0, mismatches: 0, errors: 0, behind: 0 }
+    const counts = { gets: 0, misses: 0, mismatches: 0, errors: 0, behind: 0 }
     const result: KvloadResult = {
       workload: 'get', loop: 'closed', seconds: 1, ops: 10, opsPerSecond: 10, clientCpuUsPerOp: 1, latencyUs, ...counts,
     }

@@ -69,7 +69,11 @@ class CommandContext {
   Place Peek(const KeyRef& key) { return PeekIn(db_index(), key); }
   Place PeekIn(int db, const KeyRef& key);
   // True if `place` is empty or holds `type`; else replies WRONGTYPE.
-  bool Expect(Place place, Type type);
+  bool Expect(Place place, Type type) {
+    if (!place || place.entry()->type() == type) [[likely]] return true;
+    reply.Error(errors::kWrongType);
+    return false;
+  }
 
   // --- changes. The key (of the client's database, or of `db`) was changed: wakes WATCH, counts the command as dirty.
   void Changed(const KeyRef& key) { ChangedIn(db_index(), key); }

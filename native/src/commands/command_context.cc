@@ -27,21 +27,28 @@ Database& CommandContext::Db(int index) { return engine.keyspace().Db(index); }
 int CommandContext::db_index() const { return client.db; }
 bool CommandContext::loading() const { return client.kind == ClientKind::kLoader; }
 
-CommandContext::Place CommandContext::PeekIn(int db, const KeyRef& key) {
-  Place place = Db(db).Find(key);
+namespace {
+
+// Every command passes here at least once: compiled into its callers.
+[[gnu::always_inline]] inline CommandContext::Place PeekAt(CommandContext& ctx, int db, const KeyRef& key) {
+  CommandContext::Place place = ctx.engine.keyspace().Db(db).Find(key);
   if (!place) return place;
   // While the log is replayed nothing expires: the DEL that belongs to it follows in the log.
-  if (place.entry()->ExpiredAt(now_ms) && !loading()) [[unlikely]] {
+  if (place.entry()->ExpiredAt(ctx.now_ms) && !ctx.loading()) [[unlikely]] {
     // CLIENT PAUSE promises that nothing changes: who only reads sees the key as gone, and leaves it.
-    if (!command.Is(CommandFlag::kWrite) && engine.clients().pause().UntilMs(now_ms) != 0) return {};
-    engine.DeleteAsEffect(thread, db, key, place, false);
+    if (!ctx.command.Is(CommandFlag::kWrite) && ctx.engine.clients().pause().UntilMs(ctx.now_ms) != 0) return {};
+    ctx.engine.DeleteAsEffect(ctx.thread, db, key, place, false);
     return {};
   }
   return place;
 }
 
+}  // namespace
+
+CommandContext::Place CommandContext::PeekIn(int db, const KeyRef& key) { return PeekAt(*this, db, key); }
+
 CommandContext::Place CommandContext::FindForRead(const KeyRef& key) {
-  Place place = PeekIn(client.db, key);
+  Place place = PeekAt(*this, client.db, key);
   if (!place) {
     thread.stats.keyspace_misses.Add();
     Notify(kNotifyKeyMiss, "keymiss", key.key);
@@ -53,15 +60,9 @@ CommandContext::Place CommandContext::FindForRead(const KeyRef& key) {
 }
 
 CommandContext::Place CommandContext::FindForWrite(const KeyRef& key) {
-  Place place = PeekIn(client.db, key);
+  Place place = PeekAt(*this, client.db, key);
   if (place) TouchAccess(place.entry(), engine.access(), now_ms, thread.random);
   return place;
-}
-
-bool CommandContext::Expect(Place place, Type type) {
-  if (!place || place.entry()->type() == type) return true;
-  reply.Error(errors::kWrongType);
-  return false;
 }
 
 void CommandContext::ChangedIn(int db, const KeyRef& key) {

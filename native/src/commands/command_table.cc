@@ -120,7 +120,7 @@ CommandTable::CommandTable(std::span<const HandlerEntry> handlers) {
     else if (spec.first_key == 1 && spec.last_key == 1) command.key_layout = KeyLayout::kOne;
     else command.key_layout = KeyLayout::kRange;
     std::string_view group = spec.group;
-    command.on_collection = command.key_layout == KeyLayout::kOne && (group == "hash" || group == "set" || group == "sorted-set");
+    command.on_collection = command.key_layout == KeyLayout::kOne && (group == "hash" || group == "set");
   }
   for (const HandlerEntry& entry : handlers) AddHandler(entry);
   Finish();

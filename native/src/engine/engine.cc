@@ -153,7 +153,6 @@ Status Engine::Start(const EngineOptions& options) {
   }
   takes_snapshots_ = options.will_listen;
   cron_ = std::make_unique<Cron>(*this);
-  keyspace_->SetFreeLater([this](Entry* entry) { Cron::FreeLater(*this, entry); });
   cron_->Start();
   return Status::Ok();
 }

@@ -92,7 +92,8 @@ class Engine {
   void set_listen_any_port(bool v) { listen_any_port_ = v; }
 
   // --- executing. `prepared.args` must stay valid during the call.
-  void Prepare(PreparedCommand& prepared) const;
+  // `before`: what came before it in the batch, if anything; often the same key, whose hash is then known.
+  void Prepare(PreparedCommand& prepared, const PreparedCommand* before = nullptr) const;
   void PrefetchTable(const PreparedCommand& prepared) const;  // stage 1: the table of the slot
   void Prefetch(const PreparedCommand& prepared) const;       // stage 2: the bucket
   void PrefetchEntry(const PreparedCommand& prepared) const;  // stage 3: the entry

@@ -91,7 +91,7 @@ bool Evictor::EvictOne() {
 }
 
 bool Evictor::HasCandidates(Database& database) const {
-  return (volatile_only_ ? database.ExpiringCount() : database.KeyCount()) > 0;
+  return database.used() && (volatile_only_ ? database.ExpiringCount() : database.KeyCount()) > 0;
 }
 
 std::uint64_t Evictor::Score(const Entry* entry) const {
@@ -136,8 +136,12 @@ void Evictor::VisitSample(const SlotTable& table, F&& visit) const {
       found = true;
       visit(e);
     };
-    if (volatile_only_) table.VisitExpiringInBucket(index, each);
-    else table.VisitBucket(index, each);
+    if (volatile_only_) {
+      table.VisitExpiringInBucket(index, each);
+    } else {
+      table.VisitBucket(index, [](const Entry* e) { __builtin_prefetch(e); });
+      table.VisitBucket(index, each);
+    }
   }
 }
 
@@ -228,7 +232,9 @@ bool Engine::EvictIfNeeded(ThreadState& thread) {
   std::uint64_t limit = config_->Bytes(Directive::kMaxmemory);
   if (limit == 0 || UsedMemory() <= limit) return true;
   if (clients_->pause().UntilMs(thread.now_ms) != 0) return true;  // CLIENT PAUSE: nothing may change
-  DeferredFree::Scope at_once(nullptr);  // memory that is to be freed later would not count
+  // At once, unless lazyfree-lazy-eviction is on: then what the background has not freed yet counts as gone.
+  const bool later = cron_ && config_->Bool(Directive::kLazyfreeLazyEviction);
+  DeferredFree::Scope scope(later ? cron_->deferred_free() : nullptr);
   return Evictor(*this, thread).FreeUntil(limit);
 }
 

@@ -26,6 +26,11 @@ bool ActsInsideMulti(const Command& c) {
          c.Is(CommandId::kQuit) || c.Is(CommandId::kReset);
 }
 
+// As ==, and cheap for keys that differ at their end, as numbered ones do.
+inline bool SameKey(std::string_view a, std::string_view b) {
+  return a.size() == b.size() && (a.empty() || (a.back() == b.back() && a == b));
+}
+
 }  // namespace
 
 // What a set of arguments needs locked: all stripes, or those of its keys. Once they are: what is locked.
@@ -71,7 +76,7 @@ struct Engine::CommandEnd {
   }
 };
 
-void Engine::Prepare(PreparedCommand& p) const {
+void Engine::Prepare(PreparedCommand& p, const PreparedCommand* before) const {
   CommandTable::Resolution resolved = commands_->Resolve(p.args);
   if (resolved.outcome != CommandTable::Outcome::kOk) [[unlikely]] {
     p.command = nullptr;
@@ -89,7 +94,14 @@ void Engine::Prepare(PreparedCommand& p) const {
     default:
       p.key_index = UINT32_MAX;
   }
-  if (p.key_index != UINT32_MAX) p.key = KeyRef(p.args[p.key_index]);
+  if (p.key_index == UINT32_MAX) return;
+  const std::string_view key = p.args[p.key_index];
+  if (before != nullptr && before->key_index != UINT32_MAX && SameKey(before->key.key, key)) {
+    p.key = before->key;
+    p.key.key = key;
+  } else {
+    p.key = KeyRef(key);
+  }
 }
 
 void Engine::PrefetchTable(const PreparedCommand& p) const {
@@ -190,6 +202,7 @@ void Engine::Execute(ThreadState& thread, PreparedCommand& p, OutBuffer& out) {
     if (memory_limited_.load(std::memory_order_relaxed)) [[unlikely]] {
       EvictClients(*this);  // the largest clients rather than keys
       bool fits = EvictIfNeeded(thread);
+      if (thread.batch_ticks != 0) thread.batch_ticks = Ticks();  // not the command's time
       bool deny = command.Is(CommandFlag::kDenyOom) || (client.in_multi && command.Is(CommandId::kExec) && client.queue_denies_oom);
       if (!fits && deny) return Refuse(thread, p, reply, errors::kOutOfMemory);
     }
@@ -218,7 +231,7 @@ void Engine::Execute(ThreadState& thread, PreparedCommand& p, OutBuffer& out) {
     if (command.Is(CommandFlag::kNoMulti)) return Refuse(thread, p, reply, "ERR Command not allowed inside a transaction");
     return QueueCommand(thread, p, reply);
   }
-  std::uint64_t start = Ticks();
+  const std::uint64_t start = thread.batch_ticks != 0 ? thread.batch_ticks : Ticks();
   bool counted = false;  // what fails inside of EXEC is counted there
   if (command.Is(CommandId::kExec)) [[unlikely]] {
     counted = client.in_multi && !client.multi_failed;
@@ -227,7 +240,9 @@ void Engine::Execute(ThreadState& thread, PreparedCommand& p, OutBuffer& out) {
   } else {
     RunOne(thread, p, reply);
   }
-  CommandRan(thread, client, command, p.args, TicksToNs(Ticks() - start));
+  const std::uint64_t end_ticks = Ticks();
+  if (thread.batch_ticks != 0) thread.batch_ticks = end_ticks;
+  CommandRan(thread, client, command, p.args, TicksToNs(end_ticks - start));
   if (reply.failed() && !counted) [[unlikely]] {
     thread.command_stats[command.id].failed.Add();
     CountError(reply.last_error_code());
@@ -261,7 +276,10 @@ void Engine::CommandRan(ThreadState& thread, const Client& client, const Command
   stats.nanoseconds.Add(nanoseconds);
   if (client.waiter) [[unlikely]] return;  // it has only begun
   if (latency_tracking_.load(std::memory_order_relaxed)) stats.RecordLatency(nanoseconds);
-  if (nanoseconds >= notable_ns_.load(std::memory_order_relaxed)) [[unlikely]] NotableCommand(client, command, args, nanoseconds);
+  if (nanoseconds >= notable_ns_.load(std::memory_order_relaxed)) [[unlikely]] {
+    NotableCommand(client, command, args, nanoseconds);
+    if (thread.batch_ticks != 0) thread.batch_ticks = Ticks();
+  }
 }
 
 bool Engine::Replay(ThreadState& thread, PreparedCommand& p, std::string* error) {

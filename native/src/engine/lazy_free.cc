@@ -4,14 +4,17 @@
 
 #include <utility>
 
+#include "values/blob.h"
 #include "values/value_ops.h"
 
 namespace slotwise {
 
 void LazyFree::Add(Database* database) { Add({database, nullptr, 0}, database->KeyCount()); }
 void LazyFree::Add(Entry* entry) {
-  const ValueOps* ops = OpsOf(entry->type());
-  Add({nullptr, entry, ops == nullptr ? 0 : ops->memory(entry->encoding(), entry->pointer())}, 1);
+  std::uint64_t bytes = 0;
+  if (const ValueOps* ops = OpsOf(entry->type())) bytes = ops->memory(entry->encoding(), entry->pointer());
+  else if (entry->external() && !entry->pointer<Blob>()->shared()) bytes = entry->pointer<Blob>()->memory();
+  Add({nullptr, entry, bytes}, 1);
 }
 
 void LazyFree::Add(Work work, std::uint64_t objects) {

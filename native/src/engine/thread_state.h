@@ -95,6 +95,7 @@ struct ThreadState {
   std::shared_ptr<EvictionPool> eviction_pool;  // engine/evictor.h; null until this thread evicts
   ThreadStats stats;
   std::int64_t now_ms = 0;          // wall clock, refreshed once a turn
+  std::uint64_t batch_ticks = 0;    // when the command before ended, which is when the next one begins; 0: not in a batch
   std::uint64_t max_offset = 0;     // of this turn's appends
 };
 

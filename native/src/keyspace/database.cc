@@ -17,9 +17,6 @@ void FreeValue(Entry* e) {
   if (const ValueOps* ops = OpsOf(e->type())) ops->free(e->encoding(), e->pointer());
 }
 
-// Freeing more allocations than this takes long enough, about a tenth of a millisecond, for others to notice.
-constexpr std::size_t kFreeNowEffort = 4096;
-
 // How much to allocate for a string that has to hold `size` bytes and will probably grow again.
 std::size_t GrowthCapacity(std::size_t size) {
   constexpr std::size_t kMaxStep = 1024 * 1024;
@@ -28,8 +25,8 @@ std::size_t GrowthCapacity(std::size_t size) {
 
 }  // namespace
 
-Database::Database(const std::atomic<std::uint32_t>* new_access, const std::atomic<std::uint8_t>* phase, const FreeLater* free_later)
-    : new_access_(new_access), phase_(phase), free_later_(free_later) {}
+Database::Database(const std::atomic<std::uint32_t>* new_access, const std::atomic<std::uint8_t>* phase)
+    : new_access_(new_access), phase_(phase) {}
 
 Database::~Database() {
   for (int slot = NextNonEmptySlot(0); slot < kSlotCount; slot = NextNonEmptySlot(slot + 1)) {
@@ -38,20 +35,16 @@ Database::~Database() {
 }
 
 void Database::FreeEntry(Entry* e) {
-  if (DeferredFree* later = DeferredFree::current(); later != nullptr && e->type() != Type::kString) {
-    const ValueOps* ops = OpsOf(e->type());
-    if (ops != nullptr && ops->free_effort(e->encoding(), e->pointer()) > DeferredFree::kMinEffort) return later->FreeLater(e);
+  if (DeferredFree* later = DeferredFree::current(); later != nullptr) {
+    if (e->type() == Type::kString) {
+      if (e->external() && e->pointer<Blob>()->capacity() >= DeferredFree::kMinStringBytes) return later->FreeLater(e);
+    } else {
+      const ValueOps* ops = OpsOf(e->type());
+      if (ops != nullptr && ops->free_effort(e->encoding(), e->pointer()) > DeferredFree::kMinEffort) return later->FreeLater(e);
+    }
   }
   FreeValue(e);
   e->Destroy();
-}
-
-void Database::Discard(Entry* e) const {
-  if (e->type() != Type::kString && free_later_ != nullptr && *free_later_) {
-    const ValueOps* ops = OpsOf(e->type());
-    if (ops != nullptr && ops->free_effort(e->encoding(), e->pointer()) > kFreeNowEffort) return (*free_later_)(e);
-  }
-  FreeEntry(e);
 }
 
 void Database::Counted(int slot, std::int64_t keys_before, std::int64_t expiring_before) {
@@ -61,6 +54,9 @@ void Database::Counted(int slot, std::int64_t keys_before, std::int64_t expiring
   std::int64_t expiring = t.expiring() - expiring_before;
   if (keys != 0) {
     counter.keys.fetch_add(keys, std::memory_order_relaxed);
+    std::uint32_t most = slot_size_max_.load(std::memory_order_relaxed);
+    while (t.size() > most && !slot_size_max_.compare_exchange_weak(most, t.size(), std::memory_order_relaxed)) {
+    }
     std::uint64_t bit = std::uint64_t{1} << (slot % 64);
     if (keys_before == 0) {
       non_empty_[slot / 64].fetch_or(bit, std::memory_order_relaxed);
@@ -108,7 +104,7 @@ Entry* Database::SetString(const KeyRef& key, Place place, std::string_view valu
     std::int64_t expiring = table.expiring();
     table.Replace(place, e);
     Counted(key.slot, table.size(), expiring);
-    Discard(old);
+    FreeEntry(old);
   }
   return e;
 }
@@ -136,7 +132,7 @@ Entry* Database::SetInt(const KeyRef& key, Place place, std::int64_t value, std:
     std::int64_t expiring = table.expiring();
     table.Replace(place, e);
     Counted(key.slot, table.size(), expiring);
-    Discard(old);
+    FreeEntry(old);
   }
   return e;
 }
@@ -199,7 +195,7 @@ char* Database::GrowString(const KeyRef& key, Place place, std::size_t size, Ent
     e->set_access(old->access());
     Settle(e);
     tables_[key.slot].Replace(place, e);
-    Discard(old);
+    FreeEntry(old);
   }
   *entry = e;
   return to;
@@ -237,7 +233,7 @@ Entry* Database::Detach(const KeyRef& key, Place place) {
   return e;
 }
 
-void Database::Erase(const KeyRef& key, Place place) { Discard(Detach(key, place)); }
+void Database::Erase(const KeyRef& key, Place place) { FreeEntry(Detach(key, place)); }
 
 void Database::Attach(const KeyRef& key, Entry* entry) {
   SlotTable& table = tables_[key.slot];
@@ -279,6 +275,15 @@ int Database::NextNonEmptySlot(int from) const {
 }
 
 int Database::RandomSlot(Random& random) const {
+  // A slot is drawn whatever its size, then kept with a probability that its size decides: fair, and where slots are about
+  // alike, as hashing makes them, one or two draws do.
+  constexpr int kDraws = 8;
+  const std::uint32_t most = slot_size_max_.load(std::memory_order_relaxed);
+  if (most == 0) return -1;
+  for (int draw = 0; draw < kDraws; ++draw) {
+    const auto slot = static_cast<int>(random.Below(kSlotCount));
+    if (random.Below(most) < tables_[slot].SizeHint()) return slot;
+  }
   // By weight in two steps: a counter shard, then a slot of that shard. Fair, for about 64 + 256 loads.
   for (int attempt = 0; attempt < 8; ++attempt) {
     std::uint64_t total = KeyCount();

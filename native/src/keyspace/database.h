@@ -5,7 +5,6 @@
 #include <array>
 #include <atomic>
 #include <cstdint>
-#include <functional>
 #include <string_view>
 
 #include "keyspace/key_ref.h"
@@ -19,10 +18,7 @@ class Database {
 
   // `new_access`: what a new entry's access field is set to (keyspace/access.h); null: 0. Must outlive the database.
   // `phase`: what an entry's phase is set to whenever it is put in (snapshot/snapshot_pass.h); null: 0.
-  // `free_later`: takes values whose freeing would hold up others; null or empty: everything is freed at once.
-  using FreeLater = std::function<void(Entry*)>;
-  explicit Database(const std::atomic<std::uint32_t>* new_access = nullptr, const std::atomic<std::uint8_t>* phase = nullptr,
-                    const FreeLater* free_later = nullptr);
+  explicit Database(const std::atomic<std::uint32_t>* new_access = nullptr, const std::atomic<std::uint8_t>* phase = nullptr);
   ~Database();
   Database(const Database&) = delete;
   Database& operator=(const Database&) = delete;
@@ -44,7 +40,7 @@ class Database {
   char* GrowString(const KeyRef& key, Place place, std::size_t size, Entry** entry);
   // Sets or (kNoExpire) removes the expiry. The entry may move; returns where it is now.
   Entry* SetExpire(const KeyRef& key, Place place, std::int64_t expire_at_ms);
-  // Removes the key and frees its value, or leaves that to FreeLater if it takes many allocations.
+  // Removes the key and frees its value. Objects with many allocations may be freed by FreeLater.
   void Erase(const KeyRef& key, Place place);
   // Takes the entry out without freeing it (MOVE, RENAME).
   Entry* Detach(const KeyRef& key, Place place);
@@ -56,6 +52,8 @@ class Database {
   // Exact when all stripes are held, else a sum of moments.
   std::uint64_t KeyCount() const;
   std::uint64_t ExpiringCount() const;
+  // Whether there has ever been a key. Lock-free: most numbered databases are never used.
+  bool used() const { return slot_size_max_.load(std::memory_order_relaxed) > 0; }
   // The first slot >= `from` that holds a key, or kSlotCount. Lock-free.
   int NextNonEmptySlot(int from) const;
   // A random slot, weighted by its number of keys; -1 if there are none. Lock-free.
@@ -69,8 +67,6 @@ class Database {
   void set_snapshot_index(int index) { snapshot_index_.store(index, std::memory_order_release); }
 
  private:
-  // Frees an entry that is no longer in the table, now or later.
-  void Discard(Entry* entry) const;
   // Call after any change of a table's size; keeps the counters and the bitmap.
   void Counted(int slot, std::int64_t keys_before, std::int64_t expiring_before);
   void Stamp(Entry* entry) const {
@@ -89,11 +85,11 @@ class Database {
 
   const std::atomic<std::uint32_t>* new_access_;
   const std::atomic<std::uint8_t>* phase_;
-  const FreeLater* free_later_;
   std::atomic<int> snapshot_index_{-1};
   SlotTables tables_;
   std::array<Counter, kCounterShards> counters_;
   std::array<std::atomic<std::uint64_t>, kSlotCount / 64> non_empty_{};
+  std::atomic<std::uint32_t> slot_size_max_{0};  // no slot has ever had more keys
 };
 
 }  // namespace slotwise

@@ -41,7 +41,7 @@ void Keyspace::Swap(int a, int b) {
 Database* Keyspace::NewDatabase() {
   std::lock_guard<FutexLock> guard(shells_lock_);
   if (spare_.empty()) {
-    owned_.push_back(std::make_unique<Database>(&new_access_, &phase_, &free_later_));
+    owned_.push_back(std::make_unique<Database>(&new_access_, &phase_));
     return owned_.back().get();
   }
   Database* database = spare_.back();

@@ -6,7 +6,6 @@
 #include <atomic>
 #include <bitset>
 #include <memory>
-#include <utility>
 #include <vector>
 
 #include "base/futex_lock.h"
@@ -68,8 +67,6 @@ class Keyspace {
   std::uint8_t phase() const { return phase_.load(std::memory_order_relaxed); }
 
   std::uint64_t KeyCount();
-  // Who frees big values in the background. Before other threads use the keyspace.
-  void SetFreeLater(Database::FreeLater free_later) { free_later_ = std::move(free_later); }
   // The access field of entries made from now on; refreshed by whoever reads the clock.
   void SetNewAccess(std::uint32_t v) {
     if (new_access_.load(std::memory_order_relaxed) != v) new_access_.store(v, std::memory_order_relaxed);
@@ -78,7 +75,6 @@ class Keyspace {
  private:
   std::atomic<std::uint32_t> new_access_{0};
   std::atomic<std::uint8_t> phase_{0};             // changed under all stripes
-  Database::FreeLater free_later_;
   std::unique_ptr<Stripe[]> stripes_;
   Database* NewDatabase();
 

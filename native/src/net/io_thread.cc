@@ -324,6 +324,7 @@ std::size_t IoThread::ParseAll(Connection* c, const char* data, std::size_t size
   limits.max_bulk = engine_.config().Int(Directive::kProtoMaxBulkLen);
   limits.max_args = engine_.config().Int(Directive::kProtoMaxMultibulkLen);
   limits.max_inline = static_cast<std::size_t>(engine_.config().Int(Directive::kProtoInlineMaxSize));
+  const bool one_by_one = Ablated().batching;
   std::size_t at = 0;
   while (at < size && !c->closing && !c->dead) {
     limits.authenticated = !engine_.acl().NeedsAuth(c->client);
@@ -345,7 +346,7 @@ std::size_t IoThread::ParseAll(Connection* c, const char* data, std::size_t size
     ++c->commands;
     batch_.push_back({c, static_cast<std::uint32_t>(args_.size()), static_cast<std::uint32_t>(parsed_.size()), wire});
     args_.insert(args_.end(), parsed_.begin(), parsed_.end());
-    if (batch_.size() == kBatchMax || !limits.authenticated || Ablated().batching) RunBatch();
+    if (batch_.size() == kBatchMax || !limits.authenticated || one_by_one) RunBatch();
   }
   return at;
 }
@@ -355,20 +356,27 @@ void IoThread::RunBatch() {
   if (n == 0) return;
   const bool prefetch = n > 1 && !Ablated().prefetch;
   const bool wire = !Ablated().wire;
+  // Neighbours are often about the same key: asked for once.
+  auto other_key = [this](std::size_t i) { return i == 0 || prepared_[i].key.hash != prepared_[i - 1].key.hash; };
   for (std::size_t i = 0; i < n; ++i) {
     PreparedCommand& p = prepared_[i];
     p.client = &batch_[i].connection->client;
     p.args = {args_.data() + batch_[i].first_arg, batch_[i].argc};
     if (wire) p.wire = batch_[i].wire;
-    engine_.Prepare(p);
-    if (prefetch) engine_.PrefetchTable(p);
+    engine_.Prepare(p, i == 0 ? nullptr : &prepared_[i - 1]);
+    if (prefetch && other_key(i)) engine_.PrefetchTable(p);
   }
   if (prefetch) {
-    for (std::size_t i = 0; i < n; ++i) engine_.Prefetch(prepared_[i]);
-    for (std::size_t i = 0; i < n; ++i) engine_.PrefetchEntry(prepared_[i]);
+    for (std::size_t i = 0; i < n; ++i) {
+      if (other_key(i)) engine_.Prefetch(prepared_[i]);
+    }
+    for (std::size_t i = 0; i < n; ++i) {
+      if (other_key(i)) engine_.PrefetchEntry(prepared_[i]);
+    }
     engine_.PrefetchObjects({prepared_.data(), n});
   }
   const ClientPause& pause = engine_.clients().pause();
+  state_->batch_ticks = Ticks();
   for (std::size_t i = 0; i < n; ++i) {
     Connection* c = batch_[i].connection;
     if (c->dead || c->closing) continue;
@@ -384,6 +392,7 @@ void IoThread::RunBatch() {
     if (c->client.replica) [[unlikely]] AfterReplicaCommand(c);
     Answered(c);
   }
+  state_->batch_ticks = 0;
   for (std::size_t i = 0; i < n; ++i) batch_[i].connection->parser.Recycle();
   batch_.clear();
   args_.clear();

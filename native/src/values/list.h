@@ -63,6 +63,8 @@ class List {
   Listpack pack() const { return Listpack(reinterpret_cast<void*>(bits_)); }
   void Become(Listpack p) { bits_ = reinterpret_cast<std::uintptr_t>(p.data()); }
   ListTree* BecomeTree();
+  void PushInFront(std::string_view element, const ListLimits& limits);
+  ListTree::Place LightenFront(ListTree::Place head, const ListLimits& limits);
   void MaybeShrink(const ListLimits& limits);
   void Unite(std::uint64_t index, const ListLimits& limits);
 

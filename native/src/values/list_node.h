@@ -59,7 +59,6 @@ struct ListLimits {
   static ListLimits Of(std::int64_t fill, std::size_t packed_threshold) {
     constexpr std::size_t kBytes[] = {3584, 7168, 12288, 32768, 65536};
     constexpr std::size_t kSafe = kBytes[1];
-    constexpr std::size_t kMostEntries = 32767;
     ListLimits l;
     l.bytes = fill >= 0 ? kSafe : kBytes[fill < -5 ? 4 : -fill - 1];
     l.entries = fill >= 0 ? static_cast<std::size_t>(fill == 0 ? 1 : fill) : kMostEntries;
@@ -67,6 +66,19 @@ struct ListLimits {
     l.plain_from = l.bytes - Listpack::kEmptySize - kOverhead;
     if (packed_threshold < l.plain_from) l.plain_from = packed_threshold;
     return l;
+  }
+
+  // How big the node at the head becomes while small elements are pushed there or popped: they move what is behind them in
+  // the node, so that nodes of full size are made of four of these (List::PushInFront).
+  std::size_t front() const { return bytes / 4; }
+  // With a limit on their number somebody wants nodes of just that many.
+  bool front_stays_small() const { return entries >= kMostEntries; }
+  bool IsSmall(std::string_view element) const { return EntryBound(element.size()) <= bytes / 64; }
+  bool FitsFront(const Listpack& pack, std::string_view element) const { return pack.total() + EntryBound(element.size()) <= front(); }
+  // Whether two neighbours may be one.
+  bool Fits(const ListNode& a, const ListNode& b) const {
+    if (a.plain() || b.plain()) return false;
+    return a.pack().total() + b.pack().total() <= bytes + Listpack::kEmptySize && a.count() + b.count() <= entries;
   }
 
   bool IsPlain(std::string_view element) const { return element.size() >= plain_from; }
@@ -82,6 +94,7 @@ struct ListLimits {
   }
 
  private:
+  static constexpr std::size_t kMostEntries = 32767;
   static constexpr std::size_t kOverhead = 10;
   // The most bytes that an element of this size takes in a listpack.
   static constexpr std::size_t EntryBound(std::size_t n) { return n + (n < 64 ? 2 : n < 4096 ? 4 : kOverhead); }

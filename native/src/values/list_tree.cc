@@ -94,6 +94,10 @@ ListTree::Place ListTree::Prev(Place at) const {
 }
 
 ListTree::Place ListTree::Find(std::uint64_t index, std::uint64_t* offset) const {
+  if (index < head_->counts[0]) {
+    *offset = index;
+    return {head_, 0};
+  }
   Place last = Last();
   if (index >= size_ - last.count()) {
     *offset = index - (size_ - last.count());
