@@ -187,7 +187,7 @@ TEST(ListValue, PushingInFrontLeavesFullNodesBehind) {
   ListLimits limits = ListLimits::Of(-2, std::size_t{1} << 30);
   List list = List::Create();
   std::deque<std::string> model;
-  for (int i = 0; i < 20000; ++i) {
+  for (int i = 0; i < 6000; ++i) {
     model.push_front("element:" + std::to_string(i));
     list.Push(ListEnd::kHead, model.front(), limits);
   }
@@ -196,7 +196,7 @@ TEST(ListValue, PushingInFrontLeavesFullNodesBehind) {
   list.ForEachNode([&](ListNode n) { bytes += n.pack().total(); });
   EXPECT_LE(list.node_count(), bytes / (limits.bytes * 9 / 10) + 4);
   std::size_t most = 0;
-  for (int i = 0; i < 19990; ++i) {
+  for (int i = 0; i < 5990; ++i) {
     if (i % 3 == 0) {
       model.push_front("again");
       list.Push(ListEnd::kHead, "again", limits);
