@@ -246,7 +246,7 @@ bool AofLog::SwitchSegment(std::uint64_t now) {
   logger_.Warn("The AOF goes on in the new file " + next->info.name + ": bytes that could not be synced to " +
                segment_->info.name + " were written again");
   total_other_.fetch_add(old_end);
-  past_.push_back({segment_->path, segment_->log_begin, durable()});
+  past_.push_back({segment_->path, segment_->log_begin, settled()});
   segment_ = std::move(next);
   segment_size_.store(segment_->size);
   written_.store(mark.offset, std::memory_order_release);
