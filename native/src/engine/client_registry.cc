@@ -190,17 +190,24 @@ std::vector<std::shared_ptr<ClientRecord>> ClientRegistry::All() const {
   return all;
 }
 
-void ClientRegistry::Count(ClientRecord& record) { CountAs(record, static_cast<std::int64_t>(record.memory()), !record.no_evict()); }
+void ClientRegistry::Count(ClientRecord& record) {
+  const auto memory = static_cast<std::int64_t>(record.memory());
+  const bool evictable = !record.no_evict();
+  // Most turns leave a client as large as it was.
+  if (Read(record.counted_) == memory && record.counted_evictable_.load(std::memory_order_relaxed) == evictable) [[likely]] return;
+  CountAs(record, memory, evictable);
+}
 
 // The owner counts after each turn, and whoever takes the client off the list uncounts it for good.
 void ClientRegistry::CountAs(ClientRecord& record, std::int64_t memory, bool evictable) {
   std::lock_guard<std::mutex> guard(record.count_mutex_);
-  if (record.counted_ < 0 || (record.counted_ == memory && record.counted_evictable_ == evictable)) return;
-  memory_.fetch_add(std::max<std::int64_t>(memory, 0) - record.counted_, std::memory_order_relaxed);
-  const std::int64_t before = record.counted_evictable_ ? record.counted_ : 0;
+  const std::int64_t counted = Read(record.counted_);
+  if (counted < 0) return;
+  memory_.fetch_add(std::max<std::int64_t>(memory, 0) - counted, std::memory_order_relaxed);
+  const std::int64_t before = record.counted_evictable_.load(std::memory_order_relaxed) ? counted : 0;
   evictable_.fetch_add((evictable ? std::max<std::int64_t>(memory, 0) : 0) - before, std::memory_order_relaxed);
-  record.counted_ = memory;
-  record.counted_evictable_ = evictable;
+  Set(record.counted_, memory);
+  Set(record.counted_evictable_, evictable);
 }
 
 std::vector<std::shared_ptr<ClientRecord>> ClientRegistry::EvictLargest(std::uint64_t limit) {

@@ -73,9 +73,9 @@ class ClientRecord {
 
  private:
   friend class ClientRegistry;
-  std::mutex count_mutex_;         // a leaf; guards the next two
-  std::int64_t counted_ = 0;       // what of memory() the registry has in its sums; -1: it has gone
-  bool counted_evictable_ = false;
+  std::mutex count_mutex_;  // a leaf; guards changes of the next two
+  std::atomic<std::int64_t> counted_{0};  // what of memory() the registry has in its sums; -1: it has gone
+  std::atomic<bool> counted_evictable_{false};
 
   const std::uint64_t id_;
   const int fd_;
