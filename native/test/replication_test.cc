@@ -221,11 +221,11 @@ TEST(Replication, AReplicaThatCausesAnAnswerIsCutOff) {
 }
 
 TEST(Replication, ASlowReplicaCostsNoMoreThanItsLimit) {
-  Primary f{{"repl-diskless-sync-delay", "0"}, {"client-output-buffer-limit", "replica 4mb 0 0"}};
+  Primary f{{"repl-diskless-sync-delay", "0"}, {"client-output-buffer-limit", "replica 2mb 0 0"}};
   Follower replica(f);
   replica.Sync();
-  std::string value(1 << 20, 'v');
-  for (int i = 0; i < 40 && f.Field("connected_slaves") == "1"; ++i) {
+  std::string value(1 << 18, 'v');
+  for (int i = 0; i < 100 && f.Field("connected_slaves") == "1"; ++i) {
     Socket client(f.port());
     client.Send(Resp({"SET", "k", value}));
     EXPECT_EQ(client.Read(5), "+OK\r\n");

@@ -27,6 +27,7 @@
 #include "engine/tracking.h"
 #include "keyspace/access.h"
 #include "keyspace/allocator.h"
+#include "log/log_buffer.h"
 #include "net/server.h"
 
 namespace slotwise {
@@ -129,8 +130,10 @@ void MemorySection(CommandContext& ctx, InfoText& out) {
   Ratio(out, "rss_overhead_ratio", resident, slabs);
   Ratio(out, "mem_fragmentation_ratio", resident, used);
   out.Line("mem_not_counted_for_evict", 0);
-  out.Line("mem_replication_backlog", 0);
-  out.Line("mem_total_replication_buffers", 0);
+  // What replicas have not got is the log's own memory, the backlog's included.
+  const std::uint64_t backlog = engine.replication().active() ? engine.log().tail() - engine.log().buffer().first() : 0;
+  out.Line("mem_replication_backlog", backlog);
+  out.Line("mem_total_replication_buffers", backlog);
   out.Line("mem_clients_slaves", 0);
   out.Line("mem_clients_normal", m.clients);
   out.Line("mem_cluster_links", 0);

@@ -6,6 +6,9 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstring>
+#include <memory>
+#include <string>
 
 #include "engine/client_registry.h"
 #include "engine/replica.h"
@@ -54,6 +57,7 @@ bool IoThread::FeedReplica(Connection* c, std::uint64_t end) {
     ssize_t n = send(c->fd, bytes.data(), std::min(bytes.size(), kSendSize), MSG_NOSIGNAL);
     if (n < 0 && errno == EINTR) continue;
     if (n < 0 && errno != EAGAIN) {
+      engine_.logger().Info("Cannot send to replica " + replica.Name() + ": " + std::strerror(errno));
       Destroy(c);
       return false;
     }
