@@ -40,7 +40,12 @@ void IoThread::AfterReplicaCommand(Connection* c) {
 // True: there is more that it could be sent later, without anybody asking.
 bool IoThread::FeedReplica(Connection* c, std::uint64_t end) {
   Replica& replica = *c->client.replica;
-  if (c->dead || !replica.streams.load(std::memory_order_relaxed) || !c->out.empty() || c->wants_write) return false;
+  if (c->dead || !replica.streams.load(std::memory_order_relaxed)) return false;
+  if (!c->out.empty() || c->wants_write) {
+    // It takes nothing at the moment, and the log grows: the limit is looked at every turn, as Redis does with every write.
+    if (!engine_.replication().Advanced(replica)) Destroy(c);
+    return false;
+  }
   if (!c->stream) c->stream = std::make_unique<LogReader>(engine_.log(), replica.position.load(std::memory_order_relaxed));
   LogReader& stream = *c->stream;
   const std::uint64_t begin = stream.offset();
