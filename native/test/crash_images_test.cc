@@ -161,8 +161,8 @@ void RunPolicy(FsyncPolicy policy, DiskModel model, std::uint64_t seeds, Tally* 
 
 void Run(FsyncPolicy policy, const char* name, bool changing = false) {
   Tally tally;
-  RunPolicy(policy, DiskModel::kPosixMinimal, changing ? 10 : 14, &tally, changing);
-  RunPolicy(policy, DiskModel::kExt4Like, 8, &tally, changing);
+  RunPolicy(policy, DiskModel::kPosixMinimal, changing ? 6 : 14, &tally, changing);
+  RunPolicy(policy, DiskModel::kExt4Like, changing ? 4 : 8, &tally, changing);
   std::printf("crash images, %s: %llu (%llu after a second crash, %llu with a tail cut), %llu wrong\n", name,
               static_cast<unsigned long long>(tally.images), static_cast<unsigned long long>(tally.double_crashes),
               static_cast<unsigned long long>(tally.cut), static_cast<unsigned long long>(tally.failures));

@@ -116,6 +116,31 @@ TEST(Journal, SettlesWithinASecondAndWhenItIsHalfFull) {
   EXPECT_TRUE(Load(after).sink.effects == rig.expected);
 }
 
+TEST(Journal, ACommitDuringSettlingIsNotTakenForSettled) {
+  for (bool leave : {false, true}) {
+    Rig rig;
+    rig.Set("a");
+    int calls = 0;
+    rig.files.before_call = [&] {
+      // The segment is synced, the index not yet: meanwhile the other thread commits.
+      if (++calls != 2) return;
+      rig.Set("during");
+      if (leave) rig.log->SetFsyncPolicy(FsyncPolicy::kEverySec);
+    };
+    const std::uint64_t before = rig.log->tail();
+    rig.log->Settle();
+    rig.files.before_call = nullptr;
+    EXPECT_EQ(rig.log->settled(), before);
+    EXPECT_EQ(rig.log->durable(), rig.log->tail());
+    rig.Append("later");  // writes what was queued for the index, unsynced
+    RecordingFiles after = rig.files.AfterPowerCut([](unsigned n) { return n - 1; }, "boot-2");
+    rig.expected.pop_back();
+    EXPECT_TRUE(Load(after).sink.effects == rig.expected);
+    after = rig.AtLeast();
+    EXPECT_TRUE(Load(after).sink.effects == rig.expected);
+  }
+}
+
 TEST(Journal, WhatIsTooBigForItIsSyncedInPlace) {
   Rig rig;
   rig.Set("a");
@@ -191,11 +216,14 @@ TEST(Journal, AFailureEndsItsUseAndLosesNothing) {
 
 TEST(Journal, AFullDiskOrARemovedFileIsNoReasonToStop) {
   Rig rig;
+  bool armed = true;
   rig.files.before_call = [&] {
-    if (rig.files.Exists(kJournal)) rig.files.FailAt(rig.files.calls() + 1, FaultKind::kEnospc, false);
-    if (rig.files.Exists(kJournal)) rig.files.before_call = nullptr;
+    if (!armed || !rig.files.Exists(kJournal)) return;
+    rig.files.FailAt(rig.files.calls() + 1, FaultKind::kEnospc, false);
+    armed = false;
   };
   rig.Set("a");
+  rig.files.before_call = nullptr;
   EXPECT_TRUE(rig.logger.Has("Can't prepare the AOF journal"));
   EXPECT_FALSE(rig.files.Exists(kJournal));
   EXPECT_EQ(rig.log->durable(), rig.log->tail());
@@ -268,7 +296,7 @@ TEST(Journal, FlippedBitsAreNeverServed) {
   Random random(5);
   std::size_t refused = 0;
   std::size_t whole = 0;
-  for (int i = 0; i < 2000; ++i) {
+  for (int i = 0; i < 600; ++i) {
     RecordingFiles image = cut.Killed();
     std::string& content = image.Content(kJournal);
     // Half of them where the headers are.
@@ -285,8 +313,8 @@ TEST(Journal, FlippedBitsAreNeverServed) {
     ASSERT_TRUE(std::equal(loaded.sink.effects.begin(), loaded.sink.effects.end(), rig.expected.begin()));
     whole += n == rig.expected.size() ? 1 : 0;
   }
-  EXPECT_GE(refused, 200u);
-  EXPECT_GE(whole, 500u);  // what is settled and what is padding matters to nobody
+  EXPECT_GE(refused, 60u);
+  EXPECT_GE(whole, 100u);  // what is settled and what is padding matters to nobody
 }
 
 TEST(Journal, FramesOfAnEarlierUseDoNotCount) {
