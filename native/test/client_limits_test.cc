@@ -82,7 +82,8 @@ TEST(Flushall, SavesAnEmptyFileWhereSavePointsApply) {
   TempDir dir;
   for (const char* save : {"3600 1", ""}) {
     auto config = std::make_unique<Config>();
-    std::vector<std::string> where{dir.path()}, points{save};
+    std::vector<std::string> where{dir.path()}, points{save}, no_port{"0"};
+    (void)config->SetAtStart("port", no_port);
     (void)config->SetAtStart("dir", where);
     (void)config->SetAtStart("save", points);
     CollectingLogger logger;

@@ -2,14 +2,16 @@
 
 #include <mutex>
 
+#include "keyspace/allocator.h"
 #include "keyspace/wait_list.h"
 #include "keyspace/tracked_keys.h"
 #include "keyspace/watch_list.h"
 
 namespace slotwise {
 
-Stripe::Stripe() = default;
-Stripe::~Stripe() = default;
+// Counted, so that a store is never of size 0: maxmemory 1 is a way to refuse every write.
+Stripe::Stripe() { AccountMemory(sizeof(Stripe)); }
+Stripe::~Stripe() { AccountMemory(-static_cast<std::int64_t>(sizeof(Stripe))); }
 void Stripe::CountListeners() {
   listeners = static_cast<std::uint32_t>((watches ? watches->size() : 0) + (tracked ? tracked->size() : 0));
 }
