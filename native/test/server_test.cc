@@ -177,7 +177,7 @@ TEST(Server, TheLogHoldsOneFormOfACommandHoweverItWasSent) {
     Listening f({{"port", "0"}, {"bind", "127.0.0.1"}, {"dir", dir.path()}, {"appendfsync", "everysec"}});
     Socket s(f.port());
     const std::string big(40000, 'b');
-    const std::string pieces[] = {set("a") + set("b"), "SET c v\r\n", "\r\n*03\r\n$3\r\nSET\r\n$01\r\nd\r\n$1\r\nv\r\n", set("e").substr(0, 17)};
+    const std::string pieces[] = {set("a") + set("b"), "SET c v\r\n", "\r\n*3\r\n$3\r\nSET\r\n$1\r\nd\r\n$1\r\nv\r\n", set("e").substr(0, 17)};
     for (const std::string& piece : pieces) s.Send(piece);
     EXPECT_EQ(s.Read(20), "+OK\r\n+OK\r\n+OK\r\n+OK\r\n");
     s.Send(set("e").substr(17) + set(big).substr(0, 30000));  // the end of one command, and the beginning of the next
