@@ -277,7 +277,7 @@ int Database::NextNonEmptySlot(int from) const {
 int Database::RandomSlot(Random& random) const {
   // A slot is drawn whatever its size, then kept with a probability that its size decides: fair, and where slots are about
   // alike, as hashing makes them, one or two draws do.
-  constexpr int kDraws = 8;
+  constexpr int kDraws = 32;  // as dear as the sums, at the very most
   const std::uint32_t most = slot_size_max_.load(std::memory_order_relaxed);
   if (most == 0) return -1;
   for (int draw = 0; draw < kDraws; ++draw) {
