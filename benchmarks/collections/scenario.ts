@@ -68,8 +68,8 @@ const commands: CommandCase[] = [
   {
     name: 'ZRANGEBYSCORE of 10',
     test: ['ZRANGEBYSCORE', 'myzset', '__rand_int__', '+inf', 'LIMIT', '0', '10'],
-    keys: 1_000_000,
-    prepare: () => oneByOne(1_000_000, (i) => ['ZADD', 'myzset', String(i), name16('element:', i)]),
+    keys: 100_000,
+    prepare: () => oneByOne(100_000, (i) => ['ZADD', 'myzset', String(i), name16('element:', i)]),
   },
   { name: 'INCR', test: 'incr', keys: 1_000_000, prepare: nothing },
   { name: 'MSET of 10 keys', test: 'mset', keys: 1_000_000, prepare: nothing },
