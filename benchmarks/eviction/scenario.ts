@@ -49,7 +49,8 @@ async function stall(bench: Bench, side: Side): Promise<Record<string, Sample>> 
   await server.command('CONFIG', 'SET', 'maxmemory-policy', 'allkeys-lru')
   const evict = async (): Promise<void> => {
     await server.command('CONFIG', 'SET', 'maxmemory', String(Math.floor(used * 0.8)))
-    await server.command('SET', 'k', 'v')
+    // redis-server refuses it while what it has evicted is not freed yet and nothing else is left to evict.
+    await server.command('SET', 'k', 'v').catch(() => undefined)
   }
   const [longestMs] = await Promise.all([longestPing(server, bench.quick ? 100 : 1500), evict()])
   if (Number(await server.command('EXISTS', 'big')) !== 0) throw new Error(`${side.label} did not evict the set`)
