@@ -35,6 +35,11 @@ class AofLoadSink final : public LoadSink {
     std::vector<char> bytes;             // argument bytes, back to back
     std::vector<std::uint32_t> lengths;  // of each argument
     std::vector<Item> items;
+    void Clear() {  // keeps the memory
+      bytes.clear();
+      lengths.clear();
+      items.clear();
+    }
     bool full() const { return items.size() >= 512 || bytes.size() >= 256 * 1024; }
   };
   struct Worker {
