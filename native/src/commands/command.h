@@ -29,7 +29,7 @@ using Handler = void (*)(CommandContext&);
 enum class LockMode : std::uint8_t {
   kKeys,  // the stripes of the keys in its arguments (none if it has none)
   kAll,   // every stripe: FLUSHALL, SWAPDB
-  kSelf,  // nothing; the handler visits stripes one by one with StripeGuard: SCAN, KEYS. Inside MULTI: every stripe
+  kSelf,  // nothing; the handler visits stripes one by one with StripeGuard: SCAN, KEYS. Inside MULTI: every stripe, or those of its keys
 };
 
 // Keyspace notification classes: the flags of notify-keyspace-events.

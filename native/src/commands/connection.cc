@@ -144,6 +144,6 @@ bool SetClientName(CommandContext& ctx, std::string_view name) {
 
 SLOTWISE_COMMANDS(connection, {"ping", Ping}, {"echo", Echo}, {"select", Select}, {"auth", Auth}, {"hello", Hello},
                   {"reset", Reset}, {"quit", Quit}, {"asking", NeedsCluster}, {"readonly", NeedsCluster},
-                  {"readwrite", NeedsCluster});
+                  {"readwrite", NeedsCluster}, {"cluster|help", NeedsCluster});
 
 }  // namespace slotwise

@@ -9,6 +9,7 @@
 #include "commands/key_access.h"
 #include "engine/engine.h"
 #include "keyspace/access.h"
+#include "snapshot/dump_payload.h"
 #include "snapshot/value_codec.h"
 
 namespace slotwise {
@@ -20,13 +21,7 @@ constexpr const char* kBadPayload = "ERR DUMP payload version or checksum are wr
 void Dump(CommandContext& ctx) {
   CommandContext::Place place = ctx.FindForRead(ctx.Key(1));
   if (!place) return ctx.reply.Null();
-  std::string payload;
-  RdbWriter out(payload, ctx.engine.config().Bool(Directive::kRdbcompression));
-  SaveValue(place.entry(), out);
-  out.Byte(rdb::kVersion);
-  out.Byte(0);
-  out.Fixed64(Crc64(0, payload));
-  ctx.reply.Bulk(payload);
+  ctx.reply.Bulk(DumpPayload(place.entry(), ctx.engine.config().Bool(Directive::kRdbcompression)));
 }
 
 // The type byte and the body, if version and checksum are right.

@@ -49,7 +49,9 @@ namespace {
 
 void AddNeed(const Command& command, std::span<const std::string_view> args, bool inside_exec, LockNeed& need) {
   need.writes |= command.Is(CommandFlag::kWrite) || command.Is(CommandFlag::kMayReplicate);
-  if (command.lock == LockMode::kAll || (command.lock == LockMode::kSelf && inside_exec) || TouchesUnnamedKeys(command, args.data(), args.size())) {
+  const bool self = command.lock == LockMode::kSelf;
+  if (self && !inside_exec) return;
+  if (command.lock == LockMode::kAll || (self && !MayHaveKeys(command)) || TouchesUnnamedKeys(command, args.data(), args.size())) {
     need.all = true;
     return;
   }
@@ -321,6 +323,7 @@ void Engine::QueueCommand(ThreadState& thread, PreparedCommand& p, ReplyWriter& 
 
 void Engine::BeforeWrite(SnapshotPass& pass, const CommandContext& ctx) {
   if (!ctx.command.Is(CommandFlag::kWrite) && !ctx.command.Is(CommandFlag::kMayReplicate)) return;
+  if (ctx.command.lock == LockMode::kSelf && !ctx.in_exec) return;  // it says so itself, once it holds them
   // Two commands write to a database that only their arguments name.
   bool elsewhere = ctx.command.Is(CommandId::kMove) || ctx.command.Is(CommandId::kCopy);
   ForEachKeyIndex(ctx.command, ctx.args.data(), ctx.args.size(), [&](std::size_t i) {
