@@ -12,6 +12,7 @@ TEST(HashSlot, VectorsOfTheSpecification) {
   EXPECT_EQ(HashSlot("foo"), 12182);
   EXPECT_EQ(HashSlot("somekey"), 11058);
   EXPECT_EQ(HashSlot(""), 0);
+  EXPECT_EQ(HashSlot({}), 0);  // no memory behind it
 }
 
 TEST(HashSlot, OnlyTheFirstNonEmptyTagCounts) {

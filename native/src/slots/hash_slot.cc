@@ -41,10 +41,9 @@ std::uint16_t Crc16(std::string_view bytes) {
 }
 
 std::string_view HashTag(std::string_view key) {
-  const void* open = std::memchr(key.data(), '{', key.size());
-  if (open == nullptr) return key;
-  std::size_t start = static_cast<std::size_t>(static_cast<const char*>(open) - key.data()) + 1;
-  std::size_t close = key.find('}', start);
+  std::size_t start = key.find('{');
+  if (start == std::string_view::npos) return key;
+  std::size_t close = key.find('}', ++start);
   if (close == std::string_view::npos || close == start) return key;
   return key.substr(start, close - start);
 }
