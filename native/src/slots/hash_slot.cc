@@ -1,7 +1,6 @@
 #include "slots/hash_slot.h"
 
 #include <array>
-#include <cstring>
 
 namespace slotwise {
 namespace {
