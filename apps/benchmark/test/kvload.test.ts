@@ -164,7 +164,7 @@ describe('kvload against a server that answers wrongly', () => {
 describe('kvload on the command line', () => {
   it('refuses what it does not understand', async () => {
     await expect(runKvload(['--pipeline', 'x'])).rejects.toThrow(/--pipeline: expected a number/)
-    await expect(runKvload(['--workload', 'del'])).rejects.toThrow(/expected get, set or mix/)
+    await expect(runKvload(['--workload', 'del'])).rejects.toThrow(/expected get, set, mix or cache/)
     await expect(runKvload(['--port', '1'])).rejects.toThrow(/connect to 127.0.0.1:1/)
   })
 

@@ -133,12 +133,12 @@ test('declared users are collected with their rules, in order', () => {
 
 describe('warnings', () => {
   test('one for each directive without effect, and only if it says more than the default', () => {
-    const { warnings } = load('repl-timeout 60\nrepl-timeout 61\nslave-priority 5\nport 1\n' +
+    const { warnings } = load('slave-read-only yes\nslave-read-only no\nslave-priority 5\nport 1\n' +
       'gopher-enabled no\nlist-max-ziplist-value 64')
     expect(warnings).toEqual([
       "'gopher-enabled' is ignored: Gopher protocol, gone since 7.0. (/etc/s.conf line 5)",
       "'list-max-ziplist-value' is ignored: Replaced by list-max-listpack-size. (/etc/s.conf line 6)",
-      "'repl-timeout' has no effect yet (/etc/s.conf line 2)",
+      "'replica-read-only' has no effect yet (/etc/s.conf line 2)",
       "'replica-priority' has no effect yet (/etc/s.conf line 3)",
     ])
   })
