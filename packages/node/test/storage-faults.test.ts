@@ -124,7 +124,9 @@ const failingSync = ((): string | null => {
 
 describe.skipIf(failingSync === null)(`an fsync that fails${failingSync === null ? ' [skipped: no C compiler]' : ''}`, () => {
   // With its journal, `always` syncs the segment later: what it acknowledged meanwhile is durable in the journal.
-  const startFailing = (dir: string, policy: string, trigger: string, journal = true): Promise<ServerProcess> => startSlotwise({
+  const startFailing = (
+    dir: string, policy: string, trigger: string, journal: boolean,
+  ): Promise<ServerProcess> => startSlotwise({
     dir, args: [...args, '--appendfsync', policy],
     env: { LD_PRELOAD: failingSync!, FAILING_SYNC: trigger, SLOTWISE_ABLATE: journal ? '' : 'journal' },
   })
