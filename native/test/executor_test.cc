@@ -13,6 +13,27 @@ TEST(Executor, UnknownCommandsAndWrongArityAreRefused) {
   EXPECT_EQ(f("get a b"), "-ERR wrong number of arguments for 'get' command\r\n");
 }
 
+// A batch is used again and again, so a command in it that is refused may stand where one with a key stood, whose bytes
+// have become those of another key. (Found by `npm run differential`.)
+TEST(Executor, TheKeyOfAnEarlierBatchIsNotTakenForThisOnes) {
+  EngineFixture f;
+  Client c;
+  std::string bytes = "k1";
+  const std::string_view get[] = {"GET", bytes};
+  const std::string_view bad[] = {"LCS"};
+  PreparedCommand first, second;
+  first.client = second.client = &c;
+  first.args = get;
+  f.engine->Prepare(first, nullptr);
+  bytes[1] = '2';
+  first.args = bad;
+  f.engine->Prepare(first, nullptr);
+  second.args = get;
+  f.engine->Prepare(second, &first);
+  EXPECT_EQ(second.key.hash, KeyHash("k2"));
+  EXPECT_EQ(second.key.slot, HashSlot("k2"));
+}
+
 // What browsers can be made to send to a port of the local machine.
 TEST(Executor, HttpIsReportedAsAnAttackAndNotAnswered) {
   for (const char* line : {"POST / HTTP/1.1", "host: example.org"}) {

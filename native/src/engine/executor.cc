@@ -82,6 +82,7 @@ void Engine::Prepare(PreparedCommand& p, const PreparedCommand* before) const {
   CommandTable::Resolution resolved = commands_->Resolve(p.args);
   if (resolved.outcome != CommandTable::Outcome::kOk) [[unlikely]] {
     p.command = nullptr;
+    p.key_index = UINT32_MAX;  // p.key is of an earlier batch, whose bytes are gone
     return;
   }
   p.command = resolved.command;
