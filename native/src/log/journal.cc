@@ -7,6 +7,7 @@
 #include <random>
 
 #include "base/crc32c.h"
+#include "base/little_endian.h"
 
 namespace slotwise {
 namespace {
@@ -17,16 +18,8 @@ constexpr std::uint32_t kVersion = 1;
 constexpr std::uint64_t kBlocksMin = 5;
 constexpr std::size_t kFrameBytesMax = 512 << 10;
 
-template <typename T>
-void Put(char* out, T value) {
-  for (std::size_t i = 0; i < sizeof(T); ++i) out[i] = static_cast<char>(value >> (8 * i));
-}
-template <typename T>
-T Get(const char* in) {
-  T value = 0;
-  for (std::size_t i = 0; i < sizeof(T); ++i) value |= static_cast<T>(static_cast<unsigned char>(in[i])) << (8 * i);
-  return value;
-}
+using little_endian::Get;
+using little_endian::Put;
 
 char* AllocateAligned(std::size_t size) {
   void* memory = std::aligned_alloc(kJournalBlockSize, size);

@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "base/crc32c.h"
+#include "base/little_endian.h"
 
 namespace slotwise {
 namespace {
@@ -15,16 +16,8 @@ constexpr std::uint64_t kNoPreviousEnd = ~std::uint64_t{0};
 constexpr std::uint32_t kLengthMask = (1u << 28) - 1;
 constexpr std::size_t kRecordsPerRead = 8192;
 
-template <typename T>
-void Put(char* out, T value) {
-  for (std::size_t i = 0; i < sizeof(T); ++i) out[i] = static_cast<char>(value >> (8 * i));
-}
-template <typename T>
-T Get(const char* in) {
-  T value = 0;
-  for (std::size_t i = 0; i < sizeof(T); ++i) value |= static_cast<T>(static_cast<unsigned char>(in[i])) << (8 * i);
-  return value;
-}
+using little_endian::Get;
+using little_endian::Put;
 
 void EncodeHeader(std::optional<std::uint64_t> previous_end, char* out) {
   std::memset(out, 0, kIndexRecordSize);
