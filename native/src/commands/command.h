@@ -106,6 +106,8 @@ class CommandContext {
   bool inside_exec() const { return in_exec; }
   bool holds_all() const { return all_locked; }
   bool loading() const;
+  // The command has happened already, here or at the primary: nothing expires by the clock meanwhile, no limit applies.
+  bool replaying() const;
 
   // --- the executor's
   std::size_t prepared_index = SIZE_MAX;

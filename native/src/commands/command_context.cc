@@ -26,6 +26,7 @@ Database& CommandContext::Db() { return engine.keyspace().Db(client.db); }
 Database& CommandContext::Db(int index) { return engine.keyspace().Db(index); }
 int CommandContext::db_index() const { return client.db; }
 bool CommandContext::loading() const { return client.kind == ClientKind::kLoader; }
+bool CommandContext::replaying() const { return client.kind >= ClientKind::kLoader; }
 
 namespace {
 
@@ -33,8 +34,10 @@ namespace {
 [[gnu::always_inline]] inline CommandContext::Place PeekAt(CommandContext& ctx, int db, const KeyRef& key) {
   CommandContext::Place place = ctx.engine.keyspace().Db(db).Find(key);
   if (!place) return place;
-  // While the log is replayed nothing expires: the DEL that belongs to it follows in the log.
-  if (place.entry()->ExpiredAt(ctx.now_ms) && !ctx.loading()) [[unlikely]] {
+  // While the log is replayed or the primary's stream applied nothing expires: the DEL that belongs to it follows.
+  if (place.entry()->ExpiredAt(ctx.now_ms) && !ctx.replaying()) [[unlikely]] {
+    // A replica waits for its primary to say so. Who writes to it all the same finds the key gone, which nobody else is told.
+    if (ctx.engine.is_replica() && !ctx.command.Is(CommandFlag::kWrite)) return {};
     // CLIENT PAUSE promises that nothing changes: who only reads sees the key as gone, and leaves it.
     if (!ctx.command.Is(CommandFlag::kWrite) && ctx.engine.clients().pause().UntilMs(ctx.now_ms) != 0) return {};
     ctx.engine.DeleteAsEffect(ctx.thread, db, key, place, false);
@@ -69,7 +72,7 @@ void CommandContext::ChangedIn(int db, const KeyRef& key) {
   ++dirty;
   Stripe& stripe = engine.keyspace().StripeForSlot(key.slot);
   if (stripe.listeners > 0 || engine.broadcasts_changes()) [[unlikely]] engine.KeyTouched(thread, stripe, db, key.key, true);
-  if (stripe.waits && !loading()) [[unlikely]] engine.blocking().NoteReady(thread, stripe, db, key);
+  if (stripe.waits && !replaying()) [[unlikely]] engine.blocking().NoteReady(thread, stripe, db, key);
 }
 
 void CommandContext::Erase(const KeyRef& key, Place place) { Db().Erase(key, place); }

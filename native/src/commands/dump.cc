@@ -91,7 +91,7 @@ void Restore(CommandContext& ctx) {
 
   std::int64_t expire_at_ms = kNoExpire;
   if (ttl != 0) expire_at_ms = o.absolute ? ttl : ttl > INT64_MAX - ctx.now_ms ? INT64_MAX : ttl + ctx.now_ms;
-  if (expire_at_ms != kNoExpire && expire_at_ms <= ctx.now_ms && !ctx.loading()) {
+  if (expire_at_ms != kNoExpire && expire_at_ms <= ctx.now_ms && !ctx.replaying()) {
     // Its time is over already: all that is left of the command is that the old value goes.
     if (old) {
       ctx.Erase(key, old);

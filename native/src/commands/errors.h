@@ -20,6 +20,9 @@ inline constexpr const char* kSnapshotFailed =
     "disabled, because this instance is configured to report errors during writes if RDB snapshotting fails (stop-writes-on-bgsave-error "
     "option). Please check the Redis logs for details about the RDB error.";
 inline constexpr const char* kNoReplicas = "NOREPLICAS Not enough good replicas to write.";
+inline constexpr const char* kReadOnly = "READONLY You can't write against a read only replica.";
+inline constexpr const char* kMasterDown = "MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.";
+inline constexpr const char* kLoading = "LOADING Redis is loading the dataset in memory";
 inline constexpr const char* kNoAuth = "NOAUTH Authentication required.";
 inline constexpr const char* kExecAbort = "EXECABORT Transaction discarded because of previous errors.";
 

@@ -92,8 +92,8 @@ void SetDeadline(CommandContext& ctx, Unit unit, Form form) {
   Place place = ctx.FindForWrite(key);
   if (!place || !Allowed(conditions, place.entry()->expire_at_ms(), at_ms)) return ctx.reply.Integer(0);
   ctx.reply.Integer(1);
-  // While the log is replayed nothing expires by the clock. A negative time would read as none.
-  if (ctx.loading()) {
+  // While a log or a stream is replayed nothing expires by the clock. A negative time would read as none.
+  if (ctx.replaying()) {
     if (at_ms < 0) at_ms = 0;
   } else if (at_ms <= ctx.now_ms) {
     return DeleteExpired(ctx, key, place);

@@ -12,6 +12,7 @@
 #include <tuple>
 
 #include "base/split_args.h"
+#include "base/ticks.h"
 #include "base/version.h"
 #include "commands/info_text.h"
 #include "engine/access_control.h"
@@ -21,6 +22,7 @@
 #include "engine/engine.h"
 #include "engine/memory_overview.h"
 #include "engine/pubsub.h"
+#include "engine/replica_link.h"
 #include "engine/replication.h"
 #include "engine/saver.h"
 #include "engine/totals.h"
@@ -201,7 +203,7 @@ void StatsSection(CommandContext& ctx, InfoText& out) {
   out.Line("instantaneous_ops_per_sec", static_cast<std::uint64_t>(rates.commands));
   out.Line("total_net_input_bytes", totals.input_bytes);
   out.Line("total_net_output_bytes", totals.output_bytes);
-  out.Line("total_net_repl_input_bytes", 0);
+  out.Line("total_net_repl_input_bytes", engine.replication().link().info().bytes_read);
   out.Line("total_net_repl_output_bytes", replication.bytes_sent);
   out.Fixed("instantaneous_input_kbps", rates.input_bytes / 1024);
   out.Fixed("instantaneous_output_kbps", rates.output_bytes / 1024);
@@ -264,11 +266,38 @@ const char* StateName(Replica::State state) {
   }
 }
 
+// What a replica says of its link.
+void ReplicaLines(CommandContext& ctx, const Replication::Info& info, InfoText& out) {
+  const Config& config = ctx.engine.config();
+  const ReplicaLink::Info link = ctx.engine.replication().link().info();
+  const bool up = link.state == LinkState::kConnected;
+  const std::int64_t now_ms = MonotonicMs();
+  out.Line("master_host", info.primary_host);
+  out.Line("master_port", info.primary_port);
+  out.Line("master_link_status", up ? "up" : "down");
+  out.Line("master_last_io_seconds_ago", up ? (now_ms - link.last_io_ms) / 1000 : -1);
+  out.Line("master_sync_in_progress", link.state == LinkState::kSync ? 1 : 0);
+  out.Line("slave_read_repl_offset", std::max(link.received, info.offset));
+  out.Line("slave_repl_offset", info.offset);
+  if (link.state == LinkState::kSync) {
+    out.Line("master_sync_total_bytes", link.syncing ? link.sync_total : 0);
+    out.Line("master_sync_read_bytes", link.sync_read);
+    out.Line("master_sync_left_bytes", link.sync_total < 0 ? -1 : link.sync_total - link.sync_read);
+    out.Fixed("master_sync_perc", link.sync_total <= 0 ? 0 : 100.0 * static_cast<double>(link.sync_read) / static_cast<double>(link.sync_total));
+    out.Line("master_sync_last_io_seconds_ago", (now_ms - link.last_io_ms) / 1000);
+  }
+  if (!up) out.Line("master_link_down_since_seconds", link.down_since_ms == 0 ? -1 : (now_ms - link.down_since_ms) / 1000);
+  out.Line("slave_priority", config.Int(Directive::kReplicaPriority));
+  out.Line("slave_read_only", config.Bool(Directive::kReplicaReadOnly) ? 1 : 0);
+  out.Line("replica_announced", config.Bool(Directive::kReplicaAnnounced) ? 1 : 0);
+}
+
 void ReplicationSection(CommandContext& ctx, InfoText& out) {
   const Config& config = ctx.engine.config();
   Replication::Info info = ctx.engine.replication().info();
   const ReplicationHistory& history = info.history;
-  out.Line("role", "master");
+  out.Line("role", info.replica ? "slave" : "master");
+  if (info.replica) ReplicaLines(ctx, info, out);
   out.Line("connected_slaves", info.replicas.size());
   if (config.Int(Directive::kMinReplicasToWrite) > 0 && config.Int(Directive::kMinReplicasMaxLag) > 0) {
     out.Line("min_slaves_good_slaves", info.good_replicas);

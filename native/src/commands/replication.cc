@@ -1,12 +1,15 @@
-// SYNC, PSYNC, REPLCONF, ROLE and REPLICAOF NO ONE: what replicas and those who watch them say to a primary.
+// SYNC, PSYNC, REPLCONF: what replicas say to their primary. REPLICAOF and ROLE: whom this server follows, and who follows it.
 // Source: Redis 7.0 replication and command documentation; spec replication.md sections 3, 4, 15.
 // Elsewhere: replicas and the stream (engine/replication.h), whether a replica may continue (replication/resync.h).
 #include <memory>
+#include <mutex>
 
 #include "commands/command_table.h"
+#include "commands/debug.h"
 #include "engine/client.h"
 #include "engine/engine.h"
 #include "engine/replica.h"
+#include "engine/replica_link.h"
 #include "engine/replication.h"
 #include "engine/thread_state.h"
 #include "replication/replconf.h"
@@ -17,6 +20,10 @@ namespace {
 // False: it is a replica already, or cannot become one, and has been told.
 bool MayFollow(CommandContext& ctx) {
   if (ctx.client.replica || ctx.client.monitor) return false;  // no answer, as in Redis
+  if (!ctx.engine.replication().MayBeFollowed()) {
+    ctx.Error("NOMASTERLINK Can't SYNC while not connected with my master");
+    return false;
+  }
   if (ctx.argc() > 3 && ctx.ArgIs(3, "failover")) {
     ctx.Error("ERR PSYNC FAILOVER can't be sent to a master.");
     return false;
@@ -60,6 +67,16 @@ void Replconf(CommandContext& ctx) {
 
 void Role(CommandContext& ctx) {
   Replication::Info info = ctx.engine.replication().info();
+  if (info.replica) {
+    const LinkState state = ctx.engine.replication().link().info().state;
+    ctx.reply.Array(5);
+    ctx.reply.Bulk("slave");
+    ctx.reply.Bulk(info.primary_host);
+    ctx.reply.Integer(info.primary_port);
+    ctx.reply.Bulk(LinkStateName(state == LinkState::kNone ? LinkState::kConnect : state));
+    ctx.reply.Integer(state == LinkState::kConnected ? info.offset : -1);
+    return;
+  }
   std::erase_if(info.replicas, [](const Replication::ReplicaLine& r) { return r.state != Replica::State::kOnline; });
   ctx.reply.Array(3);
   ctx.reply.Bulk("master");
@@ -73,16 +90,44 @@ void Role(CommandContext& ctx) {
   }
 }
 
-// A primary that is told to follow nobody is what it was. Following somebody is not served yet.
 void ReplicaOf(CommandContext& ctx) {
-  if (ctx.ArgIs(1, "no") && ctx.ArgIs(2, "one")) return ctx.reply.Ok();
-  std::int64_t port;
-  if (!ctx.IntegerArgInRange(2, 0, 65535, &port, "ERR Invalid master port")) return;
-  ctx.Error("ERR REPLICAOF host port is not supported yet: this server can only be followed");
+  Replication& replication = ctx.engine.replication();
+  std::string host;
+  std::int64_t port = 0;
+  const bool nobody = ctx.ArgIs(1, "no") && ctx.ArgIs(2, "one");
+  if (!nobody) {
+    if (ctx.client.replica) return ctx.Error("ERR Command is not valid when client is a replica.");
+    if (!ctx.IntegerArgInRange(2, 0, 65535, &port, "ERR Invalid master port")) return;
+    host = ctx.arg(1);
+    if (host.empty() || host.find('\0') != std::string::npos) return ctx.Error("ERR Invalid master host");
+    if (replication.SamePrimary(host, static_cast<int>(port))) return ctx.reply.Simple("OK Already connected to specified master");
+  }
+  if (nobody && !ctx.engine.is_replica()) return ctx.reply.Ok();
+  std::unique_lock<std::mutex> role(replication.role_mutex(), std::defer_lock);
+  if (!ctx.holds_all()) {
+    role.lock();
+  } else if (!role.try_lock()) {
+    return ctx.Error("ERR a full resynchronization is just being completed, try again");
+  }
+  {
+    AllStripes all(ctx);
+    replication.SetPrimary(host, static_cast<int>(port));
+  }
+  // What CONFIG GET and CONFIG REWRITE say.
+  const std::string words[] = {nobody ? "no" : host, nobody ? "one" : std::to_string(port)};
+  (void)ctx.engine.config().Override(Directive::kReplicaof, words);
+  // Without locks, also after EXEC: clients that wait are told, replicas sent away.
+  role.unlock();
+  if (ctx.inside_exec()) ctx.after_unlock = [&replication] { replication.RoleChanged(); };
+  else replication.RoleChanged();
+  const std::string who = " (user request from '" + ctx.client.address + "')";
+  if (nobody) ctx.engine.logger().Info("MASTER MODE enabled" + who);
+  else ctx.engine.logger().Info("REPLICAOF " + host + ":" + std::to_string(port) + " enabled" + who);
+  ctx.reply.Ok();
 }
 
-SLOTWISE_COMMANDS(replication, {"sync", Sync}, {"psync", Psync}, {"replconf", Replconf}, {"role", Role}, {"replicaof", ReplicaOf},
-                  {"slaveof", ReplicaOf});
+SLOTWISE_COMMANDS(replication, {"sync", Sync}, {"psync", Psync}, {"replconf", Replconf}, {"role", Role}, {"replicaof", ReplicaOf, LockMode::kSelf},
+                  {"slaveof", ReplicaOf, LockMode::kSelf});
 
 }  // namespace
 }  // namespace slotwise

@@ -84,15 +84,18 @@ void Keys(CommandContext& ctx) {
   keys.Reply(ctx.reply);
 }
 
+// A replica may not delete what it finds expired; after so many tries it answers with one.
+constexpr int kExpiredTriesMax = 100;
+
 void RandomKey(CommandContext& ctx) {
-  for (;;) {
+  for (int tries = 0;; ++tries) {
     int slot = ctx.Db().RandomSlot(ctx.thread.random);
     if (slot < 0) return ctx.reply.Null();
     StripeGuard guard(ctx, StripeOf(slot));
     const Entry* e = ctx.Db().Table(slot).RandomEntry(ctx.thread.random);
     if (e == nullptr) continue;  // it went away since
     if (!e->ExpiredAt(ctx.now_ms)) return ctx.reply.Bulk(e->key());
-    if (ctx.loading()) return ctx.reply.Bulk(e->key());
+    if (ctx.replaying() || (ctx.engine.is_replica() && tries >= kExpiredTriesMax)) return ctx.reply.Bulk(e->key());
     DeleteExpired(ctx, {std::string(e->key())});
   }
 }

@@ -23,7 +23,7 @@ inline void ReplyString(ReplyWriter& reply, const Entry* e) {
 
 // proto-max-bulk-len, which bounds values as well as arguments. What the log replays was within the limit of its time.
 inline std::uint64_t StringLimit(const CommandContext& ctx) {
-  return ctx.loading() ? UINT64_MAX : ctx.engine.config().Bytes(Directive::kProtoMaxBulkLen);
+  return ctx.replaying() ? UINT64_MAX : ctx.engine.config().Bytes(Directive::kProtoMaxBulkLen);
 }
 
 // Whether a string of `size` bytes may have `more` bytes after them; if not, replies with the error.

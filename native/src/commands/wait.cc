@@ -15,6 +15,10 @@ void Wait(CommandContext& ctx) {
   std::int64_t count, timeout_ms;
   if (!ctx.IntegerArg(1, &count) || !ctx.IntegerArg(2, &timeout_ms, "ERR timeout is not an integer or out of range")) return;
   if (timeout_ms < 0) return ctx.Error("ERR timeout is negative");
+  if (ctx.engine.is_replica()) {
+    return ctx.Error("ERR WAIT cannot be used with replica instances. Please also note that since Redis 4.0 if a replica is configured to be writable "
+                     "(which is not the default) writes to replicas are just local and are not propagated.");
+  }
   Replication& replication = ctx.engine.replication();
   const std::uint64_t offset = ctx.client.gate;
   const std::int64_t acked = replication.CountAcked(offset);

@@ -15,7 +15,7 @@
 
 namespace slotwise {
 
-inline bool MayWait(const CommandContext& ctx) { return ctx.client.may_wait && !ctx.inside_exec() && !ctx.loading(); }
+inline bool MayWait(const CommandContext& ctx) { return ctx.client.may_wait && !ctx.inside_exec() && !ctx.replaying(); }
 
 // Seconds, whole or not, as milliseconds; 0: no limit. Replies with an error if it is none.
 bool TimeoutArg(CommandContext& ctx, std::size_t i, std::int64_t* timeout_ms);

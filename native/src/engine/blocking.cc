@@ -121,6 +121,22 @@ bool Blocking::Unblock(ThreadState& thread, std::uint64_t client_id, Reason reas
   return true;
 }
 
+void Blocking::AbortAll(const std::string& reply) {
+  std::vector<std::shared_ptr<Waiter>> waiters;
+  {
+    std::lock_guard<std::mutex> guard(mutex_);
+    for (auto& [id, weak] : by_client_) {
+      if (auto waiter = weak.lock()) waiters.push_back(std::move(waiter));
+    }
+  }
+  for (std::shared_ptr<Waiter>& waiter : waiters) {
+    if (!Claim(*waiter)) continue;
+    waiter->reply = reply;
+    ClientSink& sink = *waiter->sink;
+    sink.Unblocked(std::move(waiter));
+  }
+}
+
 void Blocking::LockWithTargets(StripeSet& set) {
   constexpr int kAttempts = 16;
   Keyspace& keyspace = engine_.keyspace();
@@ -192,6 +208,7 @@ std::uint64_t Blocking::ServeKey(ThreadState& thread, int db, const KeyRef& key)
     if (!place) break;
     // By the clock of now: what made the key ready may have taken its time (EXEC). Whoever looks at an expired key deletes it.
     if (place.entry()->has_expire() && place.entry()->ExpiredAt(engine_.NowMs())) [[unlikely]] {
+      if (engine_.is_replica()) break;
       thread.unit.Clear();
       engine_.DeleteAsEffect(thread, db, key, place, false);
       if (!thread.unit.empty()) offset = engine_.log().Append(thread.unit);

@@ -58,6 +58,8 @@ class Blocking {
   bool Claim(Waiter& waiter);
   // CLIENT UNBLOCK: cancels; the owner is told with the next Deliver().
   bool Unblock(ThreadState& thread, std::uint64_t client_id, Reason reason);
+  // All that wait: this server follows another from now on. No stripe is held. `reply`: in RESP.
+  void AbortAll(const std::string& reply);
   // The owner's last step, before it forgets the waiter. No stripe is held.
   void Forget(Waiter& waiter);
 

@@ -29,7 +29,8 @@ struct QueuedCommand {
   std::vector<std::string> args;
 };
 
-enum class ClientKind : std::uint8_t { kNormal, kEmbedded, kLoader };
+// kLoader: the log of this server; kPrimary: the stream of the one it follows. Both say what has happened already.
+enum class ClientKind : std::uint8_t { kNormal, kEmbedded, kLoader, kPrimary };
 enum class ReplyMode : std::uint8_t { kOn, kOff, kSkip, kSkipNext };
 
 // Delivers something to a client from any thread (pub/sub messages, CLIENT KILL). Implemented by the connection.
@@ -114,6 +115,7 @@ struct Client {
   // Replication: what it said about itself, and what it is once it has asked for the stream (engine/replication.h).
   std::shared_ptr<ReplicaAnnounce> announce;
   std::shared_ptr<Replica> replica;
+  std::uint64_t role = 0;           // kPrimary: it is obeyed while this server is in this role (Replication::Obeys)
 
   // For messages from other threads; outlives the connection, which empties it when it closes.
   std::shared_ptr<ClientSink> sink;

@@ -74,7 +74,7 @@ std::int64_t Cron::Step(std::int64_t now_ms) {
   SampleRates(engine_);
   bool busy = false;
   bool paused = engine_.clients().pause().UntilMs(now_ms) != 0;  // nothing may change
-  if (engine_.active_expire_enabled().load(std::memory_order_relaxed) && !engine_.loading() && !paused) {
+  if (engine_.active_expire_enabled().load(std::memory_order_relaxed) && !engine_.loading() && !paused && !engine_.is_replica()) {
     std::uint64_t appended_before = engine_.log().tail();
     std::int64_t begin_cpu_us = ThreadCpuUs();
     DeferredFree::Scope scope(&lazy_free_);
@@ -89,7 +89,7 @@ std::int64_t Cron::Step(std::int64_t now_ms) {
     busy = expire_.expiring() > 0;
   }
   // A command evicts for a bounded time only; what is left over when writes stop is done here.
-  if (engine_.config().Bytes(Directive::kMaxmemory) > 0 && !engine_.loading() && !paused) {
+  if (engine_.config().Bytes(Directive::kMaxmemory) > 0 && !engine_.loading() && !paused && !engine_.spares_memory()) {
     std::uint64_t appended_before = engine_.log().tail();
     engine_.EvictIfNeeded(thread_);
     if (engine_.log().tail() != appended_before) engine_.log().FlushSoon();

@@ -72,9 +72,11 @@ void EmbeddedSession::WithValue(const KeyRef& key, Use&& use) {
   Database::Place place = engine_.keyspace().Db(client_.db).Find(key);
   Entry* e = place.entry();
   if (e != nullptr && e->has_expire() && e->ExpiredAt(engine_.NowMs())) [[unlikely]] {
-    thread_.unit.Clear();
-    engine_.DeleteAsEffect(thread_, client_.db, key, place, false);
-    engine_.AppendEffects(thread_, stripe);
+    if (!engine_.is_replica()) {
+      thread_.unit.Clear();
+      engine_.DeleteAsEffect(thread_, client_.db, key, place, false);
+      engine_.AppendEffects(thread_, stripe);
+    }
     e = nullptr;
   }
   if (e == nullptr) {

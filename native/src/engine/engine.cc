@@ -154,6 +154,7 @@ Status Engine::Start(const EngineOptions& options) {
   takes_snapshots_ = options.will_listen;
   cron_ = std::make_unique<Cron>(*this);
   cron_->Start();
+  replication_->FollowConfigured();
   return Status::Ok();
 }
 

@@ -103,6 +103,10 @@ class Engine {
   void Call(ThreadState& thread, Client& client, std::span<const std::string_view> args, OutBuffer& out);
   // Runs a command of the log: no checks around it, no statistics, no reply. False if it answered with `error`.
   bool Replay(ThreadState& thread, PreparedCommand& prepared, std::string* error);
+  // Commands of this server's primary, as one unit, perhaps none: they run with nothing in between, and the log gets `wire`, the
+  // bytes they came in. Errors of theirs are counted in `failed`, the last one is in `error`. False: `primary` is not the one
+  // to be obeyed any more, and nothing was done.
+  bool ApplyReceived(ThreadState& thread, Client& primary, std::span<PreparedCommand> unit, std::string_view wire, std::uint64_t* failed, std::string* error);
   ThreadState& AddThread();
   void RemoveThread(ThreadState& thread);
   // visit(const ThreadState&) for all, also those that have gone.
@@ -159,12 +163,17 @@ class Engine {
   // All stripes are held, or nothing runs yet.
   void RecordEffects(bool on) { records_effects_.store(on, std::memory_order_relaxed); }
   bool loading() const { return loading_.load(std::memory_order_relaxed); }
+  // This server follows another: what it has changes when the primary says so, and for no other reason. Changes under all stripes.
+  bool is_replica() const { return is_replica_.load(std::memory_order_relaxed); }
+  void SetReplica(bool on) { is_replica_.store(on, std::memory_order_relaxed); }
   // Appends the effects of a unit made outside of a command (active expiry, eviction). The stripe is held.
   void AppendEffects(ThreadState& thread, Stripe& stripe);
   // Deletes an expired or evicted key and adds its DEL/UNLINK to thread.unit. The stripe is held.
   void DeleteAsEffect(ThreadState& thread, int db, const KeyRef& key, Database::Place place, bool evicted);
   // Frees memory until it is under maxmemory again. False if it could not.
   bool EvictIfNeeded(ThreadState& thread);
+  // Evicting is the primary's business (replica-ignore-maxmemory).
+  bool spares_memory() const { return is_replica() && config_->Bool(Directive::kReplicaIgnoreMaxmemory); }
   void Notify(int db, int notify_class, std::string_view event, std::string_view key);
   // A key was changed, by the thread's command or (expired, evicted) by nobody: WATCH, CLIENT TRACKING. The stripe is held.
   void KeyTouched(ThreadState& thread, Stripe& stripe, int db, std::string_view key, bool by_command);
@@ -279,6 +288,7 @@ class Engine {
   std::atomic<int> notify_flags_{0};
   AccessSettings access_;
   std::atomic<bool> records_effects_{false};
+  std::atomic<bool> is_replica_{false};
   bool takes_snapshots_ = false;
   std::atomic<int> shutdown_save_{-1};  // -1: as the save points say
   std::atomic<bool> memory_limited_{false};  // maxmemory is set

@@ -199,10 +199,10 @@ void Engine::Execute(ThreadState& thread, PreparedCommand& p, OutBuffer& out) {
   const Command& command = *p.command;
   client.last_command = &command;
   if (client.free_epoch != acl_->epoch() && !MayRun(thread, p, reply)) [[unlikely]] return;
-  if (client.kind != ClientKind::kLoader) {
+  if (client.kind < ClientKind::kLoader) {
     bool tracking = (observers_.load(std::memory_order_relaxed) & kObserverTracking) != 0;
     if (tracking) [[unlikely]] thread.client_id = client.id;  // also of what is evicted for its sake
-    if (memory_limited_.load(std::memory_order_relaxed)) [[unlikely]] {
+    if (memory_limited_.load(std::memory_order_relaxed) && !spares_memory()) [[unlikely]] {
       EvictClients(*this);  // the largest clients rather than keys
       bool fits = EvictIfNeeded(thread);
       if (thread.batch_ticks != 0) thread.batch_ticks = Ticks();  // not the command's time
@@ -221,9 +221,8 @@ void Engine::Execute(ThreadState& thread, PreparedCommand& p, OutBuffer& out) {
         if (!health.ok()) return Refuse(thread, p, reply, "MISCONF " + health.message());
       }
     }
-    if (replication_->lacks_replicas()) [[unlikely]] {
-      bool writes = command.Is(CommandFlag::kWrite) || (client.in_multi && command.Is(CommandId::kExec) && client.queue_writes);
-      if (writes) return Refuse(thread, p, reply, errors::kNoReplicas);
+    if (replication_->restricts()) [[unlikely]] {
+      if (const char* error = replication_->Refusal(client, command)) return Refuse(thread, p, reply, error);
     }
   }
   if (client.subscriptions && client.protocol == 2 && client.subscribed() && !AllowedWhileSubscribed(command)) [[unlikely]] {
@@ -298,6 +297,60 @@ bool Engine::Replay(ThreadState& thread, PreparedCommand& p, std::string* error)
   }
   out.Consume(out.pending());
   return !failed;
+}
+
+bool Engine::ApplyReceived(ThreadState& thread, Client& client, std::span<PreparedCommand> unit, std::string_view wire, std::uint64_t* failed, std::string* error) {
+  OutBuffer& out = thread.discarded;
+  thread.client_out = &out;
+  DeferredFree::Scope big_values(cron_ ? cron_->deferred_free() : nullptr);
+  thread.unit.Clear();
+  std::vector<std::function<void()>> after;
+  bool obeyed = false;
+  bool all = false;
+  // Some stripe is held: who changes the role of this server holds all of them.
+  auto run = [&] {
+    obeyed = replication_->Obeys(client);
+    if (!obeyed) return;
+    for (PreparedCommand& p : unit) {
+      ReplyWriter reply(out, 2);
+      CommandContext ctx{*this, thread, client, reply, *p.command, p.args, thread.now_ms};
+      ctx.prepared_index = p.key_index == UINT32_MAX ? SIZE_MAX : p.key_index;
+      ctx.prepared_key = &p.key;
+      ctx.in_exec = unit.size() > 1;
+      ctx.all_locked = all;
+      RunHandler(thread, ctx);
+      if (reply.failed()) [[unlikely]] {
+        ++*failed;
+        error->clear();
+        out.CopyTo(error);  // "-ERR ...\r\n"
+        *error = std::string(p.command->full_name()) + ": " + error->substr(1, error->find('\r') - 1);
+      }
+      out.Consume(out.pending());
+      if (ctx.after_unlock) [[unlikely]] after.push_back(std::move(ctx.after_unlock));
+      thread.stats.commands.Add();
+      thread.command_stats[p.command->id].calls.Add();
+    }
+    thread.unit.SetReceived(wire, client.db);
+  };
+  if (unit.size() == 1 && unit[0].command->lock == LockMode::kKeys && unit[0].command->key_layout == KeyLayout::kOne) {
+    Stripe& stripe = keyspace_->StripeForSlot(unit[0].key.slot);
+    stripe.lock.Lock();
+    run();
+    if (!thread.unit.empty()) stripe.last_offset = log_->Append(thread.unit);
+    stripe.lock.Unlock();
+  } else {
+    LockNeed need;
+    for (const PreparedCommand& p : unit) AddNeed(*p.command, p.args, true, need);
+    if (!need.any && !need.all) {
+      need.stripes.set(0);
+      need.any = true;
+    }
+    need.writes = false;  // nobody is served on a replica
+    all = need.all;
+    RunLocked(thread, client, need, run);
+  }
+  for (auto& f : after) f();
+  return obeyed;
 }
 
 void Engine::QueueCommand(ThreadState& thread, PreparedCommand& p, ReplyWriter& reply) {

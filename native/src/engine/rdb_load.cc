@@ -32,13 +32,6 @@ class FileSource final : public RdbSource {
   int error_ = 0;
 };
 
-// Where the loaded key stands among the used ones, if the file says and the policy asks.
-void SetAccess(Engine& engine, Entry* entry, const RdbKey& key, std::int64_t now_ms) {
-  bool lfu = engine.access().lfu.load(std::memory_order_relaxed);
-  if (lfu && key.frequency >= 0) entry->set_access(LfuMinutes(now_ms) << 8 | static_cast<std::uint32_t>(key.frequency));
-  else if (!lfu && key.idle_seconds >= 0) entry->set_access((LruClock(now_ms) - static_cast<std::uint32_t>(key.idle_seconds)) & kAccessMask);
-}
-
 // False: the key is there already.
 bool Insert(Engine& engine, RdbKey& loaded, const RdbLoadOptions& options, std::int64_t now_ms) {
   KeyRef key(loaded.key);
@@ -51,11 +44,17 @@ bool Insert(Engine& engine, RdbKey& loaded, const RdbLoadOptions& options, std::
     engine.BeforeChange(db, place.entry());
     db.Erase(key, place);
   }
-  SetAccess(engine, loaded.value.Put(db, key, {}, loaded.expire_at_ms), loaded, now_ms);
+  SetLoadedAccess(engine, loaded.value.Put(db, key, {}, loaded.expire_at_ms), loaded, now_ms);
   return true;
 }
 
 }  // namespace
+
+void SetLoadedAccess(Engine& engine, Entry* entry, const RdbKey& key, std::int64_t now_ms) {
+  bool lfu = engine.access().lfu.load(std::memory_order_relaxed);
+  if (lfu && key.frequency >= 0) entry->set_access(LfuMinutes(now_ms) << 8 | static_cast<std::uint32_t>(key.frequency));
+  else if (!lfu && key.idle_seconds >= 0) entry->set_access((LruClock(now_ms) - static_cast<std::uint32_t>(key.idle_seconds)) & kAccessMask);
+}
 
 Status LoadRdbFile(Engine& engine, FileSystem& files, const std::string& path, const RdbLoadOptions& options, RdbLoadReport* report) {
   *report = RdbLoadReport();

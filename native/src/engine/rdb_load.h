@@ -11,6 +11,7 @@
 namespace slotwise {
 
 class Engine;
+class Entry;
 
 struct RdbLoadOptions {
   bool keep_expired = false;  // of an AOF base: the DEL that belongs to it follows in the log
@@ -28,5 +29,9 @@ struct RdbLoadReport {
 
 // A missing file is success with existed == false.
 Status LoadRdbFile(Engine& engine, FileSystem& files, const std::string& path, const RdbLoadOptions& options, RdbLoadReport* report);
+
+struct RdbKey;
+// Where a loaded entry stands among the used ones, if the file says and the policy asks.
+void SetLoadedAccess(Engine& engine, Entry* entry, const RdbKey& key, std::int64_t now_ms);
 
 }  // namespace slotwise

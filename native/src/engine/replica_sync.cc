@@ -157,14 +157,15 @@ Status ReplicaSync::WriteSnapshot(const Replicas& group, std::uint64_t* offset, 
                                   bool keepalive) {
   const RdbEntryOptions options = SnapshotEntryOptions(engine_);
   SnapshotPass pass(engine_.keyspace(), [options](const Entry* entry, std::string& out) { AppendRdbEntry(entry, options, out); });
-  engine_.BeginSnapshot(pass, [&] { *offset = replication_.AtSnapshot(group); });
+  int db = 0;
+  engine_.BeginSnapshot(pass, [&] { *offset = replication_.AtSnapshot(group, &db); });
   begun();
   const ReplicationHistory history = replication_.info().history;
   Status status = writer.Begin({{"redis-ver", kRedisVersion},
                                 {"redis-bits", "64"},
                                 {"ctime", std::to_string(engine_.NowMs() / 1000)},
                                 {"used-mem", std::to_string(UsedMemory())},
-                                {"repl-stream-db", "0"},
+                                {"repl-stream-db", std::to_string(db)},
                                 {"repl-id", history.id},
                                 {"repl-offset", std::to_string(*offset - replication_.origin_.load())},
                                 {"aof-base", "0"}});

@@ -8,6 +8,7 @@
 #include "base/ticks.h"
 #include "engine/blocking.h"
 #include "engine/engine.h"
+#include "engine/replica_link.h"
 #include "engine/replica_sync.h"
 #include "engine/waiter.h"
 #include "log/log_buffer.h"
@@ -33,9 +34,11 @@ std::int64_t Seconds(std::int64_t ms) { return ms < 0 ? 0 : ms / 1000; }
 
 }  // namespace
 
-Replication::Replication(Engine& engine) : engine_(engine), sync_(std::make_unique<ReplicaSync>(engine, *this)), id_(RandomHex(20)) {
+Replication::Replication(Engine& engine)
+    : engine_(engine), sync_(std::make_unique<ReplicaSync>(engine, *this)), link_(std::make_unique<ReplicaLink>(engine, *this)), id_(RandomHex(20)) {
   Configure();
-  engine.config().OnChange({Directive::kMinReplicasToWrite, Directive::kMinReplicasMaxLag, Directive::kReplBacklogSize}, [this] {
+  engine.config().OnChange({Directive::kMinReplicasToWrite, Directive::kMinReplicasMaxLag, Directive::kReplBacklogSize,
+                            Directive::kReplicaReadOnly, Directive::kReplicaServeStaleData}, [this] {
     Configure();
     return Status::Ok();
   });
@@ -43,13 +46,17 @@ Replication::Replication(Engine& engine) : engine_(engine), sync_(std::make_uniq
 
 Replication::~Replication() { Stop(); }
 
-void Replication::Stop() { sync_->Stop(); }
+void Replication::Stop() {
+  link_->Stop();
+  sync_->Stop();
+}
 
 void Replication::Configure() {
   std::lock_guard<std::mutex> guard(mutex_);
   backlog_size_ = std::max<std::uint64_t>(engine_.config().Bytes(Directive::kReplBacklogSize), kBacklogMin);
   if (active()) engine_.log().buffer().KeepTail(backlog_size_);
   CountGoodLocked();
+  RestrictLocked();
 }
 
 // --- the stream -----------------------------------------------------------------------------------------------------
@@ -68,6 +75,8 @@ void Replication::Activate() {
       announced_.store(begin_);
       asked_at_ = ~std::uint64_t{0};
       id_ = RandomHex(20);
+      previous_id_.assign(40, '0');
+      previous_end_ = -1;
       engine_.RecordEffects(true);
       active_.store(true, std::memory_order_release);
       engine_.logger().Info("Replication backlog created, my new replication IDs are '" + id_ + "' and '" + std::string(40, '0') + "'");
@@ -80,7 +89,7 @@ void Replication::Deactivate() {
   engine_.keyspace().LockAll();
   {
     std::lock_guard<std::mutex> guard(mutex_);
-    if (active() && replicas_.empty()) {
+    if (active() && replicas_.empty() && !engine_.is_replica()) {
       LogBuffer& buffer = engine_.log().buffer();
       rest_offset_ = OffsetOf(engine_.log().tail());
       active_.store(false, std::memory_order_release);
@@ -88,6 +97,8 @@ void Replication::Deactivate() {
       buffer.KeepTail(0);
       buffer.PauseTimestamps(false);
       id_ = RandomHex(20);
+      previous_id_.assign(40, '0');
+      previous_end_ = -1;
     }
   }
   engine_.keyspace().UnlockAll();
@@ -105,6 +116,7 @@ std::uint64_t Replication::SendableEnd() const {
 }
 
 void Replication::Append(std::string_view resp) {
+  if (engine_.is_replica()) return;
   LogUnit unit;
   unit.SetAnywhere(resp);
   engine_.log().Append(unit);
@@ -184,6 +196,8 @@ ReplicationHistory Replication::HistoryLocked(bool memory_only) const {
   ReplicationHistory history;
   history.active = active();
   history.id = id_;
+  history.previous_id = previous_id_;
+  history.previous_end = previous_end_;
   if (!history.active) return history;
   CommitLog& log = engine_.log();
   const std::uint64_t tail = log.tail();
@@ -241,9 +255,13 @@ void Replication::StartFullResync(Client& client, bool acknowledges) {
   sync_->Enqueue(std::move(replica));
 }
 
-std::uint64_t Replication::AtSnapshot(const Replicas& group) {
+std::uint64_t Replication::AtSnapshot(const Replicas& group, int* db) {
   std::lock_guard<std::mutex> guard(mutex_);
-  const std::uint64_t tail = engine_.log().buffer().BeginStream();
+  // A replica may not say SELECT again: the snapshot tells which database its stream has selected.
+  LogBuffer& buffer = engine_.log().buffer();
+  const LogBuffer::Mark mark = engine_.is_replica() ? buffer.TailMark() : LogBuffer::Mark{buffer.BeginStream(), 0};
+  const std::uint64_t tail = mark.offset;
+  *db = std::max(0, mark.db);
   for (const auto& replica : group) {
     if (replica->state.load() == Replica::State::kGone) continue;
     replica->position = replica->floor_at = tail;
@@ -350,7 +368,7 @@ void Replication::CountGoodLocked() {
   good_ = std::count_if(replicas_.begin(), replicas_.end(), [&](const auto& replica) {
     return replica->state.load() == Replica::State::kOnline && Seconds(now_ms - replica->acked_ms) <= lag;
   });
-  lacks_replicas_.store(wanted > 0 && lag > 0 && good_ < wanted, std::memory_order_relaxed);
+  SetRestrictionLocked(kLacksReplicas, wanted > 0 && lag > 0 && good_ < wanted);
 }
 
 // --- cron -----------------------------------------------------------------------------------------------------------
@@ -376,8 +394,8 @@ bool Replication::Step() {
       if (cut) replica->sink->Kill();
     }
     CountGoodLocked();
-    expired = replicas_.empty() && ttl_ms > 0 && now_ms - no_replicas_since_ms_ > ttl_ms;
-    if (!replicas_.empty() && now_ms >= next_ping_ms_) {
+    expired = replicas_.empty() && !engine_.is_replica() && ttl_ms > 0 && now_ms - no_replicas_since_ms_ > ttl_ms;
+    if (!replicas_.empty() && !engine_.is_replica() && now_ms >= next_ping_ms_) {
       next_ping_ms_ = now_ms + engine_.config().Int(Directive::kReplPingReplicaPeriod) * 1000;
       Append(kPing);
     }
@@ -399,6 +417,9 @@ Replication::Info Replication::info() const {
                              state == Replica::State::kOnline ? Seconds(now_ms - replica->acked_ms) : 0});
   }
   info.good_replicas = good_;
+  info.replica = engine_.is_replica();
+  info.primary_host = primary_host_;
+  info.primary_port = primary_port_;
   info.history = HistoryLocked(true);
   info.offset = active() ? OffsetOf(engine_.log().tail()) : rest_offset_;
   info.full = full_;

@@ -1,4 +1,4 @@
-// Replication, the primary's side: the stream that the log is, and the replicas that follow it.
+// Replication: the stream that the log is, the replicas that follow it, and whom this server follows itself.
 //
 // The stream is the commit log itself: offset n of the stream is byte origin + n - 1 of the log, so nothing is appended twice
 // and every replica sends from the log's own memory (log/log_reader.h). It begins when the first replica attaches, under all
@@ -7,7 +7,11 @@
 //
 // Lock order: stripes, then this mutex, then the log's. Replicas that are slow are cut off when they lag more than
 // client-output-buffer-limit says: what they have not got is what they cost.
-// Source: spec replication.md. Elsewhere: full resyncs (replica_sync.h), sending (net/io_thread_replicas.cc), the decision
+//
+// A replica's log is its primary's stream, byte for byte (Engine::ApplyReceived); it adds nothing of its own, so its replicas
+// may be sent the same bytes under the same offsets, and can go on with any of them. What it is at a moment, its role, changes
+// under all stripes; the link's thread looks at it under some stripe before it changes anything.
+// Source: spec replication.md. Elsewhere: the link (replica_link.h), roles (replication_role.cc), full resyncs (replica_sync.h), sending (net/io_thread_replicas.cc), the decision
 // (replication/resync.h), commands (commands/replication.cc, commands/wait.cc).
 #pragma once
 #include <atomic>
@@ -19,12 +23,15 @@
 #include <vector>
 
 #include "engine/replica.h"
+#include "replication/link.h"
 #include "replication/resync.h"
 
 namespace slotwise {
 
+struct Command;
 class Engine;
 class OutBuffer;
+class ReplicaLink;
 class ReplicaSync;
 class Waiter;
 
@@ -60,8 +67,37 @@ class Replication {
   std::int64_t CountAcked(std::uint64_t log_offset) const;
   // WAIT: the waiter is answered when `count` replicas have; asks them to say so.
   void AddWait(const std::shared_ptr<Waiter>& waiter, std::uint64_t log_offset, std::int64_t count);
-  // Fewer good replicas than min-replicas-to-write.
-  bool lacks_replicas() const { return lacks_replicas_.load(std::memory_order_relaxed); }
+
+  // --- what clients may not do. Not cheap: asked if restricts().
+  bool restricts() const { return restrictions_.load(std::memory_order_relaxed) != 0; }
+  // The error for a command that may not run now; null: it may.
+  const char* Refusal(const Client& client, const Command& command) const;
+
+  // --- whom this server follows. All stripes are held by the caller of the first two, who calls RoleChanged() without them.
+  // Empty `host`: nobody.
+  void SetPrimary(const std::string& host, int port);
+  bool SamePrimary(const std::string& host, int port) const;
+  void RoleChanged();
+  // `replicaof` of the configuration, at the start.
+  void FollowConfigured();
+  // Under some stripe: whether the client, a link, is that of the present role.
+  bool Obeys(const Client& client) const { return client.role == role_.load(std::memory_order_relaxed); }
+  std::uint64_t role() const { return role_.load(std::memory_order_acquire); }
+  ReplicaLink& link() { return *link_; }
+  // Of the link's thread. Where its data ends; the stream it asked for continues there, perhaps under another name.
+  StreamPosition Position() const;
+  bool ContinueStream(const Client& link, const std::string& new_id);
+  // Held by who changes the role, before any stripe, and while a snapshot is put in place: one or the other comes first.
+  std::mutex& role_mutex() { return role_mutex_; }
+  // All stripes are held: the data set is the one that `id` has at `offset`, where `db` is selected.
+  void TakeOverStream(const std::string& id, std::int64_t offset, int db);
+  // Those that follow this server have to come again.
+  void DropReplicas(const char* why);
+  // The link came or went, or the data set is not whole.
+  void SetLinkUp(bool up, std::uint64_t role);
+  void SetDataMissing(bool missing);
+  // A replica that has no link to its primary has nothing to offer to others.
+  bool MayBeFollowed() const;
 
   // --- cron: pings, time-outs, limits, the end of the backlog. True: something is watched by the second.
   bool Step();
@@ -80,6 +116,9 @@ class Replication {
     std::int64_t good_replicas = 0;
     ReplicationHistory history;     // as far as memory reaches
     std::int64_t offset = 0;
+    bool replica = false;
+    std::string primary_host;
+    int primary_port = 0;
     std::uint64_t full = 0, partial = 0, refused = 0;
     std::uint64_t bytes_sent = 0;
   };
@@ -87,6 +126,9 @@ class Replication {
 
  private:
   friend class ReplicaSync;
+  // Why commands are looked at before they run.
+  enum Restriction : std::uint32_t { kLacksReplicas = 1, kReadOnly = 2, kStale = 4, kDataMissing = 8 };
+  void SetRestrictionLocked(Restriction restriction, bool on);
   using Replicas = std::vector<std::shared_ptr<Replica>>;
 
   void Activate();
@@ -103,19 +145,30 @@ class Replication {
   bool OverLimitLocked(Replica& replica, std::uint64_t tail, std::int64_t now_ms);
   void Append(std::string_view resp);
   // What became of a snapshot (replica_sync.h).
-  std::uint64_t AtSnapshot(const Replicas& group);  // all stripes are held
+  std::uint64_t AtSnapshot(const Replicas& group, int* db);  // all stripes are held
+  void RestrictLocked();
+
   void SnapshotSent(Replica& replica, bool wait_for_ack);
 
   Engine& engine_;
   std::unique_ptr<ReplicaSync> sync_;
+  std::unique_ptr<ReplicaLink> link_;
   std::atomic<bool> active_{false};
   std::atomic<int> count_{0};               // replicas
-  std::atomic<bool> lacks_replicas_{false};
+  std::atomic<std::uint32_t> restrictions_{0};
+  std::atomic<std::uint64_t> role_{0};      // counts changes; changed under all stripes
   std::atomic<std::uint64_t> announced_{0}; // the tail that feeders were last woken for
   std::atomic<std::uint64_t> bytes_sent_{0};
   std::atomic<std::uint64_t> origin_{0};    // log offset of the stream's first byte
+  std::mutex role_mutex_;
   mutable std::mutex mutex_;                // guards the rest
   std::string id_;
+  std::string previous_id_ = std::string(40, '0');
+  std::int64_t previous_end_ = -1;
+  std::string primary_host_;                // empty: this server is a primary
+  int primary_port_ = 0;
+  bool link_up_ = false;
+  bool data_missing_ = false;
   std::int64_t rest_offset_ = 0;            // the offset while there is no stream
   std::uint64_t begin_ = 0;                 // log offset from which this history can be read
   std::uint64_t backlog_size_ = 0;

@@ -57,6 +57,21 @@ Database* Keyspace::Exchange(int index) {
   return old;
 }
 
+std::vector<Database*> Keyspace::MakeHidden() {
+  std::vector<Database*> databases;
+  for (int i = 0; i < database_count(); ++i) databases.push_back(NewDatabase());
+  return databases;
+}
+
+std::vector<Database*> Keyspace::ExchangeAll(const std::vector<Database*>& databases) {
+  std::vector<Database*> old;
+  for (std::size_t i = 0; i < databases_.size(); ++i) {
+    old.push_back(databases_[i].load(std::memory_order_relaxed));
+    databases_[i].store(databases[i], std::memory_order_release);
+  }
+  return old;
+}
+
 std::vector<Database*> Keyspace::HoldForSnapshot() {
   std::vector<Database*> held;
   for (int i = 0; i < database_count(); ++i) {

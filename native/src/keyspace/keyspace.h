@@ -56,6 +56,11 @@ class Keyspace {
   void Swap(int a, int b);
   // All stripes held: puts an empty database in place and hands the old one over, for Recycle() without the locks.
   Database* Exchange(int index);
+  // Empty databases that nobody sees, one for each number: to be filled, and for ExchangeAll() or Recycle(). What is put into
+  // them has the present phase, so no snapshot may begin or end until then.
+  std::vector<Database*> MakeHidden();
+  // All stripes held: puts these in place, and hands over those that were.
+  std::vector<Database*> ExchangeAll(const std::vector<Database*>& databases);
   // Frees the keys of a database that Exchange() took out, and keeps the shell for the next Exchange(): somebody may still
   // be looking at its hints.
   void Recycle(Database* database);

@@ -78,6 +78,7 @@ class AofLog final : public CommitLog {
   std::uint64_t tail() const override { return buffer_.tail(); }
   LogBuffer& buffer() override { return buffer_; }
   std::int64_t ReadBack(std::uint64_t offset, char* buffer, std::size_t size) override;
+  Status StartOver(const std::function<Status(const Emit&)>& write, int db, const std::function<bool()>& commit) override;
   std::uint64_t written() const override { return written_.load(std::memory_order_acquire); }
   std::uint64_t durable() const override { return durable_.load(std::memory_order_acquire); }
   std::uint64_t Promise() const override;
@@ -115,6 +116,7 @@ class AofLog final : public CommitLog {
   AofLog(FileSystem& files, Logger& logger, const CommitLogOptions& options, LogClock& clock, const AofLogLimits& limits,
          std::uint64_t begin);
   Status OpenDirectory();
+  Status WriteNewBase(const AofFileInfo& base, const std::function<Status(const Emit&)>& write);
   Status Seal();
 
   // All of these: writer_ is held.
@@ -174,6 +176,7 @@ class AofLog final : public CommitLog {
 
   FutexLock writer_;
   std::unique_ptr<AofSegment> segment_;
+  std::vector<std::unique_ptr<AofSegment>> replaced_;  // by StartOver(); another thread may be syncing one
   AofManifest manifest_;
   std::uint64_t next_seq_ = 1;
   struct Past {

@@ -51,6 +51,7 @@ void AofLog::SyncWritten(bool pair) {
   {
     Guard guard(writer_);
     syncing_ = false;
+    if (segment != segment_.get()) return;  // the log began anew meanwhile: nothing of it matters
     if (error < 0) return StartSyncTrouble(error);
     settled_mark_ = target;
     segment->index->MarkDurable(segment->PositionOf(target.offset));

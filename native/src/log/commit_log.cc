@@ -2,6 +2,7 @@
 #include "log/commit_log.h"
 
 #include <atomic>
+#include <cerrno>
 #include <charconv>
 
 #include "base/futex_lock.h"
@@ -52,6 +53,9 @@ class InMemoryLog final : public CommitLog {
   }
   std::uint64_t tail() const override { return buffer_.tail(); }
   LogBuffer& buffer() override { return buffer_; }
+  Status StartOver(const std::function<Status(const Emit&)>&, int, const std::function<bool()>& commit) override {
+    return commit() ? Status::Ok() : Status::Error(ECANCELED, "it is not wanted any more");
+  }
   std::uint64_t written() const override { return tail(); }
   std::uint64_t durable() const override { return tail(); }
   std::uint64_t Promise() const override { return tail(); }

@@ -18,6 +18,7 @@
 // start-up (aof_loader), block checksums (segment_index), decisions (aof_log), the thread (log_thread).
 #pragma once
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -62,6 +63,14 @@ class LogUnit {
     Clear();
     bytes_ = resp;
     count_ = 1;
+  }
+  // One or more commands as this server's primary sent them, which the log takes over to the byte; `wire` stays as it is until
+  // Clear() or Append(). `db`: the database that is selected behind them.
+  void SetReceived(std::string_view wire, int db) {
+    Clear();
+    borrowed_ = wire;
+    count_ = 1;
+    last_db_ = db;
   }
   // More than one effect: MULTI and EXEC go around them when appended. False for effects that are independent of each
   // other (active expiry, eviction).
@@ -112,6 +121,11 @@ class CommitLog {
   virtual LogBuffer& buffer() = 0;
   // Reads [offset, offset + size) or less, as far as it is in files that this log wrote; 0 if `offset` is not, or -errno.
   virtual std::int64_t ReadBack(std::uint64_t /*offset*/, char* /*buffer*/, std::size_t /*size*/) { return 0; }
+  // The data set is another one from here on, taken from elsewhere: `write` gives it as commands in RESP. All that was logged
+  // before is forgotten, as a whole: a crash leaves the old data or the new, on which `commit` decides when everything else has
+  // been done. `db`: what the next unit takes for selected. Nobody appends meanwhile.
+  using Emit = std::function<Status(std::string_view resp)>;
+  virtual Status StartOver(const std::function<Status(const Emit& emit)>& write, int db, const std::function<bool()>& commit) = 0;
   virtual std::uint64_t written() const = 0;
   virtual std::uint64_t durable() const = 0;
   virtual std::uint64_t Promise() const = 0;

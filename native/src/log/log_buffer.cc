@@ -103,6 +103,8 @@ std::uint64_t LogBuffer::Append(const LogUnit& unit, std::uint32_t seconds) {
   if (unit.first_db() >= 0) {
     if (unit.first_db() != db_) p += EncodeSelect(unit.first_db(), p);
     db_ = unit.last_db();
+  } else if (unit.last_db() >= 0) {
+    db_ = unit.last_db();
   }
   if (wrap) p = Put(p, kMulti);
   auto prefix_size = static_cast<std::size_t>(p - prefix);
@@ -141,6 +143,12 @@ std::uint64_t LogBuffer::Collect(std::uint64_t from, std::uint64_t to, std::size
 std::uint64_t LogBuffer::BeginStream() {
   std::lock_guard<FutexLock> guard(lock_);
   db_ = -1;
+  return tail_.load(std::memory_order_relaxed);
+}
+
+std::uint64_t LogBuffer::TakeOverStream(int db) {
+  std::lock_guard<FutexLock> guard(lock_);
+  db_ = db;
   return tail_.load(std::memory_order_relaxed);
 }
 

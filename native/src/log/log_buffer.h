@@ -47,6 +47,8 @@ class LogBuffer {
   // Says SELECT again before the next unit, whatever its database, and returns the tail: a snapshot is taken here, and whoever
   // reads from here on knows nothing of what came before.
   std::uint64_t BeginStream();
+  // The stream is somebody else's from here on, and has `db` selected. Returns the tail.
+  std::uint64_t TakeOverStream(int db);
   // No timestamp lines while somebody else than a file reads the log: replicas take them for garbage.
   void PauseTimestamps(bool paused) { timestamps_paused_.store(paused, std::memory_order_relaxed); }
 

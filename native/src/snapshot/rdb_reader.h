@@ -49,6 +49,8 @@ class RdbReader {
   std::uint64_t offset() const { return consumed_ + at_; }
   // The bytes of a payload that were not read yet.
   std::size_t left() const { return view_.size() - at_; }
+  // Of a source: bytes that came with what was read and were not looked at.
+  std::string_view rest() const { return view_.substr(at_); }
   // The checksum of all that was read; of a source only.
   std::uint64_t Checksum();
   bool Fail(std::string why);

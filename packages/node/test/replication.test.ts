@@ -2,63 +2,14 @@
  * A redis-server follows us with REPLICAOF: what it has at the end is what we have, told by DEBUG DIGEST, whatever is
  * written meanwhile; one that was away continues where it was, also when only the log's files still know that.
  */
-import { describePeer, startRedis, startSlotwise, tempDir, waitFor, type RespClient, type ServerProcess } from '@slotwise/testing'
+import { describePeer, startRedis, startSlotwise, tempDir, waitFor, type ServerProcess } from '@slotwise/testing'
 import { expect, it } from 'vitest'
+import { expectSame, field, fill, linkIsUp, load } from './fixtures/replication-load.js'
 
 const args = ['--enable-debug-command', 'yes', '--repl-diskless-sync-delay', '0', '--repl-ping-replica-period', '1']
 
-const field = async (client: RespClient, section: string, name: string): Promise<string | undefined> =>
-  new RegExp(`^${name}:(.*)\r$`, 'm').exec(await client.command('INFO', section) as string)?.[1]
-
 async function startReplica(of: ServerProcess, ...more: string[]): Promise<ServerProcess> {
   return startRedis({ args: ['--enable-debug-command', 'yes', '--save', '', '--replicaof', '127.0.0.1', String(of.port), ...more] })
-}
-
-const linkIsUp = (replica: RespClient): Promise<unknown> =>
-  waitFor(async () => await field(replica, 'replication', 'master_link_status') === 'up', { timeoutMs: 20_000, what: 'the link' })
-
-/** Until the replica has applied everything; then both must hold the same. */
-async function expectSame(primary: RespClient, replica: RespClient): Promise<void> {
-  await waitFor(async () => {
-    const [ours, theirs] = [await field(primary, 'replication', 'master_repl_offset'), await field(replica, 'replication', 'slave_repl_offset')]
-    return ours === theirs
-  }, { timeoutMs: 20_000, what: 'the replica' })
-  expect(await replica.command('DEBUG', 'DIGEST')).toBe(await primary.command('DEBUG', 'DIGEST'))
-}
-
-/** Every type and encoding, some with a deadline, in two databases. */
-async function fill(client: RespClient): Promise<void> {
-  for (const db of [0, 5]) {
-    await client.command('SELECT', db)
-    for (const size of [1, 60, 600]) {
-      const commands: (string | number)[][] = []
-      for (let i = 0; i < size; i++) {
-        commands.push(['RPUSH', `list:${size}`, `element ${i}`], ['SADD', `integers:${size}`, i * 3], ['SADD', `set:${size}`, `member ${i}`],
-          ['HSET', `hash:${size}`, `field ${i}`, 'v'.repeat(i % 80)], ['ZADD', `sorted:${size}`, i * 1.37, `member ${i}`],
-          ['SET', `string:${size}:${i}`, i % 2 === 0 ? i : 'x'.repeat(i)], ['PEXPIRE', `string:${size}:${i}`, 1e9], ['PFADD', 'log', i])
-      }
-      await client.pipeline(commands)
-    }
-  }
-  await client.command('SELECT', 0)
-}
-
-/** Writes of many kinds, until it is stopped; those whose effect is not what the client said among them. */
-function load(client: RespClient): { stop: () => Promise<number> } {
-  let stopped = false
-  const run = async (): Promise<number> => {
-    let rounds = 0
-    for (; !stopped; rounds++) {
-      const k = rounds % 50
-      await client.pipeline([['SET', `s:${k}`, rounds, 'EX', 1000], ['INCR', 'n'], ['SADD', 'pool', rounds, rounds + 1, rounds + 2], ['SPOP', 'pool', 2],
-        ['LPUSH', `l:${k}`, rounds, 'x'], ['LMOVE', `l:${k}`, 'moved', 'LEFT', 'RIGHT'], ['HINCRBYFLOAT', 'h', k, 0.1], ['ZADD', 'z', rounds, k],
-        ['ZPOPMIN', 'z'], ['GETEX', `s:${k}`, 'PERSIST'], ['MULTI'], ['INCR', 'n'], ['APPEND', `a:${k}`, 'tail'], ['EXEC'], ['SETEX', 'gone', 1, 'v'],
-        ['GETDEL', `a:${(k + 25) % 50}`], ['FLUSHDB', 'ASYNC'].slice(0, rounds % 1000 === 999 ? 2 : 0)].filter((c) => c.length > 0))
-    }
-    return rounds
-  }
-  const done = run()
-  return { stop: () => { stopped = true; return done } }
 }
 
 describePeer('redis-server', 'a redis-server as our replica', () => {

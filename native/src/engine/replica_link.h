@@ -1,0 +1,113 @@
+// The link to this server's primary: one thread with one connection, which does what replication/link.h decides. It connects,
+// reads the snapshot into place (replica_load.h), and applies the stream (replica_stream.h). It lives from the first REPLICAOF on.
+// Orders come from any thread and are taken between two steps; the latest counts. What is under way for an older one finds that
+// it is not obeyed any more (Replication::Obeys) and changes nothing.
+// While the disk refuses the log nothing more is read: the primary keeps what is missing.
+#pragma once
+#include <atomic>
+#include <condition_variable>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+
+#include "replication/link.h"
+
+namespace slotwise {
+
+class Engine;
+class ReplicaStream;
+class Replication;
+
+class ReplicaLink {
+ public:
+  ReplicaLink(Engine& engine, Replication& replication);
+  ~ReplicaLink();
+  ReplicaLink(const ReplicaLink&) = delete;
+  ReplicaLink& operator=(const ReplicaLink&) = delete;
+
+  // `role`: Replication's count, under which this is ordered.
+  void Follow(std::string host, int port, std::uint64_t role, bool failover = false) { Give({std::move(host), port, role, failover}); }
+  void Unfollow(std::uint64_t role) { Give({{}, 0, role, false}); }
+  // For good; waits for the thread.
+  void Stop();
+
+  // As of the last step of the thread. Times are MonotonicMs().
+  struct Info {
+    LinkState state = LinkState::kNone;
+    std::int64_t last_io_ms = 0;        // the connection's last byte
+    std::int64_t down_since_ms = 0;     // 0: the link is up, or was never
+    std::int64_t received = 0;          // slave_read_repl_offset
+    bool syncing = false;
+    std::int64_t sync_total = 0;        // -1: unknown
+    std::int64_t sync_read = 0;
+    std::uint64_t bytes_read = 0;       // ever
+  };
+  Info info() const;
+
+ private:
+  struct Order {
+    std::string host;
+    int port = 0;
+    std::uint64_t role = 0;
+    bool failover = false;
+  };
+  class Snapshot;
+
+  void Give(Order order);
+  bool HasOrder() const { return has_order_.load(std::memory_order_acquire); }
+  void Run();
+  void TakeOrder();
+  LinkOptions Options() const;
+  void Step(LinkEvent event);
+  void Perform(Link::Effects effects);
+  void Connect();
+  void FinishConnect();
+  void Close();
+  void Send(std::string_view bytes);
+  bool SendPending();
+  void Acknowledge();
+  void ReadLines();
+  void ReceiveSnapshot(const LinkEffect& header);
+  void TakeRestOfInput();
+  void ReadStream();
+  void ApplyStream();
+  void Wait();
+  void Publish();
+  std::int64_t Receive(char* into, std::size_t size);  // bytes; 0: none are there now; -1: failed, and told
+
+  Engine& engine_;
+  Replication& replication_;
+  std::atomic<bool> stopping_{false};
+  std::atomic<bool> has_order_{false};
+  int wake_ = -1;                      // an eventfd
+  mutable std::mutex mutex_;           // guards the next four
+  std::optional<Order> order_;
+  std::thread thread_;
+  Info info_;
+  bool stopped_ = false;
+
+  // The thread's.
+  Link link_;
+  std::unique_ptr<ReplicaStream> stream_;
+  std::uint64_t role_ = 0;
+  bool failover_ = false;
+  bool forget_position_ = false;       // what was applied cannot be gone on with: the stream was not understood
+  int fd_ = -1;
+  bool connecting_ = false;
+  bool streaming_ = false;
+  bool up_ = false;                    // as Replication was told
+  std::string input_;                  // while lines are read
+  std::string output_;
+  std::optional<LinkEffect> snapshot_; // is to be received
+  std::int64_t last_io_ms_ = 0;
+  std::int64_t down_since_ms_ = 0;
+  bool syncing_ = false;
+  std::int64_t sync_total_ = 0;
+  std::int64_t sync_read_ = 0;
+  std::uint64_t bytes_read_ = 0;
+};
+
+}  // namespace slotwise
