@@ -31,6 +31,7 @@ Outcome Run(std::string_view input, std::uint64_t cuts, const slotwise::ParserLi
       std::size_t taken = 0;
       // A fresh copy each time, so that a view kept from an earlier call is a use after free.
       std::vector<char> copy(input.begin() + static_cast<std::ptrdiff_t>(at), input.begin() + static_cast<std::ptrdiff_t>(end));
+      args.clear();
       auto result = parser.Next({copy.data(), copy.size()}, limits, args, &taken);
       if (result == slotwise::RespParser::Result::kIncomplete) break;
       if (result == slotwise::RespParser::Result::kError) {

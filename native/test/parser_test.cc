@@ -28,6 +28,7 @@ Outcome Feed(const std::string& input, const std::vector<std::size_t>& cuts, con
     std::size_t at = 0;
     while (outcome.error.empty() && at < pending.size()) {
       std::size_t taken = 0;
+      args.clear();
       auto result = parser.Next(std::string_view(pending).substr(at), limits, args, &taken);
       if (result == RespParser::Result::kIncomplete) break;
       if (result == RespParser::Result::kError) {
@@ -114,6 +115,28 @@ TEST(Parser, BeforeAuthenticationTenArgumentsOfSixteenKiB) {
   EXPECT_EQ(Feed("*11\r\n", {}, limits).error, "Protocol error: unauthenticated multibulk length");
   EXPECT_EQ(Feed("*1\r\n$16385\r\n", {}, limits).error, "Protocol error: unauthenticated bulk length");
   EXPECT_EQ(Feed("*10\r\n$16384\r\n", {}, limits).error, "");
+}
+
+// Numbers of up to three digits are read by another piece of code than longer ones.
+TEST(Parser, LengthsOfEveryNumberOfDigits) {
+  for (std::size_t count : {1u, 9u, 10u, 99u, 100u, 999u, 1000u}) {
+    for (std::size_t length : {0u, 9u, 10u, 99u, 100u, 999u, 1000u}) {
+      std::vector<std::string> command(count, std::string(length, 'x'));
+      command.back() += 'y';
+      std::string input = "*" + std::to_string(count) + "\r\n";
+      for (const auto& a : command) input += "$" + std::to_string(a.size()) + "\r\n" + a + "\r\n";
+      Outcome o = Feed(input + input, {});
+      ASSERT_EQ(o.error, "");
+      ASSERT_TRUE(o.commands == Commands({command, command}));
+    }
+  }
+  ParserLimits limits;
+  limits.max_bulk = 100;
+  limits.max_args = 10;
+  EXPECT_EQ(Feed("*1\r\n$101\r\n" + std::string(101, 'x') + "\r\n", {}, limits).error, "Protocol error: invalid bulk length");
+  EXPECT_EQ(Feed("*11\r\n", {}, limits).error, "Protocol error: invalid multibulk length");
+  EXPECT_EQ(Feed("*2\r\n$3\r\nGET\r\n$01\r\nx\r\n", {}).error, "Protocol error: invalid bulk length");
+  EXPECT_EQ(Feed("*2\r\n$3\r\nGET\r\n$1\r\nx\n\r", {}).error, "Protocol error: expected CRLF after bulk");
 }
 
 TEST(Parser, ABigCommandInSmallPiecesIsNotParsedAgainFromItsStart) {

@@ -69,7 +69,7 @@ class Entry {
   T* pointer() const { return Load<T*>(ValueOffset()); }
   void set_pointer(void* p) { Store<void*>(ValueOffset(), p); }
 
-  std::uint32_t access() const { return access_[0] | static_cast<std::uint32_t>(access_[1]) << 8 | static_cast<std::uint32_t>(access_[2]) << 16; }
+  std::uint32_t access() const { return Load<std::uint32_t>(2) >> 8; }  // with the byte before it
   void set_access(std::uint32_t v) {
     access_[0] = static_cast<std::uint8_t>(v);
     access_[1] = static_cast<std::uint8_t>(v >> 8);
@@ -113,7 +113,7 @@ class Entry {
   void Destroy() { Release(this, AllocationSize()); }
 
  private:
-  std::size_t KeyOffset() const { return kHeader + ((flags_ & kHasExpire) ? 8 : 0) + ((flags_ & kLongKey) ? 4 : 0); }
+  std::size_t KeyOffset() const { return kHeader + (flags_ & kHasExpire) * 8u + (flags_ & kLongKey) * 2u; }
   char* bytes() { return reinterpret_cast<char*>(this); }
   const char* bytes() const { return reinterpret_cast<const char*>(this); }
   template <typename T>

@@ -32,15 +32,16 @@ struct alignas(64) Bucket {
   std::uint8_t more[5];   // five bits of each item's hash, from kMoreFirst on: what a split goes by
   std::uint8_t addresses[8][6];
 
+  static constexpr int kAddresses = 16;  // where they begin
   static constexpr unsigned kMoreFirst = 2;
   static constexpr unsigned kMoreBits = 5;
   static std::uint32_t MoreOf(std::uint64_t hash) { return static_cast<std::uint32_t>(hash >> kMoreFirst) & 31u; }
 
   template <typename T>
   T* At(int i) const {
-    std::uint64_t v = 0;
-    std::memcpy(&v, addresses[i], 6);
-    return reinterpret_cast<T*>(v);
+    std::uint64_t v;  // with the two bytes before it: one load, not two
+    std::memcpy(&v, reinterpret_cast<const char*>(this) + kAddresses - 2 + 6 * i, 8);
+    return reinterpret_cast<T*>(v >> 16);
   }
   void Set(int i, const void* p) {
     auto v = reinterpret_cast<std::uint64_t>(p);
@@ -60,7 +61,7 @@ struct alignas(64) Bucket {
   }
   Bucket* Next() const { return overflow ? At<Bucket>(7) : nullptr; }
 };
-static_assert(sizeof(Bucket) == 64);
+static_assert(sizeof(Bucket) == 64 && offsetof(Bucket, addresses) == Bucket::kAddresses);
 
 class LinearBuckets {
  public:

@@ -329,7 +329,8 @@ std::size_t IoThread::ParseAll(Connection* c, const char* data, std::size_t size
   while (at < size && !c->closing && !c->dead) {
     limits.authenticated = !engine_.acl().NeedsAuth(c->client);
     std::size_t taken = 0;
-    RespParser::Result result = c->parser.Next({data + at, size - at}, limits, parsed_, &taken);
+    const std::size_t first_arg = args_.size();
+    RespParser::Result result = c->parser.Next({data + at, size - at}, limits, args_, &taken);
     if (result == RespParser::Result::kIncomplete) break;
     if (result == RespParser::Result::kError) {
       RunBatch();  // the replies to what came before go first
@@ -342,10 +343,11 @@ std::size_t IoThread::ParseAll(Connection* c, const char* data, std::size_t size
     }
     const std::string_view wire(data + at, taken);
     at += taken;
-    if (parsed_.empty()) continue;
+    const std::size_t argc = args_.size() - first_arg;
+    if (argc == 0) continue;
     ++c->commands;
-    batch_.push_back({c, static_cast<std::uint32_t>(args_.size()), static_cast<std::uint32_t>(parsed_.size()), wire});
-    args_.insert(args_.end(), parsed_.begin(), parsed_.end());
+    if (wire[0] != '*') [[unlikely]] unquoted_.push_back(c);
+    batch_.push_back({c, static_cast<std::uint32_t>(first_arg), static_cast<std::uint32_t>(argc), wire});
     if (batch_.size() == kBatchMax || !limits.authenticated || one_by_one) RunBatch();
   }
   return at;
@@ -357,22 +359,22 @@ void IoThread::RunBatch() {
   const bool prefetch = n > 1 && !Ablated().prefetch;
   const bool wire = !Ablated().wire;
   // Neighbours are often about the same key: asked for once.
-  auto other_key = [this](std::size_t i) { return i == 0 || prepared_[i].key.hash != prepared_[i - 1].key.hash; };
+  std::array<std::uint8_t, kBatchMax> keys;  // which commands are about another than the one before
+  std::size_t key_count = 0;
   for (std::size_t i = 0; i < n; ++i) {
     PreparedCommand& p = prepared_[i];
+    const PreparedCommand* before = i == 0 ? nullptr : &p - 1;
     p.client = &batch_[i].connection->client;
     p.args = {args_.data() + batch_[i].first_arg, batch_[i].argc};
     if (wire) p.wire = batch_[i].wire;
-    engine_.Prepare(p, i == 0 ? nullptr : &prepared_[i - 1]);
-    if (prefetch && other_key(i)) engine_.PrefetchTable(p);
+    engine_.Prepare(p, before);
+    if (!prefetch || (before != nullptr && p.key.hash == before->key.hash)) continue;
+    engine_.PrefetchTable(p);
+    keys[key_count++] = static_cast<std::uint8_t>(i);
   }
   if (prefetch) {
-    for (std::size_t i = 0; i < n; ++i) {
-      if (other_key(i)) engine_.Prefetch(prepared_[i]);
-    }
-    for (std::size_t i = 0; i < n; ++i) {
-      if (other_key(i)) engine_.PrefetchEntry(prepared_[i]);
-    }
+    for (std::size_t i = 0; i < key_count; ++i) engine_.Prefetch(prepared_[keys[i]]);
+    for (std::size_t i = 0; i < key_count; ++i) engine_.PrefetchEntry(prepared_[keys[i]]);
     engine_.PrefetchObjects({prepared_.data(), n});
   }
   const ClientPause& pause = engine_.clients().pause();
@@ -393,7 +395,8 @@ void IoThread::RunBatch() {
     Answered(c);
   }
   state_->batch_ticks = 0;
-  for (std::size_t i = 0; i < n; ++i) batch_[i].connection->parser.Recycle();
+  for (Connection* c : unquoted_) c->parser.Recycle();
+  unquoted_.clear();
   batch_.clear();
   args_.clear();
 }

@@ -5,6 +5,7 @@
 // (hash and prefetch buckets, prefetch entries, execute), and one write(2) of the log and one send a connection serve
 // them all. Fairness: a connection is read once a turn, at most kReadSize (more only within one big argument).
 #pragma once
+#include <array>
 #include <atomic>
 #include <cstdint>
 #include <memory>
@@ -147,9 +148,9 @@ class IoThread {
   // The turn.
   std::unique_ptr<char[]> arena_;
   std::size_t arena_used_ = 0;
-  std::vector<std::string_view> parsed_;         // of one command
   std::vector<std::string_view> args_;           // of the batch
   std::vector<Pending> batch_;
+  std::vector<Connection*> unquoted_;             // whose inline words the batch refers to
   std::vector<PreparedCommand> prepared_;
   std::vector<Connection*> answered_;
   std::vector<Connection*> gated_;

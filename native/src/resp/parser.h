@@ -26,8 +26,9 @@ class RespParser {
   enum class Result { kCommand, kIncomplete, kError };
 
   // `input` begins where the last complete command ended, and is the same bytes as before (wherever they lie now) plus
-  // what has arrived since. kCommand: `args` holds the command's views (possibly none: an empty line, "*0") and
-  // `*consumed` its bytes. kIncomplete: more input is needed. kError: error() says why, in Redis's words without "ERR".
+  // what has arrived since. kCommand: the command's views were added to `args` (possibly none: an empty line, "*0") and
+  // `*consumed` is the number of its bytes. kIncomplete: more input is needed. kError: error() says why, in Redis's words
+  // without "ERR". `args` is as it was after these two.
   Result Next(std::string_view input, const ParserLimits& limits, std::vector<std::string_view>& args, std::size_t* consumed);
 
   const char* error() const { return error_; }
