@@ -48,6 +48,8 @@ class Socket {
     out.resize(have);
     return out;
   }
+  // How long Read() waits; 20 s unless it is told.
+  void Limit(timeval limit) { setsockopt(fd_, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit); }
   bool Ended() {
     char c;
     return recv(fd_, &c, 1, 0) <= 0;

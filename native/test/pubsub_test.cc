@@ -168,7 +168,7 @@ TEST(PubSub, AllSubscribersSeeOneOrder) {
   std::vector<std::thread> publishers;
   for (int t = 0; t < kThreads; ++t) {
     publishers.emplace_back([&, t] {
-      for (int i = 0; i < kMessages; ++i) f.engine->pubsub().Publish("c", std::to_string(t) + ":" + std::to_string(i));
+      for (int i = 0; i < kMessages; ++i) f.engine->pubsub().Publish("c", std::to_string(t) + ":" + std::to_string(i), 0);
     });
   }
   for (auto& p : publishers) p.join();

@@ -40,6 +40,18 @@ TEST(Replconf, AcknowledgementsAreSilentWhateverTheySay) {
   EXPECT_TRUE(Parse({"getack", "*"}).silent);
 }
 
+TEST(Replconf, AnAcknowledgementMaySayWhatIsFsynced) {
+  EXPECT_TRUE(Parse({"capa", "Slotwise-Ack"}).announce.slotwise_ack);
+  EXPECT_EQ(Parse({"ACK", "123"}).fsynced, -1);
+  EXPECT_EQ(Parse({"ACK", "123", "FACK", "100"}).fsynced, 100);
+  for (const char* nonsense : {"", "x", "1.5", "99999999999999999999", "12 "}) {
+    Parsed p = Parse({"ack", "123", "fack", nonsense});
+    EXPECT_TRUE(p.silent && p.acknowledges);
+    EXPECT_EQ(p.fsynced, -1);
+  }
+  EXPECT_EQ(Parse({"ACK", "123", "capa", "eof"}).fsynced, -1);
+}
+
 TEST(Replconf, Errors) {
   EXPECT_EQ(Parse({"listening-port"}).error, "ERR syntax error");
   EXPECT_EQ(Parse({"listening-port", "x"}).error, "ERR value is not an integer or out of range");

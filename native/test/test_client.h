@@ -1,6 +1,7 @@
 // A client as a connection would have it, for tests that need messages, records or a second client: what is pushed to it
 // is kept, in the order of arrival.
 #pragma once
+#include <algorithm>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -14,12 +15,13 @@ namespace slotwise::test {
 
 class MailboxSink final : public ClientSink {
  public:
-  void Push(std::shared_ptr<const std::string> resp2, std::shared_ptr<const std::string> resp3) override {
+  void Push(std::shared_ptr<const std::string> resp2, std::shared_ptr<const std::string> resp3, std::uint64_t gate) override {
     std::lock_guard<std::mutex> guard(mutex_);
     waiting_.push_back({std::move(resp2), std::move(resp3)});
+    gate_ = std::max(gate_, gate);
   }
-  void PushInvalidation(std::shared_ptr<const std::string> resp2, std::shared_ptr<const std::string> resp3) override {
-    Push(std::move(resp2), std::move(resp3));
+  void PushInvalidation(std::shared_ptr<const std::string> resp2, std::shared_ptr<const std::string> resp3, std::uint64_t gate) override {
+    Push(std::move(resp2), std::move(resp3), gate);
   }
   void Kill() override { killed_.store(true); }
   void WritePushes(OutBuffer& out, int protocol) override {
@@ -34,12 +36,18 @@ class MailboxSink final : public ClientSink {
     waiting_.clear();
     return text;
   }
+  // The log offset that what was pushed so far depends on.
+  std::uint64_t gate() {
+    std::lock_guard<std::mutex> guard(mutex_);
+    return gate_;
+  }
   bool killed() const { return killed_.load(); }
 
  private:
   struct Pushed { std::shared_ptr<const std::string> resp2, resp3; };
   std::mutex mutex_;
   std::vector<Pushed> waiting_;
+  std::uint64_t gate_ = 0;
   std::atomic<bool> killed_{false};
 };
 

@@ -10,22 +10,21 @@ const code = (text) => text === '' ? '(empty)' : `\`${cell(text)}\``
 
 /** The page as it should be. */
 export function configurationPage() {
-  const { directives } = JSON.parse(readFileSync(inRoot('native', 'tables', 'directives.json'), 'utf8'))
+  const { directives, slotwise } = JSON.parse(readFileSync(inRoot('native', 'tables', 'directives.json'), 'utf8'))
   const line = ({ name, alias, default: value, redisDefault, immutable, summary }) => {
     const names = [name, ...(alias === undefined ? [] : [alias])].map(code).join(', ')
     const theirs = redisDefault === undefined ? '' : ` (Redis: ${code(redisDefault)})`
     return `| ${names} | ${code(value)}${theirs} | ${immutable ? 'start only' : ''} | ${cell(summary)} |`
   }
-  const shown = directives.filter(({ hidden }) => !hidden)
-  const table = (status) => [
-    '| directive | default | | |', '| --- | --- | --- | --- |', ...shown.filter((spec) => spec.status === status).map(line),
-  ]
+  const table = (specs) => ['| directive | default | | |', '| --- | --- | --- | --- |', ...specs.filter(({ hidden }) => !hidden).map(line)]
+  const ofStatus = (status) => table(directives.filter((spec) => spec.status === status))
   return [
     '# Configuration', '',
     'Generated from `native/tables/directives.json`; do not edit. How they are given: [server.md](server.md).', '',
-    '## With effect', '', ...table('supported'), '',
+    '## With effect', '', ...ofStatus('supported'), '',
+    '## Ours', '', 'Redis has no such directives.', '', ...table(slotwise), '',
     '## Accepted, without effect yet',
-    '', 'Stored and shown by CONFIG GET. Another value than the default gives a warning at start.', '', ...table('accepted'), '',
+    '', 'Stored and shown by CONFIG GET. Another value than the default gives a warning at start.', '', ...ofStatus('accepted'), '',
   ].join('\n')
 }
 

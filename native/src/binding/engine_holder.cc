@@ -181,4 +181,8 @@ void EngineHolder::OnShutdown(int exit_code) { Emit({Event::Kind::kShutdown, exi
 
 void EngineHolder::OnLogLevel(int level) { Emit({Event::Kind::kLogLevel, level, {}}); }
 
+void EngineHolder::OnSemiSync(SemiSync::State state, std::int64_t clients) {
+  Emit({Event::Kind::kSemiSync, static_cast<int>(state), std::to_string(clients)});
+}
+
 }  // namespace slotwise::binding

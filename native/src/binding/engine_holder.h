@@ -25,9 +25,9 @@ struct OpenOptions {
 };
 
 struct Event {
-  enum class Kind { kLog, kShutdown, kMessage, kMessagesLost, kLogLevel, kReply } kind;
-  int number;        // log level, exit code, place in the values of `loglevel`, or token of the call that has waited
-  std::string text;  // of a message: a RESP3 push; of a call: its reply
+  enum class Kind { kLog, kShutdown, kMessage, kMessagesLost, kLogLevel, kReply, kSemiSync } kind;
+  int number;        // log level, exit code, place in the values of `loglevel`, token of the call that has waited, SemiSync::State
+  std::string text;  // of a message: a RESP3 push; of a call: its reply; of semi-sync: how many replicas count
 };
 
 // Told that events are waiting; any thread.
@@ -55,6 +55,7 @@ class EngineHolder final : public Logger, public EngineHost {
   void Log(LogLevel level, std::string_view message) override;
   void OnShutdown(int exit_code) override;
   void OnLogLevel(int level) override;
+  void OnSemiSync(SemiSync::State state, std::int64_t clients) override;
 
  private:
   Status Start(const OpenOptions& options);

@@ -20,6 +20,7 @@ constexpr std::size_t kCallWords = 2;
 constexpr std::int32_t kNotAscii = -4;
 constexpr std::int32_t kWaits = -5;
 constexpr std::size_t kDirectKeyMax = 256;
+constexpr std::int64_t kAwaitMs = 100;  // how soon the end of a session is noticed by who waits for replicas
 constexpr std::size_t kMessageBytesMax = 64 * 1024 * 1024;  // waiting for JavaScript; beyond that messages are dropped, and it is told
 
 }  // namespace
@@ -28,7 +29,8 @@ constexpr std::size_t kMessageBytesMax = 64 * 1024 * 1024;  // waiting for JavaS
 class SessionBinding::PushSink final : public ClientSink {
  public:
   explicit PushSink(SessionBinding& binding) : binding_(&binding) {}
-  void Push(std::shared_ptr<const std::string>, std::shared_ptr<const std::string> resp3) override {
+  // At once: a caller inside the process sees what memory holds, and waits for more only where it says so (sync()).
+  void Push(std::shared_ptr<const std::string>, std::shared_ptr<const std::string> resp3, std::uint64_t) override {
     Post({Event::Kind::kMessage, 0, *resp3});
   }
   void Kill() override {}  // nobody outside may close what an application has opened
@@ -85,7 +87,7 @@ const char* SessionBinding::FailureCode(Work work, const Status& status) {
     case Work::kListen:
       return "LISTEN";
     default:
-      return "LOG";
+      return status.code() == ECANCELED ? "CLOSED" : "LOG";
   }
 }
 
@@ -101,6 +103,17 @@ napi_value SessionBinding::Queue(Work work, OpenOptions options) {
   return promise;
 }
 
+// Everything that was appended by now: on disk, and at replicas as far as that is the promise. Whoever closes the session
+// waits no longer for replicas.
+Status SessionBinding::WaitUntilPromised(Engine& engine) {
+  const std::uint64_t offset = engine.log().tail();
+  if (Status s = engine.log().Sync(); !s.ok()) return s;
+  while (!engine.semi_sync().Await(offset, kAwaitMs)) {
+    if (closing_.load(std::memory_order_relaxed)) return Status::Error(ECANCELED, "the store was closed before enough replicas had acknowledged");
+  }
+  return Status::Ok();
+}
+
 // On a thread of the pool.
 void SessionBinding::Execute(napi_env, void* data) {
   auto* task = static_cast<AsyncTask*>(data);
@@ -110,7 +123,7 @@ void SessionBinding::Execute(napi_env, void* data) {
       task->status = EngineHolder::Open(task->options, self->listener(), &task->holder);
       break;
     case Work::kSync:
-      task->status = task->holder->engine().log().Sync();
+      task->status = self->WaitUntilPromised(task->holder->engine());
       (void)EngineHolder::Leave(std::move(task->holder), nullptr);
       break;
     case Work::kListen:
@@ -151,6 +164,7 @@ void SessionBinding::Complete(napi_env env, napi_status, void* data) {
 void SessionBinding::Cleanup(void* data) {
   auto* self = static_cast<SessionBinding*>(data);
   self->environment_gone_ = true;
+  self->closing_.store(true, std::memory_order_relaxed);
   self->CloseSession();
   if (self->holder_) (void)EngineHolder::Leave(std::move(self->holder_), self->listener());
   self->DeleteIfDone();
@@ -494,7 +508,7 @@ napi_value SessionBinding::TakeReply(napi_env env, napi_value* args, std::size_t
 
 napi_value SessionBinding::LastError(napi_env env, napi_value*, std::size_t) { return Text(env, last_error_); }
 
-// sync() -> Promise: everything changed before the call is on disk.
+// sync() -> Promise: everything changed before the call is on disk, and at replicas if that is the promise.
 napi_value SessionBinding::Sync(napi_env env, napi_value*, std::size_t) {
   if (!holder_) return Throw(env, "CLOSED", "the store is closed");
   return Queue(Work::kSync);
@@ -511,6 +525,7 @@ napi_value SessionBinding::Listen(napi_env env, napi_value* args, std::size_t co
 
 // close() -> Promise: this session leaves; the last one stops the engine.
 napi_value SessionBinding::CloseAsync(napi_env, napi_value*, std::size_t) {
+  closing_.store(true, std::memory_order_relaxed);
   CloseSession();
   DropPage(request_);
   DropPage(result_);

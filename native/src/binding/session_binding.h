@@ -7,6 +7,7 @@
 #pragma once
 #include <node_api.h>
 
+#include <atomic>
 #include <deque>
 #include <memory>
 #include <mutex>
@@ -41,6 +42,7 @@ class SessionBinding final : public EventListener {
   ~SessionBinding() override;
 
   static void Execute(napi_env env, void* task);
+  Status WaitUntilPromised(Engine& engine);
   static void Complete(napi_env env, napi_status status, void* task);
   napi_value Queue(Work work, OpenOptions options = {});
   static const char* FailureCode(Work work, const Status& status);
@@ -100,6 +102,7 @@ class SessionBinding final : public EventListener {
   std::int32_t next_token_ = 1;
   int pending_tasks_ = 0;
   bool environment_gone_ = false;
+  std::atomic<bool> closing_{false};
   bool has_listener_ = false;     // for the holder; never changes after open
   bool function_alive_ = false;   // ForgetEvents is still to come
 

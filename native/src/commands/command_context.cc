@@ -78,7 +78,7 @@ void CommandContext::ChangedIn(int db, const KeyRef& key) {
 void CommandContext::Erase(const KeyRef& key, Place place) { Db().Erase(key, place); }
 
 void CommandContext::NotifyIn(int db, int notify_class, std::string_view event, std::string_view key) {
-  if (engine.notify_flags() & notify_class) [[unlikely]] engine.Notify(db, notify_class, event, key);
+  if (engine.notify_flags() & notify_class) [[unlikely]] engine.Notify(thread, db, notify_class, event, key);
 }
 
 void CommandContext::PropagateIn(int db, std::span<const std::string_view> argv) {
@@ -127,10 +127,8 @@ StripeGuard::StripeGuard(CommandContext& ctx, int stripe) : ctx_(ctx), stripe_(s
 StripeGuard::~StripeGuard() {
   if (ctx_.all_locked) return;  // the executor appends what EXEC did as one unit
   Stripe& stripe = ctx_.engine.keyspace().StripeAt(stripe_);
-  if (!ctx_.thread.unit.empty()) {
-    ctx_.thread.unit.set_atomic(false);
-    ctx_.engine.AppendEffects(ctx_.thread, stripe);
-  }
+  if (!ctx_.thread.unit.empty()) ctx_.thread.unit.set_atomic(false);
+  ctx_.engine.AppendEffects(ctx_.thread, stripe);
   if (stripe.last_offset > ctx_.gate) ctx_.gate = stripe.last_offset;
   stripe.lock.Unlock();
 }

@@ -30,6 +30,7 @@ void Set(CommandContext& ctx) {
   for (std::size_t i = 2; i < ctx.argc(); i += 2) pairs.emplace_back(ctx.arg(i), ctx.arg(i + 1));
   Status status = ctx.engine.config().Set(pairs, {IsLocal(ctx.client), ctx.engine.loading()});
   if (!status.ok()) return ctx.Error(status.message());
+  ctx.after_unlock = [&engine = ctx.engine] { engine.ApplyConfig(); };
   ctx.reply.Ok();
 }
 

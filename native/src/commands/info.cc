@@ -292,6 +292,33 @@ void ReplicaLines(CommandContext& ctx, const Replication::Info& info, InfoText& 
   out.Line("replica_announced", config.Bool(Directive::kReplicaAnnounced) ? 1 : 0);
 }
 
+const char* StateName(SemiSync::State state) {
+  switch (state) {
+    case SemiSync::State::kOff: return "off";
+    case SemiSync::State::kOn: return "on";
+    case SemiSync::State::kFallenBack: return "fallen-back";
+    case SemiSync::State::kReturning: return "returning";
+  }
+  return "";
+}
+
+// MySQL's counters by its names; a transaction is a command that wrote, times are microseconds.
+void SemiSyncLines(CommandContext& ctx, InfoText& out) {
+  if (!ctx.engine.semi_sync().on()) return;
+  const SemiSyncGate::Info info = ctx.engine.semi_sync().info();
+  out.Line("semi_sync_master_status", info.state == SemiSync::State::kOn ? "ON" : "OFF");
+  out.Line("semi_sync_master_state", StateName(info.state));
+  out.Line("semi_sync_master_clients", info.clients);
+  out.Line("semi_sync_master_yes_tx", info.yes);
+  out.Line("semi_sync_master_no_tx", info.no);
+  out.Line("semi_sync_master_no_times", info.fallen_back_count);
+  out.Line("semi_sync_master_tx_waits", info.waits);
+  out.Line("semi_sync_master_tx_wait_time", info.wait_us);
+  out.Line("semi_sync_master_tx_avg_wait_time", info.waits == 0 ? 0 : info.wait_us / info.waits);
+  out.Line("semi_sync_master_net_waits", info.net_waits);
+  out.Line("semi_sync_master_net_wait_time", info.net_wait_ms * 1000);
+}
+
 void ReplicationSection(CommandContext& ctx, InfoText& out) {
   const Config& config = ctx.engine.config();
   Replication::Info info = ctx.engine.replication().info();
@@ -304,8 +331,10 @@ void ReplicationSection(CommandContext& ctx, InfoText& out) {
   }
   for (std::size_t i = 0; i < info.replicas.size(); ++i) {
     const Replication::ReplicaLine& r = info.replicas[i];
-    out.Line("slave" + std::to_string(i), "ip=" + r.ip + ",port=" + std::to_string(r.port) + ",state=" + StateName(r.state) +
-                                              ",offset=" + std::to_string(r.acked) + ",lag=" + std::to_string(r.lag_seconds));
+    std::string line = "ip=" + r.ip + ",port=" + std::to_string(r.port) + ",state=" + StateName(r.state) + ",offset=" + std::to_string(r.acked) +
+                       ",lag=" + std::to_string(r.lag_seconds);
+    if (r.fsynced >= 0) line += ",fsynced=" + std::to_string(r.fsynced);
+    out.Line("slave" + std::to_string(i), line);
   }
   out.Line("master_failover_state", "no-failover");
   out.Line("master_replid", history.id);
@@ -316,6 +345,8 @@ void ReplicationSection(CommandContext& ctx, InfoText& out) {
   out.Line("repl_backlog_size", config.Bytes(Directive::kReplBacklogSize));
   out.Line("repl_backlog_first_byte_offset", history.active ? history.first : 0);
   out.Line("repl_backlog_histlen", history.active ? history.next - history.first : 0);
+  if (info.fsynced >= 0) out.Line("master_fsynced_offset", info.fsynced);
+  SemiSyncLines(ctx, out);
 }
 
 void CpuSection(CommandContext&, InfoText& out) {

@@ -10,6 +10,7 @@
 #include "engine/engine.h"
 #include "engine/pubsub.h"
 #include "engine/replication.h"
+#include "engine/thread_state.h"
 
 namespace slotwise {
 namespace {
@@ -74,22 +75,33 @@ void Unsubscribe(CommandContext& ctx) {
   if (names.empty()) Confirm(ctx, kKind, what, nullptr);
 }
 
-// Replicas have subscribers of their own. An append-only file has none, and holds messages only while it is their stream.
-void PropagateMessage(CommandContext& ctx) {
-  if (ctx.engine.replication().active()) ctx.Propagate(ctx.args);
+// A message leaves when what its publisher did and saw before is promised. Inside EXEC that is the whole transaction, so it
+// is sent when the log has it; only the publisher's own output, which waits anyway, has it at once.
+template <bool kShard>
+std::int64_t PublishLater(CommandContext& ctx) {
+  PubSub& pubsub = ctx.engine.pubsub();
+  std::int64_t receivers = kShard ? pubsub.ShardReceiverCount(ctx.arg(1)) : pubsub.ReceiverCount(ctx.arg(1));
+  if (receivers == 0) return 0;
+  PendingEvent& e = ctx.thread.events.emplace_back();
+  e.kind = kShard ? PendingEvent::Kind::kShardMessage : PendingEvent::Kind::kMessage;
+  e.channel = ctx.arg(1);
+  e.message = ctx.arg(2);
+  if (!ctx.client.subscribed()) return receivers;
+  e.told_already = ctx.client.id;
+  WriteWaitingPushes(ctx);
+  if (kShard) PubSub::WriteOwnShard(ctx.client, ctx.arg(1), ctx.arg(2), *ctx.thread.client_out);
+  else PubSub::WriteOwn(ctx.client, ctx.arg(1), ctx.arg(2), *ctx.thread.client_out);
+  return receivers;
 }
 
+template <bool kShard>
 void Publish(CommandContext& ctx) {
-  PropagateMessage(ctx);
-  std::int64_t receivers = ctx.engine.pubsub().Publish(ctx.arg(1), ctx.arg(2));
+  // Replicas have subscribers of their own. An append-only file has none, and holds messages only while it is their stream.
+  if (ctx.engine.replication().active()) ctx.Propagate(ctx.args);
+  if (ctx.inside_exec()) return ctx.reply.Integer(PublishLater<kShard>(ctx));
+  PubSub& pubsub = ctx.engine.pubsub();
+  std::int64_t receivers = kShard ? pubsub.PublishShard(ctx.arg(1), ctx.arg(2), ctx.client.gate) : pubsub.Publish(ctx.arg(1), ctx.arg(2), ctx.client.gate);
   // A publisher that listens too sees its message before the reply, behind whatever others published before it.
-  if (receivers > 0 && ctx.client.subscribed()) WriteWaitingPushes(ctx);
-  ctx.reply.Integer(receivers);
-}
-
-void PublishShard(CommandContext& ctx) {
-  PropagateMessage(ctx);
-  std::int64_t receivers = ctx.engine.pubsub().PublishShard(ctx.arg(1), ctx.arg(2));
   if (receivers > 0 && ctx.client.subscribed()) WriteWaitingPushes(ctx);
   ctx.reply.Integer(receivers);
 }
@@ -136,8 +148,8 @@ SLOTWISE_COMMANDS(pubsub, {"subscribe", Subscribe<SubscriptionKind::kChannel>},
                   {"ssubscribe", Subscribe<SubscriptionKind::kShardChannel>},
                   {"unsubscribe", Unsubscribe<SubscriptionKind::kChannel>},
                   {"punsubscribe", Unsubscribe<SubscriptionKind::kPattern>},
-                  {"sunsubscribe", Unsubscribe<SubscriptionKind::kShardChannel>}, {"publish", Publish},
-                  {"spublish", PublishShard}, {"pubsub|channels", ListNames<SubscriptionKind::kChannel>},
+                  {"sunsubscribe", Unsubscribe<SubscriptionKind::kShardChannel>}, {"publish", Publish<false>},
+                  {"spublish", Publish<true>}, {"pubsub|channels", ListNames<SubscriptionKind::kChannel>},
                   {"pubsub|shardchannels", ListNames<SubscriptionKind::kShardChannel>},
                   {"pubsub|numsub", CountSubscribers<SubscriptionKind::kChannel>},
                   {"pubsub|shardnumsub", CountSubscribers<SubscriptionKind::kShardChannel>},

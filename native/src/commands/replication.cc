@@ -62,7 +62,7 @@ void Replconf(CommandContext& ctx) {
   ReplconfResult result = ParseReplconf(ctx.args, client.announce.get());
   if (!result.error.empty()) return ctx.Error(result.error);
   if (!result.silent) return ctx.reply.Ok();
-  if (result.acknowledges && client.replica) ctx.engine.replication().Acknowledged(*client.replica, result.offset);
+  if (result.acknowledges && client.replica) ctx.engine.replication().Acknowledged(*client.replica, result.offset, result.fsynced);
 }
 
 void Role(CommandContext& ctx) {

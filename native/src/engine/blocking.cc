@@ -32,9 +32,9 @@ class ServedInvalidations {
     thread_.client_id = outer_;
     if (thread_.invalidations) thread_.invalidations->own.swap(outer_own_);
   }
-  void Send(OutBuffer& out, int protocol) {
+  void Send(OutBuffer& out, int protocol, std::uint64_t gate) {
     if (!thread_.invalidations || thread_.invalidations->own.empty()) return;
-    if (auto client = engine_.tracking().Find(thread_.client_id)) engine_.tracking().SendOwn(thread_, *client, out, protocol);
+    if (auto client = engine_.tracking().Find(thread_.client_id)) engine_.tracking().SendOwn(thread_, *client, out, protocol, gate);
     thread_.invalidations->own.clear();
   }
 
@@ -212,6 +212,7 @@ std::uint64_t Blocking::ServeKey(ThreadState& thread, int db, const KeyRef& key)
       thread.unit.Clear();
       engine_.DeleteAsEffect(thread, db, key, place, false);
       if (!thread.unit.empty()) offset = engine_.log().Append(thread.unit);
+      engine_.SendEvents(thread, offset);
       break;
     }
     Entry* entry = place.entry();
@@ -248,7 +249,8 @@ std::uint64_t Blocking::ServeOne(ThreadState& thread, Waiter& waiter, const KeyR
   waiter.ops->serve(ctx, key, entry);
   if (ctx.dirty != 0) engine_.dirty().fetch_add(ctx.dirty, std::memory_order_relaxed);
   waiter.gate = thread.unit.empty() ? 0 : engine_.log().Append(thread.unit);
-  invalidations.Send(out, waiter.protocol);
+  engine_.SendEvents(thread, waiter.gate);
+  invalidations.Send(out, waiter.protocol, waiter.gate);
   out.CopyTo(&waiter.reply);
   if (reply.failed()) {
     thread.command_stats[waiter.command->id].failed.Add();

@@ -37,13 +37,14 @@ enum class ReplyMode : std::uint8_t { kOn, kOff, kSkip, kSkipNext };
 class ClientSink {
  public:
   virtual ~ClientSink() = default;
-  // `resp2`/`resp3`: the same message in both protocols; the owner of the client picks one when it appends it.
-  virtual void Push(std::shared_ptr<const std::string> resp2, std::shared_ptr<const std::string> resp3) = 0;
+  // `resp2`/`resp3`: the same message in both protocols; the owner of the client picks one when it appends it. It leaves when
+  // the log's promise has reached `gate`; 0: nothing to wait for.
+  virtual void Push(std::shared_ptr<const std::string> resp2, std::shared_ptr<const std::string> resp3, std::uint64_t gate) = 0;
   virtual void Kill() = 0;
   // The client waited for a key and has been answered (engine/blocking.h). Called without locks.
   virtual void Unblocked(std::shared_ptr<Waiter> /*waiter*/) {}
   // CLIENT TRACKING: as Push, but a client that speaks RESP2 gets it only while it is subscribed to something.
-  virtual void PushInvalidation(std::shared_ptr<const std::string> /*resp2*/, std::shared_ptr<const std::string> /*resp3*/) {}
+  virtual void PushInvalidation(std::shared_ptr<const std::string> /*resp2*/, std::shared_ptr<const std::string> /*resp3*/, std::uint64_t /*gate*/) {}
   // The client is a replica, and there is more to send to it.
   virtual void LogGrew() {}
   // Appends at once what was pushed and still waits for the owner, who calls this while it executes the client's command.

@@ -65,6 +65,7 @@ class ClientRecord {
   bool replica() const { return (flags() & kReplica) != 0; }
   bool pubsub() const { return (flags() & kPubsub) != 0; }
   ClientSink* sink() const { return sink_.get(); }
+  const std::shared_ptr<ClientSink>& shared_sink() const { return sink_; }
   std::shared_ptr<const AclAccount> account() const;
   // One line of CLIENT LIST, newline included.
   void AppendLine(std::int64_t now_ms, std::string* out) const;

@@ -102,6 +102,7 @@ std::int64_t Cron::Step(std::int64_t now_ms) {
     busy = true;
   }
   busy |= engine_.replication().Step();
+  engine_.semi_sync().Tick();
   engine_.replication().WakeFeeders();
   SamplePeak();
   std::uint64_t used = UsedMemory();

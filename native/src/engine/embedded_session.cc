@@ -35,7 +35,7 @@ bool CopyAscii(char* to, const char* from, std::size_t n, std::size_t head) {
 class WaitSink final : public ClientSink {
  public:
   WaitSink(Engine& engine, EmbeddedSession::Done done) : engine_(engine), done_(std::move(done)) {}
-  void Push(std::shared_ptr<const std::string>, std::shared_ptr<const std::string>) override {}
+  void Push(std::shared_ptr<const std::string>, std::shared_ptr<const std::string>, std::uint64_t) override {}
   void Kill() override {}
   void Unblocked(std::shared_ptr<Waiter> waiter) override {
     engine_.blocking().Forget(*waiter);

@@ -57,6 +57,7 @@ Engine::Engine(std::unique_ptr<Config> config, Logger& logger, EngineHost* host)
   acl_->FollowRequirepass();
   saver_ = std::make_unique<Saver>(*this, PosixFiles());
   replication_ = std::make_unique<Replication>(*this);
+  semi_sync_ = std::make_unique<SemiSyncGate>(*this);
   start_time_ms_ = WallClockMs();
   run_id_ = RandomHex(20);
   ns_per_tick_ = static_cast<std::uint64_t>(NanosecondsPerTick() * 4294967296.0);
@@ -155,6 +156,7 @@ Status Engine::Start(const EngineOptions& options) {
   cron_ = std::make_unique<Cron>(*this);
   cron_->Start();
   replication_->FollowConfigured();
+  semi_sync_->Start();
   return Status::Ok();
 }
 
@@ -170,6 +172,7 @@ Status Engine::Listen() {
 Status Engine::Stop() {
   if (stopped_) return Status::Ok();
   stopped_ = true;
+  semi_sync_->Stop();
   replication_->Stop();
   if (server_) server_->Stop();
   Status saved;
@@ -330,28 +333,34 @@ void Engine::DeleteAsEffect(ThreadState& thread, int db, const KeyRef& key, Data
   if (stripe.listeners > 0 || broadcasts_changes()) KeyTouched(thread, stripe, db, name, false);
   if (evicted) {
     thread.stats.evicted_keys.Add();
-    if (notify_flags() & kNotifyEvicted) Notify(db, kNotifyEvicted, "evicted", name);
+    if (notify_flags() & kNotifyEvicted) Notify(thread, db, kNotifyEvicted, "evicted", name);
   } else {
     thread.stats.expired_keys.Add();
-    if (notify_flags() & kNotifyExpired) Notify(db, kNotifyExpired, "expired", name);
+    if (notify_flags() & kNotifyExpired) Notify(thread, db, kNotifyExpired, "expired", name);
   }
   dirty_.fetch_add(1, std::memory_order_relaxed);
 }
 
-void Engine::Notify(int db, int notify_class, std::string_view event, std::string_view key) {
+void Engine::Notify(ThreadState& thread, int db, int notify_class, std::string_view event, std::string_view key) {
   int flags = notify_flags();
-  if ((flags & notify_class) == 0) return;
-  std::string prefix;
-  if (flags & kNotifyKeyspace) {
-    prefix = "__keyspace@" + std::to_string(db) + "__:";
-    prefix += key;
-    pubsub_->Publish(prefix, event);
+  if ((flags & notify_class) == 0 || !pubsub_->anybody_listens()) return;
+  auto add = [&](const char* prefix, std::string_view of, std::string_view message) {
+    PendingEvent& e = thread.events.emplace_back();
+    e.channel = prefix + std::to_string(db) + "__:";
+    e.channel += of;
+    e.message = message;
+  };
+  if (flags & kNotifyKeyspace) add("__keyspace@", key, event);
+  if (flags & kNotifyKeyevent) add("__keyevent@", event, key);
+}
+
+void Engine::SendEvents(ThreadState& thread, std::uint64_t gate) {
+  for (PendingEvent& e : thread.events) {
+    if (e.kind == PendingEvent::Kind::kInvalidation) e.sink->PushInvalidation(std::move(e.resp2), std::move(e.resp3), gate);
+    else if (e.kind == PendingEvent::Kind::kMessage) pubsub_->Publish(e.channel, e.message, gate, e.told_already);
+    else pubsub_->PublishShard(e.channel, e.message, gate, e.told_already);
   }
-  if (flags & kNotifyKeyevent) {
-    prefix = "__keyevent@" + std::to_string(db) + "__:";
-    prefix += event;
-    pubsub_->Publish(prefix, key);
-  }
+  thread.events.clear();
 }
 
 void Engine::CountError(std::string_view code) {

@@ -1,6 +1,7 @@
 // The one object that ties the core together: keyspace, log, command table, configuration, pub/sub, cron.
 // Threads: any number of executing threads, each with a ThreadState of its own from AddThread().
 #pragma once
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <functional>
@@ -18,6 +19,7 @@
 #include "config/config.h"
 #include "engine/client.h"
 #include "engine/rates.h"
+#include "engine/semi_sync_gate.h"
 #include "engine/thread_state.h"
 #include "keyspace/access.h"
 #include "keyspace/keyspace.h"
@@ -71,6 +73,8 @@ class EngineHost {
   virtual void OnShutdown(int exit_code) = 0;
   // CONFIG SET loglevel: its place in the directive's values.
   virtual void OnLogLevel(int /*level*/) {}
+  // Semi-sync was turned on or off, fell back or came back; how many replicas count.
+  virtual void OnSemiSync(SemiSync::State /*state*/, std::int64_t /*clients*/) {}
 };
 
 class Engine {
@@ -135,6 +139,16 @@ class Engine {
   EngineHost* host() { return host_; }
   Saver& saver() { return *saver_; }
   Replication& replication() { return *replication_; }
+  SemiSyncGate& semi_sync() { return *semi_sync_; }
+  // How far replies may leave: what the log promises, and what replicas have as far as that is part of the promise.
+  std::uint64_t Promise() const { return std::min(log_->Promise(), semi_sync_->promise()); }
+  // Writes the log first, as CommitLog::Flush().
+  std::uint64_t Flush() {
+    const std::uint64_t written = log_->Flush();
+    return std::min(written, semi_sync_->promise());
+  }
+  // After CONFIG SET, without any lock: what could not be done while it held some.
+  void ApplyConfig() { semi_sync_->Configure(); }
   // Whether save points apply: to a server, not to a store inside somebody's process.
   bool takes_snapshots() const { return takes_snapshots_; }
   // SHUTDOWN SAVE and NOSAVE; without either a server without an append-only file saves if it has save points. (One with an
@@ -166,7 +180,7 @@ class Engine {
   // This server follows another: what it has changes when the primary says so, and for no other reason. Changes under all stripes.
   bool is_replica() const { return is_replica_.load(std::memory_order_relaxed); }
   void SetReplica(bool on) { is_replica_.store(on, std::memory_order_relaxed); }
-  // Appends the effects of a unit made outside of a command (active expiry, eviction). The stripe is held.
+  // Appends the effects of a unit made outside of a command (active expiry, eviction), and tells of them. The stripe is held.
   void AppendEffects(ThreadState& thread, Stripe& stripe);
   // Deletes an expired or evicted key and adds its DEL/UNLINK to thread.unit. The stripe is held.
   void DeleteAsEffect(ThreadState& thread, int db, const KeyRef& key, Database::Place place, bool evicted);
@@ -174,7 +188,10 @@ class Engine {
   bool EvictIfNeeded(ThreadState& thread);
   // Evicting is the primary's business (replica-ignore-maxmemory).
   bool spares_memory() const { return is_replica() && config_->Bool(Directive::kReplicaIgnoreMaxmemory); }
-  void Notify(int db, int notify_class, std::string_view event, std::string_view key);
+  // A keyspace notification: one of thread.events.
+  void Notify(ThreadState& thread, int db, int notify_class, std::string_view event, std::string_view key);
+  // Sends what the thread has to tell; it leaves when `gate` is promised. The stripes that it is about are held.
+  void SendEvents(ThreadState& thread, std::uint64_t gate);
   // A key was changed, by the thread's command or (expired, evicted) by nobody: WATCH, CLIENT TRACKING. The stripe is held.
   void KeyTouched(ThreadState& thread, Stripe& stripe, int db, std::string_view key, bool by_command);
   // Somebody wants to hear of every change, wherever it is.
@@ -253,6 +270,7 @@ class Engine {
   void BeforeCommand(ThreadState& thread, Client& client, OutBuffer& out);
   void Observe(const CommandContext& ctx);
   void AfterCommand(ThreadState& thread, Client& client, const Command* command, OutBuffer& out);
+  void SendOwnInvalidations(ThreadState& thread, Client& client, OutBuffer& out);
   struct CommandEnd;
   void ShowToMonitors(const Client& client, const Command& command, std::span<const std::string_view> args);
   std::uint64_t TicksToNs(std::uint64_t ticks) const {
@@ -274,6 +292,7 @@ class Engine {
   std::unique_ptr<Cron> cron_;
   std::unique_ptr<Saver> saver_;
   std::unique_ptr<Replication> replication_;
+  std::unique_ptr<SemiSyncGate> semi_sync_;
   std::atomic<SnapshotPass*> snapshot_{nullptr};  // changed under all stripes
   std::unique_ptr<SlowLog> slow_log_;
   std::unique_ptr<LatencyMonitor> latency_;

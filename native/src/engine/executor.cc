@@ -346,6 +346,7 @@ bool Engine::ApplyReceived(ThreadState& thread, Client& client, std::span<Prepar
     stripe.lock.Lock();
     run();
     if (!thread.unit.empty()) stripe.last_offset = log_->Append(thread.unit);
+    if (!thread.events.empty()) [[unlikely]] SendEvents(thread, stripe.last_offset);
     stripe.lock.Unlock();
   } else {
     LockNeed need;
@@ -427,6 +428,7 @@ void Engine::BeforeChange(SnapshotPass& pass, Database& db, Entry* entry) { pass
       RunHandler(thread, ctx, p.wire);
       if (!thread.unit.empty()) stripe.last_offset = log_->Append(thread.unit);
       std::uint64_t gate = stripe.last_offset;
+      if (!thread.events.empty()) [[unlikely]] SendEvents(thread, gate);
       stripe.lock.Unlock();
       if (gate > client.gate) client.gate = gate;
       return;
@@ -453,6 +455,7 @@ void Engine::RunLocked(ThreadState& thread, Client& client, LockNeed& need, Body
   body();
   std::uint64_t offset = thread.unit.empty() ? 0 : log_->Append(thread.unit);
   if (!thread.ready.empty() && (need.all || need.any)) [[unlikely]] {
+    if (!thread.events.empty()) SendEvents(thread, offset);  // before what those who are served cause
     if (std::uint64_t served = blocking_->Serve(thread)) offset = served;
   }
   std::uint64_t gate = offset;
@@ -463,11 +466,12 @@ void Engine::RunLocked(ThreadState& thread, Client& client, LockNeed& need, Body
   };
   if (need.all) {
     for (int i = 0; i < kStripeCount; ++i) note(i);
-    keyspace_->UnlockAll();
   } else if (need.any) {
     for (std::size_t i = stripes._Find_first(); i < stripes.size(); i = stripes._Find_next(i)) note(static_cast<int>(i));
-    keyspace_->Unlock(stripes);
   }
+  if (!thread.events.empty()) [[unlikely]] SendEvents(thread, gate);
+  if (need.all) keyspace_->UnlockAll();
+  else if (need.any) keyspace_->Unlock(stripes);
   if (gate > client.gate) client.gate = gate;
   if (!thread.ready.empty()) [[unlikely]] ServeLater(thread);
   if (!thread.served.empty()) [[unlikely]] blocking_->Deliver(thread);
@@ -554,9 +558,11 @@ void Engine::RunExec(ThreadState& thread, PreparedCommand& p, ReplyWriter& reply
 }
 
 void Engine::AppendEffects(ThreadState& thread, Stripe& stripe) {
-  if (thread.unit.empty()) return;
-  stripe.last_offset = log_->Append(thread.unit);
-  thread.unit.Clear();
+  if (!thread.unit.empty()) {
+    stripe.last_offset = thread.outside_offset = log_->Append(thread.unit);
+    thread.unit.Clear();
+  }
+  if (!thread.events.empty()) [[unlikely]] SendEvents(thread, stripe.last_offset);
 }
 
 void Engine::KeyTouched(ThreadState& thread, Stripe& stripe, int db, std::string_view key, bool by_command) {

@@ -62,7 +62,7 @@ bool ExpireCycle::Visit(int db, int slot) {
     table.set_next_expire_ms(kBoundInWalk);
     unfinished_ = {&database, db, slot, 0, table.bucket_count(), kBoundInWalk};
     if (WalkOn(unfinished_)) unfinished_.database = nullptr;
-    if (!thread_.unit.empty()) engine_.AppendEffects(thread_, s);
+    engine_.AppendEffects(thread_, s);
   }
   if (unfinished_.database != nullptr) return !OutOfTime() && Resume();
   return !OutOfTime();
@@ -83,7 +83,7 @@ bool ExpireCycle::Resume() {
       return true;
     }
     bool finished = WalkOn(walk);
-    if (!thread_.unit.empty()) engine_.AppendEffects(thread_, s);
+    engine_.AppendEffects(thread_, s);
     if (finished) {
       walk.database = nullptr;
       return true;

@@ -36,7 +36,7 @@ std::string MonitorFeed::Line(const Client& client, std::span<const std::string_
 void MonitorFeed::Show(const Client& client, std::span<const std::string_view> args, std::int64_t unix_us) {
   auto line = std::make_shared<const std::string>(Line(client, args, unix_us));
   std::lock_guard<std::mutex> guard(mutex_);
-  for (auto& [id, sink] : watchers_) sink->Push(line, line);
+  for (auto& [id, sink] : watchers_) sink->Push(line, line, 0);
 }
 
 }  // namespace slotwise

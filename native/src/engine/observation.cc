@@ -79,21 +79,31 @@ void Engine::Observe(const CommandContext& ctx) {
 // Some client tracks. What is forgotten or was evicted for the sake of this command is told before its reply.
 void Engine::BeforeCommand(ThreadState& thread, Client& client, OutBuffer& out) {
   tracking_->Limit(thread, *keyspace_, config_->Bytes(Directive::kTrackingTableMaxKeys));
-  if (client.tracking) tracking_->SendOwn(thread, *client.tracking->shared, out, client.protocol);
+  if (client.tracking) SendOwnInvalidations(thread, client, out);
+}
+
+// What the client hears of may also be an eviction or an expiry, which its reply does not depend on.
+void Engine::SendOwnInvalidations(ThreadState& thread, Client& client, OutBuffer& out) {
+  if (!thread.invalidations || thread.invalidations->own.empty()) return;
+  client.gate = std::max(client.gate, thread.outside_offset);
+  tracking_->SendOwn(thread, *client.tracking->shared, out, client.protocol, client.gate);
 }
 
 void Engine::AfterCommand(ThreadState& thread, Client& client, const Command* command, OutBuffer& out) {
   if (client.tracking) {
-    tracking_->SendOwn(thread, *client.tracking->shared, out, client.protocol);
+    SendOwnInvalidations(thread, client, out);
     bool client_command = command != nullptr && command->container != nullptr && command->container->Is(CommandId::kClient);
     if (!client.in_multi && !client_command) client.tracking->caching = false;  // it was for this one
   }
-  tracking_->SendBroadcasts(thread, &out, client.protocol);
+  if (thread.invalidations && !thread.invalidations->changed.empty()) {
+    client.gate = std::max(client.gate, thread.outside_offset);
+    tracking_->SendBroadcasts(thread, &out, client.protocol, client.gate);
+  }
   thread.client_id = 0;
 }
 
 void Engine::SendInvalidations(ThreadState& thread) {
-  if (thread.invalidations) tracking_->SendBroadcasts(thread, nullptr, 0);
+  if (thread.invalidations) tracking_->SendBroadcasts(thread, nullptr, 0, thread.outside_offset);
 }
 
 // Administrative commands are not shown, nor those that say so themselves (EVAL: its commands are shown).

@@ -7,6 +7,7 @@
 #include "base/glob.h"
 #include "base/hash.h"
 #include "commands/command_table.h"
+#include "resp/out_buffer.h"
 
 namespace slotwise {
 namespace {
@@ -16,9 +17,15 @@ namespace {
 class Message {
  public:
   explicit Message(std::span<const std::string_view> parts) : parts_(parts) {}
-  void SendTo(ClientSink& sink) {
+  void SendTo(const std::map<std::uint64_t, std::shared_ptr<ClientSink>>& subscribers, std::uint64_t gate, std::uint64_t except) {
     if (!resp2_) Encode();
-    sink.Push(resp2_, resp3_);
+    for (auto& [id, sink] : subscribers) {
+      if (id != except) sink->Push(resp2_, resp3_, gate);
+    }
+  }
+  void AppendTo(OutBuffer& out, int protocol) {
+    Encode();
+    out.Append(protocol == 3 ? *resp3_ : *resp2_);
   }
 
  private:
@@ -130,7 +137,7 @@ void PubSub::Remove(const Client& client, SubscriptionKind kind, std::string_vie
   directory.names.fetch_sub(1, std::memory_order_release);
 }
 
-std::int64_t PubSub::Publish(std::string_view channel, std::string_view message) {
+std::int64_t PubSub::Publish(std::string_view channel, std::string_view message, std::uint64_t gate, std::uint64_t except) {
   bool patterns = pattern_names_.load(std::memory_order_acquire) > 0;
   if (!patterns && channels_.names.load(std::memory_order_acquire) == 0) return 0;
   std::int64_t receivers = 0;
@@ -140,7 +147,7 @@ std::int64_t PubSub::Publish(std::string_view channel, std::string_view message)
   if (auto it = shard.topics.find(channel); it != shard.topics.end()) {
     const std::string_view parts[] = {"message", channel, message};
     Message encoded(parts);
-    for (auto& [id, sink] : it->second) encoded.SendTo(*sink);
+    encoded.SendTo(it->second, gate, except);
     receivers += static_cast<std::int64_t>(it->second.size());
   }
   if (!patterns) return receivers;
@@ -149,13 +156,13 @@ std::int64_t PubSub::Publish(std::string_view channel, std::string_view message)
     if (!GlobMatch(pattern, channel)) continue;
     const std::string_view parts[] = {"pmessage", pattern, channel, message};
     Message encoded(parts);
-    for (auto& [id, sink] : subscribers) encoded.SendTo(*sink);
+    encoded.SendTo(subscribers, gate, except);
     receivers += static_cast<std::int64_t>(subscribers.size());
   }
   return receivers;
 }
 
-std::int64_t PubSub::PublishShard(std::string_view channel, std::string_view message) {
+std::int64_t PubSub::PublishShard(std::string_view channel, std::string_view message, std::uint64_t gate, std::uint64_t except) {
   if (shard_channels_.names.load(std::memory_order_acquire) == 0) return 0;
   Directory::Shard& shard = shard_channels_.Of(channel);
   std::lock_guard<FutexLock> guard(shard.lock);
@@ -163,8 +170,41 @@ std::int64_t PubSub::PublishShard(std::string_view channel, std::string_view mes
   if (it == shard.topics.end()) return 0;
   const std::string_view parts[] = {"smessage", channel, message};
   Message encoded(parts);
-  for (auto& [id, sink] : it->second) encoded.SendTo(*sink);
+  encoded.SendTo(it->second, gate, except);
   return static_cast<std::int64_t>(it->second.size());
+}
+
+std::int64_t PubSub::ReceiverCount(std::string_view channel) const {
+  auto receivers = static_cast<std::int64_t>(SubscriberCount(SubscriptionKind::kChannel, channel));
+  if (pattern_names_.load(std::memory_order_acquire) == 0) return receivers;
+  std::shared_lock<std::shared_mutex> guard(patterns_mutex_);
+  for (const auto& [pattern, subscribers] : patterns_) {
+    if (GlobMatch(pattern, channel)) receivers += static_cast<std::int64_t>(subscribers.size());
+  }
+  return receivers;
+}
+
+std::int64_t PubSub::ShardReceiverCount(std::string_view channel) const {
+  return static_cast<std::int64_t>(SubscriberCount(SubscriptionKind::kShardChannel, channel));
+}
+
+void PubSub::WriteOwn(const Client& client, std::string_view channel, std::string_view message, OutBuffer& out) {
+  if (!client.subscriptions) return;
+  if (client.subscriptions->channels.contains(channel)) {
+    const std::string_view parts[] = {"message", channel, message};
+    Message(parts).AppendTo(out, client.protocol);
+  }
+  for (const std::string& pattern : client.subscriptions->patterns) {
+    if (!GlobMatch(pattern, channel)) continue;
+    const std::string_view parts[] = {"pmessage", pattern, channel, message};
+    Message(parts).AppendTo(out, client.protocol);
+  }
+}
+
+void PubSub::WriteOwnShard(const Client& client, std::string_view channel, std::string_view message, OutBuffer& out) {
+  if (!client.subscriptions || !client.subscriptions->shard_channels.contains(channel)) return;
+  const std::string_view parts[] = {"smessage", channel, message};
+  Message(parts).AppendTo(out, client.protocol);
 }
 
 std::size_t PubSub::NameCount(SubscriptionKind kind) const {

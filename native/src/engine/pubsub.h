@@ -7,6 +7,7 @@
 // anything, Publish is one load.
 // A client's own list (Client::subscriptions) is the other side of the registry, touched by its owner only.
 // Sharded channels (SSUBSCRIBE) are a name space of their own; without a cluster they differ in nothing else.
+// Messages carry the log offset that they depend on (ClientSink::Push).
 // Source: Redis pub/sub documentation. Elsewhere: the commands (commands/pubsub_commands.cc).
 #pragma once
 #include <array>
@@ -29,6 +30,7 @@
 namespace slotwise {
 
 struct Command;
+class OutBuffer;
 
 enum class SubscriptionKind : std::uint8_t { kChannel, kPattern, kShardChannel };
 
@@ -45,9 +47,20 @@ class PubSub {
   // Everything at once: RESET, and when the client goes.
   void RemoveAll(Client& client);
 
-  // Any thread. Returns how many deliveries there were; a client with several matching patterns counts for each.
-  std::int64_t Publish(std::string_view channel, std::string_view message);
-  std::int64_t PublishShard(std::string_view channel, std::string_view message);
+  // Any thread. Returns how many deliveries there were; a client with several matching patterns counts for each. The messages
+  // leave when the log's promise has reached `gate`. `except`: the id of a client that has seen it.
+  std::int64_t Publish(std::string_view channel, std::string_view message, std::uint64_t gate, std::uint64_t except = 0);
+  std::int64_t PublishShard(std::string_view channel, std::string_view message, std::uint64_t gate, std::uint64_t except = 0);
+  // What the two would return.
+  std::int64_t ReceiverCount(std::string_view channel) const;
+  std::int64_t ShardReceiverCount(std::string_view channel) const;
+  // The messages that the two would push to this client. The client's own thread.
+  static void WriteOwn(const Client& client, std::string_view channel, std::string_view message, OutBuffer& out);
+  static void WriteOwnShard(const Client& client, std::string_view channel, std::string_view message, OutBuffer& out);
+  // To any channel or pattern, sharded channels aside.
+  bool anybody_listens() const {
+    return channels_.names.load(std::memory_order_acquire) > 0 || pattern_names_.load(std::memory_order_acquire) > 0;
+  }
 
   // Names with at least one subscriber.
   std::size_t NameCount(SubscriptionKind kind) const;

@@ -39,6 +39,7 @@ struct Replica {
   std::atomic<std::uint64_t> position{0};   // log offset of the next byte to send; from kSaving on
   std::atomic<std::int64_t> acked{0};       // offset in the stream
   std::atomic<std::int64_t> acked_ms{0};    // MonotonicMs()
+  std::atomic<std::int64_t> fsynced{-1};    // offset in the stream; -1: it has not said
 
   std::string Name() const {
     return ip + ":" + (announced.listening_port != 0 ? std::to_string(announced.listening_port) : "<unknown-replica-port>");

@@ -10,6 +10,7 @@
 #include "engine/engine.h"
 #include "engine/replica_link.h"
 #include "engine/replica_sync.h"
+#include "engine/semi_sync_gate.h"
 #include "engine/waiter.h"
 #include "log/log_buffer.h"
 #include "resp/out_buffer.h"
@@ -18,7 +19,6 @@ namespace slotwise {
 namespace {
 
 constexpr std::string_view kPing = "*1\r\n$4\r\nping\r\n";
-constexpr std::string_view kGetAck = "*3\r\n$8\r\nREPLCONF\r\n$6\r\nGETACK\r\n$1\r\n*\r\n";
 constexpr std::uint64_t kBacklogMin = 16 * 1024;
 constexpr std::uint64_t kFloorStep = 64 * 1024;
 constexpr std::int64_t kStepMs = 1000;
@@ -211,6 +211,12 @@ ReplicationHistory Replication::HistoryLocked(bool memory_only) const {
 }
 
 bool Replication::Continue(Client& client, std::string_view asked_id, std::int64_t asked_offset, OutBuffer& out) {
+  if (!TryContinue(client, asked_id, asked_offset, out)) return false;
+  engine_.semi_sync().ReplicasChanged();
+  return true;
+}
+
+bool Replication::TryContinue(Client& client, std::string_view asked_id, std::int64_t asked_offset, OutBuffer& out) {
   std::lock_guard<std::mutex> guard(mutex_);
   std::shared_ptr<Replica> replica = MakeReplica(client);
   engine_.logger().Info("Replica " + replica->Name() + " asks for synchronization");
@@ -272,27 +278,34 @@ std::uint64_t Replication::AtSnapshot(const Replicas& group, int* db) {
 }
 
 void Replication::SnapshotSent(Replica& replica, bool wait_for_ack) {
-  std::lock_guard<std::mutex> guard(mutex_);
-  if (replica.state.load() == Replica::State::kGone) return;
-  replica.acked_ms = MonotonicMs();
-  replica.state = Replica::State::kOnline;
-  CountGoodLocked();
-  if (replica.announced.rdb_only || (wait_for_ack && !replica.early_ack)) return;
-  replica.streams = true;
-  replica.sink->LogGrew();
+  {
+    std::lock_guard<std::mutex> guard(mutex_);
+    if (replica.state.load() == Replica::State::kGone) return;
+    replica.acked_ms = MonotonicMs();
+    replica.state = Replica::State::kOnline;
+    CountGoodLocked();
+    if (!replica.announced.rdb_only && (!wait_for_ack || replica.early_ack)) {
+      replica.streams = true;
+      replica.sink->LogGrew();
+    }
+  }
+  engine_.semi_sync().ReplicasChanged();
 }
 
-void Replication::Acknowledged(Replica& replica, std::int64_t offset) {
+void Replication::Acknowledged(Replica& replica, std::int64_t offset, std::int64_t fsynced) {
   std::vector<std::shared_ptr<Waiter>> answered;
   {
     std::lock_guard<std::mutex> guard(mutex_);
     // No replica has more than there is.
-    if (offset > replica.acked && offset <= OffsetOf(engine_.log().tail())) replica.acked = offset;
+    const std::int64_t end = OffsetOf(engine_.log().tail());
+    if (offset > replica.acked && offset <= end) replica.acked = offset;
+    if (fsynced > replica.fsynced && fsynced <= end) replica.fsynced = fsynced;
     replica.acked_ms = MonotonicMs();
     replica.early_ack = true;
     if (replica.state.load() == Replica::State::kOnline && !replica.announced.rdb_only) replica.streams = true;
     if (!waits_.empty()) AnswerWaitsLocked(&answered);
   }
+  engine_.semi_sync().ReplicasChanged();
   for (auto& waiter : answered) {
     ClientSink& sink = *waiter->sink;
     sink.Unblocked(std::move(waiter));
@@ -301,6 +314,11 @@ void Replication::Acknowledged(Replica& replica, std::int64_t offset) {
 
 void Replication::Gone(Client& client) {
   if (!client.replica) return;
+  Remove(client);
+  engine_.semi_sync().ReplicasChanged();
+}
+
+void Replication::Remove(Client& client) {
   std::lock_guard<std::mutex> guard(mutex_);
   client.replica->state = Replica::State::kGone;
   client.replica->streams = false;
@@ -394,7 +412,7 @@ bool Replication::Step() {
       if (cut) replica->sink->Kill();
     }
     CountGoodLocked();
-    expired = replicas_.empty() && !engine_.is_replica() && ttl_ms > 0 && now_ms - no_replicas_since_ms_ > ttl_ms;
+    expired = replicas_.empty() && !engine_.is_replica() && !keeps_stream_.load() && ttl_ms > 0 && now_ms - no_replicas_since_ms_ > ttl_ms;
     if (!replicas_.empty() && !engine_.is_replica() && now_ms >= next_ping_ms_) {
       next_ping_ms_ = now_ms + engine_.config().Int(Directive::kReplPingReplicaPeriod) * 1000;
       Append(kPing);
@@ -414,7 +432,7 @@ Replication::Info Replication::info() const {
   for (const auto& replica : replicas_) {
     const Replica::State state = replica->state.load();
     info.replicas.push_back({replica->ip, replica->announced.listening_port, state, replica->acked,
-                             state == Replica::State::kOnline ? Seconds(now_ms - replica->acked_ms) : 0});
+                             state == Replica::State::kOnline ? Seconds(now_ms - replica->acked_ms) : 0, replica->fsynced});
   }
   info.good_replicas = good_;
   info.replica = engine_.is_replica();
@@ -422,6 +440,7 @@ Replication::Info Replication::info() const {
   info.primary_port = primary_port_;
   info.history = HistoryLocked(true);
   info.offset = active() ? OffsetOf(engine_.log().tail()) : rest_offset_;
+  if (active() && engine_.log().persistent()) info.fsynced = std::max<std::int64_t>(0, OffsetOf(std::max(begin_, engine_.log().durable())));
   info.full = full_;
   info.partial = partial_;
   info.refused = refused_;

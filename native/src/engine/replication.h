@@ -42,12 +42,15 @@ class Replication {
   Replication(const Replication&) = delete;
   Replication& operator=(const Replication&) = delete;
 
+  static constexpr std::string_view kGetAck = "*3\r\n$8\r\nREPLCONF\r\n$6\r\nGETACK\r\n$1\r\n*\r\n";
+
   // --- replicas. No stripe is held by the caller of the first two; the client becomes a replica.
   // PSYNC: appends +CONTINUE and lets the owner stream, if that is possible.
   bool Continue(Client& client, std::string_view asked_id, std::int64_t asked_offset, OutBuffer& out);
   // The client waits for a snapshot, and then streams.
   void StartFullResync(Client& client, bool acknowledges);
-  void Acknowledged(Replica& replica, std::int64_t offset);
+  // `fsynced`: -1 if it does not say.
+  void Acknowledged(Replica& replica, std::int64_t offset, std::int64_t fsynced);
   void Gone(Client& client);
 
   // --- the stream.
@@ -67,6 +70,12 @@ class Replication {
   std::int64_t CountAcked(std::uint64_t log_offset) const;
   // WAIT: the waiter is answered when `count` replicas have; asks them to say so.
   void AddWait(const std::shared_ptr<Waiter>& waiter, std::uint64_t log_offset, std::int64_t count);
+  // repl-semi-sync-strict, and too few replicas: writes are refused.
+  void RefuseForSemiSync(bool on);
+  // What each online replica has acknowledged, as log offsets; `durable`: has fsynced, of those that say so.
+  void CollectAcks(bool durable, std::vector<std::uint64_t>* acks) const;
+  // The stream begins, and lasts, without replicas too. No stripe is held.
+  void KeepStream(bool on);
 
   // --- what clients may not do. Not cheap: asked if restricts().
   bool restricts() const { return restrictions_.load(std::memory_order_relaxed) != 0; }
@@ -110,6 +119,7 @@ class Replication {
     Replica::State state;
     std::int64_t acked;
     std::int64_t lag_seconds;
+    std::int64_t fsynced;  // -1: it does not say
   };
   struct Info {
     std::vector<ReplicaLine> replicas;
@@ -119,6 +129,7 @@ class Replication {
     bool replica = false;
     std::string primary_host;
     int primary_port = 0;
+    std::int64_t fsynced = -1;      // of this copy's own append-only file; -1: there is none
     std::uint64_t full = 0, partial = 0, refused = 0;
     std::uint64_t bytes_sent = 0;
   };
@@ -127,10 +138,12 @@ class Replication {
  private:
   friend class ReplicaSync;
   // Why commands are looked at before they run.
-  enum Restriction : std::uint32_t { kLacksReplicas = 1, kReadOnly = 2, kStale = 4, kDataMissing = 8 };
+  enum Restriction : std::uint32_t { kLacksReplicas = 1, kReadOnly = 2, kStale = 4, kDataMissing = 8, kLacksSemiSync = 16 };
   void SetRestrictionLocked(Restriction restriction, bool on);
   using Replicas = std::vector<std::shared_ptr<Replica>>;
 
+  bool TryContinue(Client& client, std::string_view asked_id, std::int64_t asked_offset, OutBuffer& out);
+  void Remove(Client& client);
   void Activate();
   void Deactivate();
   void Configure();
@@ -157,6 +170,7 @@ class Replication {
   std::atomic<int> count_{0};               // replicas
   std::atomic<std::uint32_t> restrictions_{0};
   std::atomic<std::uint64_t> role_{0};      // counts changes; changed under all stripes
+  std::atomic<bool> keeps_stream_{false};
   std::atomic<std::uint64_t> announced_{0}; // the tail that feeders were last woken for
   std::atomic<std::uint64_t> bytes_sent_{0};
   std::atomic<std::uint64_t> origin_{0};    // log offset of the stream's first byte

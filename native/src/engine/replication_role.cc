@@ -12,6 +12,7 @@
 #include "engine/engine.h"
 #include "engine/replica_link.h"
 #include "engine/replication.h"
+#include "engine/semi_sync_gate.h"
 #include "log/log_buffer.h"
 
 namespace slotwise {
@@ -38,6 +39,7 @@ const char* Replication::Refusal(const Client& client, const Command& command) c
     return every ? std::all_of(client.queue.begin(), client.queue.end(), queued_has) : std::any_of(client.queue.begin(), client.queue.end(), queued_has);
   };
   if ((restrictions & kLacksReplicas) != 0 && (command.Is(CommandFlag::kWrite) || (exec && client.queue_writes))) return errors::kNoReplicas;
+  if ((restrictions & kLacksSemiSync) != 0 && (command.Is(CommandFlag::kWrite) || (exec && client.queue_writes))) return errors::kNoSemiSyncReplicas;
   if ((restrictions & kReadOnly) != 0 && has(CommandFlag::kWrite, false)) return errors::kReadOnly;
   if ((restrictions & kStale) != 0 && !has(CommandFlag::kStale, true)) return errors::kMasterDown;
   if ((restrictions & kDataMissing) != 0 && !has(CommandFlag::kLoading, true)) return errors::kLoading;
@@ -86,6 +88,7 @@ void Replication::RoleChanged() {
     port = primary_port_;
     role = role_.load();
   }
+  engine_.semi_sync().Configure();
   if (host.empty()) {
     link_->Unfollow(role);
     DropReplicas("this server is a primary now");

@@ -9,6 +9,7 @@
 
 #include "base/random.h"
 #include "engine/latency_histogram.h"
+#include "engine/pending_event.h"
 #include "log/commit_log.h"
 #include "resp/out_buffer.h"
 
@@ -71,9 +72,14 @@ struct ThreadStats {
   Counter reads;
   Counter writes;
   Counter error_replies;
+  // Writes answered with and without the acknowledgements of semi-sync; those that waited, and for how long.
+  Counter semi_sync_yes;
+  Counter semi_sync_no;
+  Counter semi_sync_waits;
+  Counter semi_sync_wait_us;
   void Reset() {
     for (Counter* c : {&commands, &keyspace_hits, &keyspace_misses, &expired_keys, &evicted_keys, &net_input_bytes, &net_output_bytes, &reads,
-                       &writes, &error_replies}) {
+                       &writes, &error_replies, &semi_sync_yes, &semi_sync_no, &semi_sync_waits, &semi_sync_wait_us}) {
       c->Reset();
     }
   }
@@ -83,6 +89,7 @@ struct ThreadState {
   explicit ThreadState(std::size_t command_count, std::uint64_t seed) : random(seed), command_stats(command_count) {}
   Random random;
   LogUnit unit;                     // effects of the command under way
+  std::vector<PendingEvent> events; // what it tells others, until the log has the effects
   std::vector<ReadyKey> ready;      // engine/blocking.h; in the order in which they became ready
   std::uint64_t ready_mark = 0;     // tells this command's ready keys from those of others
   std::vector<std::shared_ptr<Waiter>> served;  // who waited and has been answered, to be told when the locks are gone
@@ -96,7 +103,7 @@ struct ThreadState {
   ThreadStats stats;
   std::int64_t now_ms = 0;          // wall clock, refreshed once a turn
   std::uint64_t batch_ticks = 0;    // when the command before ended, which is when the next one begins; 0: not in a batch
-  std::uint64_t max_offset = 0;     // of this turn's appends
+  std::uint64_t outside_offset = 0; // log offset behind the last effect that was of no command (Engine::AppendEffects)
 };
 
 }  // namespace slotwise

@@ -62,6 +62,14 @@ struct Tracking::Payload {
   }
 };
 
+// Where a message goes.
+struct Tracking::Route {
+  OutBuffer* own_out = nullptr;                  // the client is the one whose command runs here, and this is its output
+  int own_protocol = 0;
+  std::vector<PendingEvent>* events = nullptr;   // of a thread whose change the log has not got yet
+  std::uint64_t gate = 0;                        // without `events`: what the message waits for
+};
+
 void Tracking::Enable(Client& client, const TrackingOptions& options) {
   if (!client.tracking) {
     client.tracking = std::make_shared<ClientTracking>();
@@ -145,7 +153,9 @@ void Tracking::KeyChanged(ThreadState& thread, Stripe& stripe, std::string_view 
       continue;
     }
     if (!payload) payload = Payload::Key(key);
-    Send(*client, *payload, nullptr, 0);
+    Route route;
+    if (why != Why::kNoRoom) route.events = &thread.events;
+    Send(*client, *payload, route);
   }
 }
 
@@ -165,24 +175,27 @@ void Tracking::AllChanged(ThreadState& thread, Keyspace& keyspace) {
   }
   for (const std::shared_ptr<TrackedClient>& client : clients) {
     if (client->id == thread.client_id) PendingOf(thread).own.emplace_back(std::nullopt);
-    else Send(*client, Payload::AllKeys(), nullptr, 0);
+    else Send(*client, Payload::AllKeys(), {.events = &thread.events});
   }
 }
 
-// `own_out`: the client is the one whose command runs here, and this is its output.
-void Tracking::Send(TrackedClient& client, const Payload& payload, OutBuffer* own_out, int own_protocol) {
+void Tracking::Send(TrackedClient& client, const Payload& payload, const Route& route) {
+  auto post = [&](const std::shared_ptr<ClientSink>& sink, const Text& resp2, const Text& resp3) {
+    if (route.events == nullptr) return sink->PushInvalidation(resp2, resp3, route.gate);
+    route.events->push_back({PendingEvent::Kind::kInvalidation, {}, {}, 0, sink, resp2, resp3});
+  };
   auto push = [&](const Text& resp2, const Text& resp3) {
-    if (own_out == nullptr) client.sink->PushInvalidation(resp2, resp3);
-    else if (own_protocol == 3) own_out->Append(*resp3);
+    if (route.own_out == nullptr) post(client.sink, resp2, resp3);
+    else if (route.own_protocol == 3) route.own_out->Append(*resp3);
   };
   std::uint64_t redirect = client.redirect.load(std::memory_order_relaxed);
   if (redirect == 0) return push(Nothing(), payload.resp3);
-  if (std::shared_ptr<ClientRecord> target = clients_.Find(redirect)) return target->sink()->PushInvalidation(payload.resp2, payload.resp3);
+  if (std::shared_ptr<ClientRecord> target = clients_.Find(redirect)) return post(target->shared_sink(), payload.resp2, payload.resp3);
   client.broken_redirect.store(true, std::memory_order_relaxed);
   push(Nothing(), std::make_shared<const std::string>(">2\r\n$21\r\ntracking-redir-broken\r\n:" + std::to_string(redirect) + "\r\n"));
 }
 
-void Tracking::SendBroadcasts(ThreadState& thread, OutBuffer* own_out, int own_protocol) {
+void Tracking::SendBroadcasts(ThreadState& thread, OutBuffer* own_out, int own_protocol, std::uint64_t gate) {
   if (!thread.invalidations || thread.invalidations->changed.empty()) return;
   std::map<std::string, std::uint64_t> changed;
   changed.swap(thread.invalidations->changed);
@@ -192,9 +205,9 @@ void Tracking::SendBroadcasts(ThreadState& thread, OutBuffer* own_out, int own_p
     if (!all) continue;
     for (auto& [id, client] : clients) {
       bool own = id == thread.client_id;
-      OutBuffer* out = own ? own_out : nullptr;
-      if (!client->noloop.load(std::memory_order_relaxed)) Send(*client, *all, out, own_protocol);
-      else if (auto others = Payload::Changed(changed, prefix, id)) Send(*client, *others, out, own_protocol);
+      const Route route{.own_out = own ? own_out : nullptr, .own_protocol = own_protocol, .gate = gate};
+      if (!client->noloop.load(std::memory_order_relaxed)) Send(*client, *all, route);
+      else if (auto others = Payload::Changed(changed, prefix, id)) Send(*client, *others, route);
     }
   }
 }
@@ -205,10 +218,10 @@ std::shared_ptr<TrackedClient> Tracking::Find(std::uint64_t client_id) const {
   return it == tracking_.end() ? nullptr : it->second;
 }
 
-void Tracking::SendOwn(ThreadState& thread, TrackedClient& client, OutBuffer& out, int protocol) {
+void Tracking::SendOwn(ThreadState& thread, TrackedClient& client, OutBuffer& out, int protocol, std::uint64_t gate) {
   if (!thread.invalidations) return;
   for (const std::optional<std::string>& key : thread.invalidations->own) {
-    Send(client, key ? Payload::Key(*key) : Payload::AllKeys(), &out, protocol);
+    Send(client, key ? Payload::Key(*key) : Payload::AllKeys(), {.own_out = &out, .own_protocol = protocol, .gate = gate});
   }
   thread.invalidations->own.clear();
 }

@@ -6,7 +6,8 @@
 // So no change can slip between a read and its note, and nothing of this is on the way while nobody tracks: reads look at
 // Engine::observers, writes at Stripe::listeners and Engine::broadcasts.
 //
-// Messages to the client that runs the command come after its reply (SendOwn), those of others go to their mailboxes. RESP2
+// Messages to the client that runs the command come after its reply (SendOwn), those of others go to their mailboxes once the
+// log has the change (pending_event.h). RESP2
 // knows no pushes: such a client gets messages only through another one (REDIRECT) that is subscribed to something.
 // Source: Redis 7.0 client-side caching documentation and its replies.
 // Elsewhere: the commands (commands/client_tracking.cc), who is noted where (keyspace/tracked_keys.h).
@@ -96,10 +97,10 @@ class Tracking {
   // Every stripe is held: nobody's keys are worth anything any more.
   void AllChanged(ThreadState& thread, Keyspace& keyspace);
 
-  // No stripe is held. What is pending for prefixes.
-  void SendBroadcasts(ThreadState& thread, OutBuffer* own_out, int own_protocol);
-  // What is pending for the client of the command, `out` is its output.
-  void SendOwn(ThreadState& thread, TrackedClient& client, OutBuffer& out, int protocol);
+  // No stripe is held. What is pending for prefixes; it leaves when the log's promise has reached `gate`.
+  void SendBroadcasts(ThreadState& thread, OutBuffer* own_out, int own_protocol, std::uint64_t gate);
+  // What is pending for the client of the command, `out` is its output, whose own gate covers it.
+  void SendOwn(ThreadState& thread, TrackedClient& client, OutBuffer& out, int protocol, std::uint64_t gate);
   // Null if it does not track.
   std::shared_ptr<TrackedClient> Find(std::uint64_t client_id) const;
   // Forgets keys until no more than `max_keys` are noted (0: any number), or it took long enough; the next call then tries
@@ -114,7 +115,8 @@ class Tracking {
  private:
   struct Payload;
   void LeavePrefixes(ClientTracking& tracking);
-  void Send(TrackedClient& client, const Payload& payload, OutBuffer* own_out, int own_protocol);
+  struct Route;
+  void Send(TrackedClient& client, const Payload& payload, const Route& route);
 
   ClientRegistry& clients_;
   std::atomic<std::uint32_t>& observers_;

@@ -47,9 +47,15 @@ class Connection {
   }
 
   // Replies up to `position` may leave when the log's promise has reached `offset`; ascending in both.
-  struct Gate { std::uint64_t position; std::uint64_t offset; };
+  struct Gate {
+    std::uint64_t position;
+    std::uint64_t offset;
+    std::uint32_t writes;     // how many writes these replies answer; counted while semi-sync is on
+    std::int64_t since_us;    // MonotonicUs(), if there are any
+  };
   std::deque<Gate> gates;
   std::uint64_t released = 0;    // bytes of `out` that may leave
+  std::uint32_t writes = 0;      // of this turn, as in Gate
 
   bool in_turn = false;          // has been read or answered in this turn
   bool in_gated = false;         // stands in the thread's list of gated connections

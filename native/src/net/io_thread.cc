@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
 #include "base/ablation.h"
 #include "base/ticks.h"
@@ -118,6 +119,10 @@ void IoThread::Run() {
 int IoThread::TimeoutMs() const {
   int ms = needs_clock_ || engine_.config().Int(Directive::kTimeout) > 0 ? 1000 : -1;
   if (accept_paused_until_ms_ != 0) ms = static_cast<int>(kAcceptPauseMs);
+  if (!gated_.empty() && engine_.semi_sync().tick_at_ms() != SemiSync::kNever) {
+    const std::int64_t left = std::clamp<std::int64_t>(engine_.semi_sync().tick_at_ms() - MonotonicMs(), 0, 1000000);
+    if (ms < 0 || left < ms) ms = static_cast<int>(left);
+  }
   return WaitingTimeoutMs(ms);
 }
 
@@ -128,6 +133,7 @@ void IoThread::Turn(int timeout_ms) {
   if (!paused_.empty()) ResumePaused();
   if (!holding_.empty()) ReleaseReplies();
   if (!deadlines_.empty()) EndTimedOut();
+  if (!gated_.empty() && engine_.semi_sync().on()) engine_.semi_sync().Tick();
   bool woken = false;
   for (int i = 0; i < n; ++i) {
     std::uint64_t tag = events[i].data.u64;
@@ -378,6 +384,7 @@ void IoThread::RunBatch() {
     engine_.PrefetchObjects({prepared_.data(), n});
   }
   const ClientPause& pause = engine_.clients().pause();
+  const bool count_writes = engine_.semi_sync().on();
   state_->batch_ticks = Ticks();
   for (std::size_t i = 0; i < n; ++i) {
     Connection* c = batch_[i].connection;
@@ -387,7 +394,9 @@ void IoThread::RunBatch() {
       Hold(c, prepared_[i].args);
       continue;
     }
+    const std::uint64_t gate = c->client.gate;
     engine_.Execute(*state_, prepared_[i], c->out);
+    if (count_writes) [[unlikely]] c->writes += c->client.gate > gate && !state_->unit.empty();
     if (c->client.close_after_reply) [[unlikely]] c->closing = c->lingers = true;
     if (c->client.hold_replies_until_ms != 0) [[unlikely]] HoldReplies(c);
     if (c->client.waiter) [[unlikely]] BeginWait(c);
@@ -410,15 +419,15 @@ void IoThread::Answered(Connection* c) {
 void IoThread::FinishTurn() {
   RunBatch();
   arena_used_ = 0;
-  CommitLog& log = engine_.log();
+  SemiSyncGate& semi_sync = engine_.semi_sync();
   std::uint64_t promise = UINT64_MAX;
-  if (log.persistent()) {
-    promise = log.Promise();
-    for (Connection* c : answered_) {
-      if (c->client.gate > promise) {
-        promise = log.Flush();
-        break;
-      }
+  if (engine_.log().persistent() || semi_sync.on()) {
+    promise = engine_.Promise();
+    std::uint64_t gate = 0;
+    for (const Connection* c : answered_) gate = std::max(gate, c->client.gate);
+    if (gate > promise) {
+      if (semi_sync.on()) semi_sync.WaitFor(gate);  // first, so that its question is written with what it is about
+      promise = engine_.Flush();
     }
   }
   for (std::size_t i = 0; i < answered_.size(); ++i) {
@@ -436,7 +445,7 @@ void IoThread::FinishTurn() {
   // and the last one may have come for progress that was not enough.
   if (!gated_.empty() || replicas_behind_) {
     has_gated_.store(true, std::memory_order_seq_cst);
-    promise = log.Flush();
+    promise = engine_.Flush();
     if (!replicas_.empty()) FeedReplicas();
     std::vector<Connection*> waiting;
     waiting.swap(gated_);
@@ -458,8 +467,13 @@ void IoThread::FinishTurn() {
 
 void IoThread::SendReplies(Connection* c, std::uint64_t promise) {
   if (c->holding == Connection::Holding::kAnswer) [[unlikely]] return;
+  if ((!c->gates.empty() || c->writes > 0) && engine_.semi_sync().Broken(c->gates.empty() ? c->client.gate : c->gates.back().offset)) [[unlikely]] {
+    engine_.logger().Info("Closing a client whose writes no replica has, since this server is one now: " + c->client.address);
+    return Destroy(c);
+  }
   while (!c->gates.empty() && c->gates.front().offset <= promise) {
     c->released = c->gates.front().position;
+    if (c->gates.front().writes > 0) [[unlikely]] CountWrites(c->gates.front(), MonotonicUs() - c->gates.front().since_us);
     c->gates.pop_front();
   }
   // Replies that are too much are not sent first: whoever asks for more than the limit at once is closed, as in Redis.
@@ -471,9 +485,11 @@ void IoThread::SendReplies(Connection* c, std::uint64_t promise) {
   if (c->client.gate <= promise) {
     c->released = appended;
     c->gates.clear();
+    if (c->writes > 0) [[unlikely]] CountWrites({appended, c->client.gate, std::exchange(c->writes, 0), 0}, 0);
   } else if (appended > (c->gates.empty() ? c->released : c->gates.back().position)) {
     if (!c->gates.empty() && c->gates.back().offset == c->client.gate) c->gates.back().position = appended;
-    else c->gates.push_back({appended, c->client.gate});
+    else c->gates.push_back({appended, c->client.gate, c->writes, c->writes > 0 ? MonotonicUs() : 0});
+    c->writes = 0;
   }
   while (c->out.consumed() < c->released) {
     iovec vectors[64];
@@ -510,6 +526,16 @@ void IoThread::SendReplies(Connection* c, std::uint64_t promise) {
     return;
   }
   CheckOutputLimits(c);
+}
+
+// For INFO: whether replicas had acknowledged these writes when they were answered.
+void IoThread::CountWrites(const Connection::Gate& gate, std::int64_t waited_us) {
+  ThreadStats& stats = state_->stats;
+  if (gate.offset <= engine_.semi_sync().acked()) stats.semi_sync_yes.Add(gate.writes);
+  else stats.semi_sync_no.Add(gate.writes);
+  if (gate.since_us == 0) return;
+  stats.semi_sync_waits.Add(gate.writes);
+  stats.semi_sync_wait_us.Add(static_cast<std::uint64_t>(waited_us) * gate.writes);
 }
 
 // What CLIENT LIST shows of the connection until its next turn.

@@ -39,8 +39,10 @@ class IoThread {
 
   // From any thread.
   void Adopt(int fd, bool unix_socket, const std::string& local);     // takes over an accepted socket
-  // `only_subscribed`: a RESP2 client gets it only while it is subscribed to something.
-  void Post(std::uint64_t connection_id, std::shared_ptr<const std::string> resp2, std::shared_ptr<const std::string> resp3, bool only_subscribed);
+  // Leaves when the log's promise has reached `gate`. `only_subscribed`: a RESP2 client gets it only while it is subscribed to
+  // something.
+  void Post(std::uint64_t connection_id, std::shared_ptr<const std::string> resp2, std::shared_ptr<const std::string> resp3, std::uint64_t gate,
+            bool only_subscribed);
   void PostUnblocked(std::uint64_t connection_id, std::shared_ptr<Waiter> waiter);
   void Kill(std::uint64_t connection_id);
   // On the thread itself, while it executes a command of the connection.
@@ -70,8 +72,9 @@ class IoThread {
     std::string local;
     std::shared_ptr<const std::vector<Listener>> listeners = nullptr;
     std::shared_ptr<Waiter> waiter = nullptr;
+    std::uint64_t gate = 0;
     bool only_subscribed = false;
-    void WriteTo(const Client& client, OutBuffer& out, int protocol) const;
+    void WriteTo(Client& client, OutBuffer& out, int protocol) const;
   };
   struct Pending {
     Connection* connection;
@@ -94,6 +97,7 @@ class IoThread {
   void FinishTurn();
   void Answered(Connection* c);  // has output to send this turn
   void SendReplies(Connection* c, std::uint64_t promise);
+  void CountWrites(const Connection::Gate& gate, std::int64_t waited_us);
   void CheckOutputLimits(Connection* c);
   void RefreshRecord(Connection* c);
   bool EvictClients();  // whether any had to go

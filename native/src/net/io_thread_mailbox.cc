@@ -13,11 +13,11 @@ thread_local IoThread* t_current = nullptr;
 class ConnectionSink final : public ClientSink {
  public:
   ConnectionSink(IoThread& thread, std::uint64_t id) : thread_(thread), id_(id) {}
-  void Push(std::shared_ptr<const std::string> resp2, std::shared_ptr<const std::string> resp3) override {
-    thread_.Post(id_, std::move(resp2), std::move(resp3), false);
+  void Push(std::shared_ptr<const std::string> resp2, std::shared_ptr<const std::string> resp3, std::uint64_t gate) override {
+    thread_.Post(id_, std::move(resp2), std::move(resp3), gate, false);
   }
-  void PushInvalidation(std::shared_ptr<const std::string> resp2, std::shared_ptr<const std::string> resp3) override {
-    thread_.Post(id_, std::move(resp2), std::move(resp3), true);
+  void PushInvalidation(std::shared_ptr<const std::string> resp2, std::shared_ptr<const std::string> resp3, std::uint64_t gate) override {
+    thread_.Post(id_, std::move(resp2), std::move(resp3), gate, true);
   }
   void Kill() override { thread_.Kill(id_); }
   void Unblocked(std::shared_ptr<Waiter> waiter) override { thread_.PostUnblocked(id_, std::move(waiter)); }
@@ -53,15 +53,17 @@ void IoThread::SendMessage(Message message) {
 }
 
 void IoThread::Post(std::uint64_t connection_id, std::shared_ptr<const std::string> resp2, std::shared_ptr<const std::string> resp3,
-                    bool only_subscribed) {
+                    std::uint64_t gate, bool only_subscribed) {
   Message message{Message::Kind::kPush, connection_id, std::move(resp2), std::move(resp3), -1, false, {}};
+  message.gate = gate;
   message.only_subscribed = only_subscribed;
   SendMessage(std::move(message));
 }
 
-void IoThread::Message::WriteTo(const Client& client, OutBuffer& out, int protocol) const {
+void IoThread::Message::WriteTo(Client& client, OutBuffer& out, int protocol) const {
   if (protocol == 3) out.Append(*resp3);
   else if (!only_subscribed || client.subscribed()) out.Append(*resp2);
+  if (gate > client.gate) client.gate = gate;
 }
 
 void IoThread::PostUnblocked(std::uint64_t connection_id, std::shared_ptr<Waiter> waiter) {
@@ -74,7 +76,7 @@ void IoThread::PostUnblocked(std::uint64_t connection_id, std::shared_ptr<Waiter
 
 // Messages of one connection out of turn: the mailbox may be half drained, so both halves are searched, in order.
 void IoThread::WritePushes(std::uint64_t connection_id, OutBuffer& out, int protocol) {
-  const Connection* c = FindConnection(connection_id);
+  Connection* c = FindConnection(connection_id);
   if (c == nullptr) return;
   auto take = [&](std::vector<Message>& box) {
     for (Message& m : box) {

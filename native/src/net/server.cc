@@ -13,6 +13,14 @@ void WakeAll(void* server) {
   for (int i = 0; i < s->thread_count(); ++i) s->Thread(i).WakeIfGated();
 }
 
+// As WakeAll, by a thread that looks at its own waiting replies later in its turn.
+void WakeOthers(void* server) {
+  auto* s = static_cast<Server*>(server);
+  for (int i = 0; i < s->thread_count(); ++i) {
+    if (&s->Thread(i) != IoThread::Current()) s->Thread(i).WakeIfGated();
+  }
+}
+
 bool Holds(const std::vector<Listener>& listeners, const Listener& one) {
   return std::any_of(listeners.begin(), listeners.end(), [&](const Listener& l) { return l.fd == one.fd; });
 }
@@ -97,6 +105,7 @@ Status Server::Start() {
     if (Status s = t->Start(); !s.ok()) return s;
   }
   engine_.log().SetWaker(WakeAll, this);
+  engine_.semi_sync().SetWaker(WakeOthers, this);
   running_.store(true, std::memory_order_relaxed);
   return Status::Ok();
 }
@@ -146,6 +155,7 @@ void Server::Stop() {
   }
   for (auto& t : threads_) t->StopAndJoin();
   engine_.log().SetWaker(nullptr, nullptr);
+  engine_.semi_sync().SetWaker(nullptr, nullptr);
   std::lock_guard<std::mutex> guard(listeners_mutex_);
   for (const Listener& l : listeners_) {
     if (l.unix_socket) unlink(l.address.c_str());

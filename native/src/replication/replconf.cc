@@ -63,11 +63,13 @@ ReplconfResult ParseReplconf(std::span<const std::string_view> args, ReplicaAnno
     } else if (Is(name, "capa")) {
       announce->eof |= Is(value, "eof");
       announce->psync2 |= Is(value, "psync2");
+      announce->slotwise_ack |= Is(value, "slotwise-ack");
     } else if (Is(name, "ack")) {
       result.silent = true;
       if (auto offset = Integer(value)) {
         result.acknowledges = true;
         result.offset = *offset;
+        if (i + 3 < args.size() && Is(args[i + 2], "fack")) result.fsynced = Integer(args[i + 3]).value_or(-1);
       }
       return result;
     } else if (Is(name, "getack")) {

@@ -13,6 +13,7 @@ struct ReplicaAnnounce {
   std::string ip;                // empty: the address it connects from
   bool eof = false;              // can take a snapshot whose length is not known ahead
   bool psync2 = false;           // understands +CONTINUE with an id
+  bool slotwise_ack = false;     // its acknowledgements say what it has fsynced, too
   bool rdb_only = false;         // wants the snapshot, never the stream
   bool filtered = false;         // wants only parts of the snapshot,
   bool functions = false;        // of which this may be one: the data is none
@@ -23,6 +24,7 @@ struct ReplconfResult {
   bool silent = false;           // no answer: ACK and GETACK
   bool acknowledges = false;     // ACK with a number
   std::int64_t offset = 0;
+  std::int64_t fsynced = -1;     // ACK offset FACK offset; -1: not told
 };
 
 // `args` with the command's name. Pairs take effect one by one, up to the first that is wrong or silent.

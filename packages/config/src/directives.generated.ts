@@ -124,6 +124,7 @@ export type DirectiveName =
   | 'rdb-save-incremental-fsync'
   | 'rdbchecksum'
   | 'rdbcompression'
+  | 'repl-ack'
   | 'repl-backlog-size'
   | 'repl-backlog-ttl'
   | 'repl-disable-tcp-nodelay'
@@ -133,6 +134,11 @@ export type DirectiveName =
   | 'repl-diskless-sync-max-replicas'
   | 'repl-ping-replica-period'
   | 'repl-ping-slave-period'
+  | 'repl-semi-sync'
+  | 'repl-semi-sync-ack-on'
+  | 'repl-semi-sync-acks'
+  | 'repl-semi-sync-strict'
+  | 'repl-semi-sync-timeout'
   | 'repl-timeout'
   | 'replica-announce-ip'
   | 'replica-announce-port'
@@ -321,6 +327,7 @@ export const directives: readonly DirectiveSpec[] = [
   { name: 'rdb-save-incremental-fsync', type: 'bool', default: 'yes', status: 'accepted', summary: 'Sync an RDB file in steps while it is written.' },
   { name: 'rdbchecksum', type: 'bool', default: 'yes', immutable: true, status: 'supported', summary: 'Append and verify a CRC64 at the end of RDB files.' },
   { name: 'rdbcompression', type: 'bool', default: 'yes', status: 'supported', summary: 'Compress strings in RDB files with LZF.' },
+  { name: 'repl-ack', type: 'enum', default: 'async', values: { async: 0, semisync: 1 }, status: 'supported', summary: 'What the reply to a write promises about replicas: nothing, or that repl-semi-sync-acks of them have it.' },
   { name: 'repl-backlog-size', type: 'memory', default: '1048576', min: '1', max: '9223372036854775807', status: 'supported', summary: 'Bytes of the replication backlog.' },
   { name: 'repl-backlog-ttl', type: 'int', default: '3600', min: '0', max: '9223372036854775807', status: 'supported', summary: 'Seconds the backlog outlives the last replica; 0 for ever.' },
   { name: 'repl-disable-tcp-nodelay', type: 'bool', default: 'no', status: 'accepted', summary: 'Let the kernel batch small packets to replicas.' },
@@ -329,6 +336,11 @@ export const directives: readonly DirectiveSpec[] = [
   { name: 'repl-diskless-sync-delay', type: 'int', default: '5', min: '0', max: '2147483647', status: 'supported', summary: 'Seconds to wait for more replicas before a diskless resync.' },
   { name: 'repl-diskless-sync-max-replicas', type: 'int', default: '0', min: '0', max: '2147483647', status: 'supported', summary: 'Replicas that start a diskless resync at once; 0 for waiting out the delay.' },
   { name: 'repl-ping-replica-period', alias: 'repl-ping-slave-period', type: 'int', default: '10', min: '1', max: '2147483647', status: 'supported', summary: 'Seconds between pings to replicas.' },
+  { name: 'repl-semi-sync', type: 'bool', default: 'no', status: 'supported', summary: 'MySQL\'s word for the same: yes means repl-ack semisync.' },
+  { name: 'repl-semi-sync-ack-on', type: 'enum', default: 'received', values: { received: 0, durable: 1 }, status: 'supported', summary: 'Whether an acknowledgement means that a replica has applied the write, or that it has fsynced it; only replicas that say so count for durable.' },
+  { name: 'repl-semi-sync-acks', type: 'int', default: '1', min: '1', max: '65535', status: 'supported', summary: 'How many replicas must acknowledge a write before its reply leaves.' },
+  { name: 'repl-semi-sync-strict', type: 'bool', default: 'no', status: 'supported', summary: 'Never answer without the acknowledgements: without enough replicas writes are refused.' },
+  { name: 'repl-semi-sync-timeout', type: 'int', default: '10000', min: '1', max: '4294967295', status: 'supported', summary: 'Milliseconds after which a waiting write makes replication asynchronous until replicas have caught up; not with repl-semi-sync-strict.' },
   { name: 'repl-timeout', type: 'int', default: '60', min: '1', max: '2147483647', status: 'supported', summary: 'Seconds of silence after which a replication link is cut.' },
   { name: 'replica-announce-ip', alias: 'slave-announce-ip', type: 'string', default: '', emptyIsUnset: true, status: 'supported', summary: 'Address a replica reports to its primary.' },
   { name: 'replica-announce-port', alias: 'slave-announce-port', type: 'int', default: '0', min: '0', max: '65535', status: 'supported', summary: 'Port a replica reports to its primary.' },

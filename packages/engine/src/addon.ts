@@ -20,7 +20,9 @@ export interface AddonOptions {
 }
 
 /** What an event is about; counts as in native/src/binding/engine_holder.h. */
-export const EventKind = { log: 0, shutdown: 1, message: 2, messagesLost: 3, logLevel: 4, reply: 5 } as const
+export const EventKind = {
+  log: 0, shutdown: 1, message: 2, messagesLost: 3, logLevel: 4, reply: 5, semiSync: 6,
+} as const
 
 export type EventCallback = (kind: number, number: number, payload: string | Buffer) => void
 

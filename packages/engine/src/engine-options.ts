@@ -18,6 +18,12 @@ export type RedisLogLevel = 'debug' | 'verbose' | 'notice' | 'warning'
 /** In the order of `loglevel` in native/tables/directives.json. */
 const REDIS_LOG_LEVELS: readonly RedisLogLevel[] = ['debug', 'verbose', 'notice', 'warning']
 
+/** What semi-sync replication does: replies wait, do not after a time-out, or will when replicas have caught up. */
+export type SemiSyncStatus = 'off' | 'on' | 'fallenBack' | 'returning'
+
+/** In the order of SemiSync::State, native/src/replication/semi_sync.h. */
+const SEMI_SYNC_STATUSES: readonly SemiSyncStatus[] = ['off', 'on', 'fallenBack', 'returning']
+
 export interface EngineOptions {
   /** Any of them finds the engine in this process. @default none: a private engine */
   names?: readonly string[]
@@ -41,6 +47,8 @@ export interface EngineOptions {
   onShutdown?: (exitCode: number) => void
   /** CONFIG SET loglevel: the least important level to show, in Redis's words. */
   onLogLevel?: (level: RedisLogLevel) => void
+  /** Semi-sync was turned on or off, fell back or came back; `clients` replicas count. */
+  onSemiSync?: (status: SemiSyncStatus, clients: number) => void
   /** A message of a channel this session is subscribed to: the parts of the push, 'message', channel, text. */
   onMessage?: (parts: Uint8Array[]) => void
   /** Messages were dropped since this thread did not take them: over 64 MB were waiting. */
@@ -67,6 +75,7 @@ export function addonOptions(options: EngineOptions): AddonOptions {
 export function eventCallback(options: EngineOptions, answer: (token: number, reply: Page) => void): EventCallback {
   const {
     onLog = noEvent, onShutdown = noEvent, onLogLevel = noEvent, onMessage = noEvent, onMessagesLost = noEvent,
+    onSemiSync = noEvent,
   } = options
   return (kind, number, payload) => {
     switch (kind) {
@@ -76,6 +85,7 @@ export function eventCallback(options: EngineOptions, answer: (token: number, re
       case EventKind.messagesLost: return onMessagesLost()
       case EventKind.reply: return answer(number, payload as Page)
       case EventKind.logLevel: return onLogLevel(REDIS_LOG_LEVELS[number] ?? 'notice')
+      case EventKind.semiSync: return onSemiSync(SEMI_SYNC_STATUSES[number] ?? 'off', Number(payload))
       default: return undefined
     }
   }

@@ -160,7 +160,11 @@ export class Engine extends BatchLookups {
     return replies
   }
 
-  /** Resolves when everything that any thread changed before the call is on disk; at once without a data directory. */
+  /**
+   * Resolves when everything that any thread changed before the call is on disk, if there is a data directory, and at
+   * as many replicas as semi-sync asks for, if it is on.
+   * @throws {LogError} if the disk refuses; {StoreClosedError} if the engine is closed before replicas had it
+   */
   async sync(): Promise<void> {
     const session = this.opened()
     try {

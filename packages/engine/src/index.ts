@@ -4,7 +4,7 @@ export { whenAborted } from './aborts.js'
 export { checkAof, type CheckAofOptions } from './check-aof.js'
 export type { HeadReader, ValueReader } from './batch-lookups.js'
 export { Engine, type EngineCommand } from './engine.js'
-export type { EngineOptions, LogLevel, RedisLogLevel } from './engine-options.js'
+export type { EngineOptions, LogLevel, RedisLogLevel, SemiSyncStatus } from './engine-options.js'
 export {
   addonError, CodecError, ListenError, LockedError, LogError, NotOpenError, OpenError, ReplyError, replyError,
   StoreClosedError, StoreError, WrongTypeError,

@@ -1,7 +1,7 @@
 /** slotwise: an embeddable, Redis-compatible key-value store. See README.md and docs/library.md. */
 export {
   CodecError, type EngineStats, ListenError, LockedError, LogError, type LogLevel, NotOpenError, OpenError, type Reply,
-  ReplyError, StoreClosedError, StoreError, WrongTypeError,
+  ReplyError, type SemiSyncStatus, StoreClosedError, StoreError, WrongTypeError,
 } from '@slotwise/engine'
 export { type Batch, BatchError } from './batch.js'
 export type { Codec } from './codecs/codec.js'
@@ -15,7 +15,7 @@ export type {
 export type { PoppedElement, PoppedMember, WaitOptions } from './commands/waiting.js'
 export type { ListenOptions } from './listen-options.js'
 export { open } from './open.js'
-export type { EvictionPolicy, Logger, OpenOptions } from './open-options.js'
+export type { EvictionPolicy, Logger, OpenOptions, SemiSyncOptions } from './open-options.js'
 export type { Pending } from './pending.js'
 export type { MemberScanOptions, ScanOptions } from './scan.js'
 export { type MultiOptions, Store, type StoreEvents } from './store.js'

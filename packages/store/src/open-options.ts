@@ -18,6 +18,17 @@ export type EvictionPolicy =
   | 'noeviction' | 'allkeys-lru' | 'allkeys-lfu' | 'allkeys-random'
   | 'volatile-lru' | 'volatile-lfu' | 'volatile-random' | 'volatile-ttl'
 
+export interface SemiSyncOptions {
+  /** How many replicas. @default 1 */
+  acks?: number
+  /** After this long replication goes on asynchronously, until replicas have caught up. @default 10_000 */
+  timeoutMs?: number
+  /** 'durable': only replicas that say what they have fsynced count, which Redis 7.0 does not. @default 'received' */
+  ackOn?: 'received' | 'durable'
+  /** Never answer without them; while fewer are connected, writes are refused with NOREPLICAS. @default false */
+  strict?: boolean
+}
+
 /** Those of the engine (databases, memory, appendFsync, directives) are set by whoever opens it first. */
 export interface OpenOptions<V = unknown> {
   /** Folder for the data; made if it is not there. @default none: the data lives and dies with the process */
@@ -41,6 +52,11 @@ export interface OpenOptions<V = unknown> {
    * ('always'), or when the system likes ('no'). `synced()` waits for the disk under all of them. @default 'everysec'
    */
   appendFsync?: 'always' | 'everysec' | 'no'
+  /**
+   * Clients of listen() get the reply to a write, and to reads that saw it, when replicas have acknowledged it;
+   * `synced()` waits for them too. See docs/durability.md. @default false
+   */
+  semiSync?: boolean | SemiSyncOptions
   /** Aborting rejects with `signal.reason`; what was opened is closed again. */
   signal?: AbortSignal
   /** @default warnings and errors become process warnings */
@@ -50,9 +66,10 @@ export interface OpenOptions<V = unknown> {
 }
 
 const KNOWN = new Set([
-  'dir', 'name', 'attachOnly', 'codec', 'db', 'databases', 'maxMemoryBytes', 'evictionPolicy', 'appendFsync', 'signal',
+  'dir', 'name', 'attachOnly', 'codec', 'db', 'databases', 'maxMemoryBytes', 'evictionPolicy', 'appendFsync', 'semiSync', 'signal',
   'logger', 'directives',
 ])
+const SEMI_SYNC_KNOWN = new Set(['acks', 'timeoutMs', 'ackOn', 'strict'])
 const POLICIES = new Set<string>([
   'noeviction', 'allkeys-lru', 'allkeys-lfu', 'allkeys-random', 'volatile-lru', 'volatile-lfu', 'volatile-random', 'volatile-ttl',
 ])
@@ -75,9 +92,34 @@ export function checkOptions(options: OpenOptions<never>): void {
   wholeNumber('maxMemoryBytes', maxMemoryBytes, 0)
   oneOf('evictionPolicy', evictionPolicy, POLICIES)
   oneOf('appendFsync', appendFsync, new Set(['always', 'everysec', 'no']))
+  checkSemiSync(options.semiSync ?? false)
   if (options.attachOnly === true && dir === undefined && name === undefined) {
     throw new TypeError('attachOnly needs a name or a dir to find the store by')
   }
+}
+
+function checkSemiSync(options: boolean | SemiSyncOptions): void {
+  if (typeof options === 'boolean') return
+  if (typeof options !== 'object' || (options as unknown) === null) {
+    throw new TypeError(`expected semiSync to be true or options, found ${describe(options)}`)
+  }
+  for (const name of Object.keys(options)) {
+    if (!SEMI_SYNC_KNOWN.has(name)) throw new TypeError(`semiSync has no option '${name}'`)
+  }
+  wholeNumber('semiSync.acks', options.acks ?? 1, 1)
+  wholeNumber('semiSync.timeoutMs', options.timeoutMs ?? 1, 1)
+  oneOf('semiSync.ackOn', options.ackOn, new Set(['received', 'durable']))
+}
+
+function semiSyncDirectives(options: boolean | SemiSyncOptions): string[][] {
+  if (options === false) return []
+  const { acks, timeoutMs, ackOn, strict } = options === true ? {} : options
+  const list = [['repl-ack', 'semisync']]
+  if (acks !== undefined) list.push(['repl-semi-sync-acks', String(acks)])
+  if (timeoutMs !== undefined) list.push(['repl-semi-sync-timeout', String(timeoutMs)])
+  if (ackOn !== undefined) list.push(['repl-semi-sync-ack-on', ackOn])
+  if (strict !== undefined) list.push(['repl-semi-sync-strict', strict ? 'yes' : 'no'])
+  return list
 }
 
 function oneOf(name: string, value: string | undefined, allowed: ReadonlySet<string>): void {
@@ -86,13 +128,14 @@ function oneOf(name: string, value: string | undefined, allowed: ReadonlySet<str
 
 /** `dir` exists by now. */
 export function engineOptions(options: OpenOptions<never>): EngineOptions {
-  const { dir, name, databases, maxMemoryBytes, evictionPolicy, appendFsync, directives = {} } = options
+  const { dir, name, databases, maxMemoryBytes, evictionPolicy, appendFsync, semiSync, directives = {} } = options
   const list: string[][] = []
   if (dir !== undefined) list.push(['dir', resolve(dir)], ['appendonly', 'yes'])
   if (databases !== undefined) list.push(['databases', String(databases)])
   if (maxMemoryBytes !== undefined) list.push(['maxmemory', String(maxMemoryBytes)])
   if (evictionPolicy !== undefined) list.push(['maxmemory-policy', evictionPolicy])
   if (appendFsync !== undefined) list.push(['appendfsync', appendFsync])
+  list.push(...semiSyncDirectives(semiSync ?? false))
   for (const [directive, value] of Object.entries(directives)) {
     list.push([directive, ...(typeof value === 'object' ? value : [String(value)])])
   }

@@ -37,6 +37,7 @@ export async function open<V>(options: OpenOptions<V> = {}): Promise<Store<V>> {
   const engine = await Engine.open({
     ...engineOptions(options as OpenOptions<never>),
     onLog: (level, message) => log(events, logger, level, message),
+    onSemiSync: (status, clients) => events.emit('semiSync', { status, clients }),
     onShutdown: (exitCode) => events.emit('shutdown', exitCode),
     onMessage: (parts) => subscriptions.deliver(parts),
     onMessagesLost: () => subscriptions.endAll(new SlowSubscriberError('messages were dropped: this thread did not take them')),

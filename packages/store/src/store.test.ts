@@ -460,3 +460,36 @@ describe('the end', () => {
     await (await open({ dir: dir.path })).close()
   })
 })
+
+describe('semi-sync', () => {
+  it('makes synced() wait for replicas, until it falls back, which is an event', async () => {
+    await using semi = await open({ codec: 'text', semiSync: { timeoutMs: 300 } })
+    const changes: unknown[] = []
+    semi.on('semiSync', (change) => void changes.push(change))
+    semi.set('k', 'v')
+    expect(semi.get('k')).toBe('v')
+    const before = performance.now()
+    await semi.synced()
+    expect(performance.now() - before).toBeGreaterThan(290)
+    await waitFor(() => changes.length > 0)
+    expect(changes).toEqual([{ status: 'fallenBack', clients: 0 }])
+  })
+
+  it('refuses writes without replicas if it is strict, and close() ends a synced() that waits for them', async () => {
+    const strict = await open({ semiSync: { strict: true } })
+    expect(() => strict.set('k', 'v')).toThrow(expect.objectContaining({ code: 'NOREPLICAS' }) as Error)
+    expect(strict.get('k')).toBeNull()
+    await strict.close()
+    const waiting = await open({ semiSync: { timeoutMs: 600_000 } })
+    waiting.set('k', 'v')
+    const synced = waiting.synced()
+    const closed = waiting.close()
+    await expect(synced).rejects.toThrow()
+    await closed
+  })
+
+  it('is checked like all options', async () => {
+    for (const semiSync of [{ acks: 0 }, { timeoutMs: 0.5 }, { ackOn: 'seen' }, { quorum: 2 }, 'yes'])
+      await expect(open({ semiSync: semiSync as never })).rejects.toThrow(/semiSync/)
+  })
+})

@@ -8,7 +8,7 @@
 import { EventEmitter } from 'node:events'
 import {
   type BulkReader, type Bytes, type Engine, type EngineStats, type LogLevel, type Reply, ReplyError, StoreClosedError,
-  StoreError, asBytes, asText, whenAborted,
+  type SemiSyncStatus, StoreError, asBytes, asText, whenAborted,
 } from '@slotwise/engine'
 import { Batch } from './batch.js'
 import type { ValueCodec } from './codecs/codec.js'
@@ -32,6 +32,12 @@ export interface StoreEvents {
   listening: [address: { port: number }]
   /** A client sent SHUTDOWN: its data is on disk, and it would like the process to end with this code. */
   shutdown: [exitCode: number]
+  /**
+   * Semi-sync replication changed: replies wait for replicas ('on'), have stopped waiting after a time-out
+   * ('fallenBack'), will wait again when replicas have caught up ('returning'), or never wait ('off').
+   * `clients` replicas count.
+   */
+  semiSync: [change: { status: SemiSyncStatus; clients: number }]
   /** close() or destroy() is done. */
   close: []
 }
@@ -221,9 +227,10 @@ export class Store<V = unknown> extends WaitingCommands<V> implements AsyncDispo
   }
 
   /**
-   * Resolves when everything that was changed before the call, by anybody, survives a power cut. Any number of calls
-   * share the work. At once without `dir`.
-   * @throws {LogError} if the disk refuses
+   * Resolves when everything that was changed before the call, by anybody, survives a power cut, and, with
+   * `semiSync`, is at as many replicas as that asks for (or semi-sync has fallen back: see the event). Any number of
+   * calls share the work. At once without `dir` and `semiSync`.
+   * @throws {LogError} if the disk refuses; {StoreClosedError} if the store is closed before replicas had it
    */
   synced(options: { signal?: AbortSignal } = {}): Promise<void> {
     if (this.closed) return Promise.reject(new StoreClosedError())

@@ -1,0 +1,147 @@
+#include "engine/semi_sync_gate.h"
+
+#include <chrono>
+
+#include "base/ticks.h"
+#include "engine/engine.h"
+#include "engine/replication.h"
+#include "log/log_buffer.h"
+
+namespace slotwise {
+
+void SemiSyncGate::Start() {
+  {
+    std::lock_guard<std::mutex> guard(mutex_);
+    started_ = true;
+  }
+  Configure();
+}
+
+void SemiSyncGate::Configure() {
+  const Config& config = engine_.config();
+  SemiSyncOptions options;
+  options.enabled = config.EnumAs<config_value::ReplAck>(Directive::kReplAck) == config_value::ReplAck::kSemisync || config.Bool(Directive::kReplSemiSync);
+  options.enabled = options.enabled && !engine_.is_replica();
+  options.acks = config.Int(Directive::kReplSemiSyncAcks);
+  options.timeout_ms = config.Int(Directive::kReplSemiSyncTimeout);
+  options.strict = config.Bool(Directive::kReplSemiSyncStrict);
+  // What is not in the stream no replica can acknowledge, so it begins before the first replica does.
+  engine_.replication().KeepStream(options.enabled);
+  std::lock_guard<std::mutex> guard(mutex_);
+  if (!started_ || stopped_) return;
+  // A primary that becomes a replica loses what its replicas have not got: who waits for it is not answered.
+  if (engine_.is_replica() && machine_.state() == SemiSync::State::kOn) {
+    broken_from_.store(promise(), std::memory_order_relaxed);
+    broken_to_.store(engine_.log().tail(), std::memory_order_seq_cst);
+  }
+  durable_ = config.EnumAs<config_value::ReplSemiSyncAckOn>(Directive::kReplSemiSyncAckOn) == config_value::ReplSemiSyncAckOn::kDurable;
+  Apply(machine_.Step(SemiSync::Configured{options, engine_.log().tail()}, MonotonicMs()), true);
+  Refresh();
+}
+
+void SemiSyncGate::Stop() {
+  std::lock_guard<std::mutex> guard(mutex_);
+  stopped_ = true;
+  progress_.notify_all();
+}
+
+void SemiSyncGate::SetWaker(Waker waker, void* arg) {
+  std::lock_guard<std::mutex> guard(waker_mutex_);
+  waker_ = waker;
+  waker_arg_ = arg;
+}
+
+void SemiSyncGate::WaitFor(std::uint64_t offset) {
+  std::lock_guard<std::mutex> guard(mutex_);
+  Apply(machine_.Step(SemiSync::Waiting{offset, engine_.log().tail()}, MonotonicMs()), false);
+}
+
+void SemiSyncGate::ReplicasChanged() {
+  if (!on()) return;
+  std::lock_guard<std::mutex> guard(mutex_);
+  Refresh();
+}
+
+void SemiSyncGate::Refresh() {
+  if (machine_.state() == SemiSync::State::kOff) return;
+  engine_.replication().CollectAcks(durable_, &acks_);
+  Apply(machine_.Step(SemiSync::Replicas{acks_, engine_.log().tail()}, MonotonicMs()), true);
+}
+
+void SemiSyncGate::Tick() {
+  if (MonotonicMs() < tick_at_ms()) return;
+  std::lock_guard<std::mutex> guard(mutex_);
+  Apply(machine_.Step(SemiSync::Tick{engine_.log().tail()}, MonotonicMs()), true);
+}
+
+bool SemiSyncGate::Await(std::uint64_t offset, std::int64_t moment_ms) {
+  if (promise() >= offset) return true;
+  WaitFor(offset);
+  engine_.log().Flush();
+  engine_.replication().WakeFeeders();
+  std::unique_lock<std::mutex> lock(mutex_);
+  progress_.wait_for(lock, std::chrono::milliseconds(moment_ms), [&] { return stopped_ || promise() >= offset; });
+  return promise() >= offset;
+}
+
+// mutex_ is held.
+void SemiSyncGate::Apply(const SemiSync::Effects& effects, bool flush) {
+  on_.store(machine_.state() != SemiSync::State::kOff, std::memory_order_relaxed);
+  acked_.store(machine_.acked(), std::memory_order_relaxed);
+  tick_at_ms_.store(effects.tick_at_ms, std::memory_order_relaxed);
+  engine_.replication().RefuseForSemiSync(effects.refuse);
+  if (effects.change != SemiSync::Change::kNone) Say(effects.change);
+  if (effects.ask) {
+    LogUnit unit;
+    unit.SetAnywhere(Replication::kGetAck);
+    engine_.log().Append(unit);
+    if (flush) {
+      engine_.log().Flush();
+      engine_.replication().WakeFeeders();
+    }
+  }
+  if (promise_.exchange(effects.promise, std::memory_order_seq_cst) == effects.promise) return;
+  progress_.notify_all();
+  std::lock_guard<std::mutex> guard(waker_mutex_);
+  if (waker_ != nullptr) waker_(waker_arg_);
+}
+
+// One line for each change, and an event for who embeds the engine.
+void SemiSyncGate::Say(SemiSync::Change change) {
+  const std::string k = std::to_string(machine_.options().acks) + (machine_.options().acks == 1 ? " replica" : " replicas");
+  Logger& logger = engine_.logger();
+  switch (change) {
+    case SemiSync::Change::kNone: return;
+    case SemiSync::Change::kTurnedOn: logger.Info("Semi-sync replication is on: replies wait for " + k); break;
+    case SemiSync::Change::kTurnedOff: logger.Info("Semi-sync replication is off"); break;
+    case SemiSync::Change::kFellBack:
+      ++fallen_back_count_;
+      logger.Warn("Semi-sync replication fell back to asynchronous: " + k + " did not acknowledge within " +
+                  std::to_string(machine_.options().timeout_ms) + " ms (" + std::to_string(machine_.replica_count()) + " connected)");
+      break;
+    case SemiSync::Change::kReturned: logger.Info("Semi-sync replication is on again: " + k + " caught up"); break;
+  }
+  if (engine_.host() != nullptr) engine_.host()->OnSemiSync(machine_.state(), machine_.replica_count());
+}
+
+SemiSyncGate::Info SemiSyncGate::info() const {
+  Info info;
+  {
+    std::lock_guard<std::mutex> guard(mutex_);
+    info.state = machine_.state();
+    info.clients = machine_.replica_count();
+    info.fallen_back_count = fallen_back_count_;
+    info.acked = machine_.acked();
+    info.net_waits = machine_.answered_count();
+    info.net_wait_ms = machine_.answered_ms();
+  }
+  engine_.ForEachThread([&](ThreadState& thread) {
+    info.yes += thread.stats.semi_sync_yes.value();
+    info.no += thread.stats.semi_sync_no.value();
+    info.waits += thread.stats.semi_sync_waits.value();
+    info.wait_us += thread.stats.semi_sync_wait_us.value();
+  });
+  return info;
+}
+
+}  // namespace slotwise
