@@ -202,6 +202,25 @@ TEST(SemiSyncGate, StrictRefusesBeforeAndNeverAnswersAfter) {
   EXPECT_EQ(f.Field("semi_sync_master_no_tx"), "0");
 }
 
+TEST(SemiSyncGate, APrimaryThatBecomesAReplicaAnswersNobodyWhoStillWaits) {
+  Primary f;
+  Follower replica(f);
+  f.Until("semi_sync_master_clients", "1");
+  Socket done(f.port()), client(f.port()), other(f.port());
+  done.Send("SET a 1\r\n");
+  replica.Question();
+  replica.Ack();
+  EXPECT_EQ(done.Read(5), "+OK\r\n");
+  client.Send("SET a 2\r\n");
+  replica.Question();
+  EXPECT_EQ(f("REPLICAOF 127.0.0.1 1"), "+OK\r\n");
+  EXPECT_TRUE(client.Ended());  // it has that from nobody else
+  other.Send("PING\r\n");
+  EXPECT_EQ(other.Read(7), "+PONG\r\n");
+  EXPECT_EQ(f("REPLICAOF NO ONE"), "+OK\r\n");
+  EXPECT_EQ(f.Field("semi_sync_master_status"), "ON");
+}
+
 TEST(SemiSyncGate, DurableCountsOnlyWhoSaysWhatItHasFsynced) {
   Primary f{{"repl-semi-sync-ack-on", "durable"}};
   Follower redis(f);

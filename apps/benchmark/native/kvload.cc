@@ -94,6 +94,7 @@ struct Options {
   double rate = 0;             // Requests a second over all connections; 0: closed loop.
   bool prefill = false;        // SET every key once, in order, then stop.
   bool verify = true;
+  int wait = 0;                // After each SET a WAIT for so many replicas; both are one request. 0: none.
   int cpu_pid = 0;
   std::string aof_path;  // Write the prefill to this file instead of to a server.
 };
@@ -110,6 +111,7 @@ constexpr const char kUsage[] =
     "  --distribution uniform|zipf        (uniform); --theta T (0.99); --seed S (1)\n"
     "  --seconds T --warmup-seconds T     measured window (10) after a warm-up (1)\n"
     "  --requests N                       stop after N requests instead of T seconds; no warm-up\n"
+    "  --wait K                           WAIT K 0 behind each SET, counted as one request with it\n"
     "  --rate N                           open loop at N requests a second, latency from the intended moment\n"
     "  --prefill                          SET every key once, in order\n"
     "  --aof-out FILE                     write what --prefill would send as an append-only file; no server\n"
@@ -133,6 +135,7 @@ Options ParseOptions(int argc, char** argv) {
                           {"keys", 1, nullptr, 'r'},         {"value-bytes", 1, nullptr, 'd'},
                           {"distribution", 1, nullptr, 'D'}, {"theta", 1, nullptr, 'T'},
                           {"seed", 1, nullptr, 's'},         {"seconds", 1, nullptr, 't'},
+                          {"wait", 1, nullptr, 'K'},
                           {"warmup-seconds", 1, nullptr, 'W'}, {"requests", 1, nullptr, 'n'},
                           {"rate", 1, nullptr, 'R'},         {"prefill", 0, nullptr, 'f'},
                           {"aof-out", 1, nullptr, 'A'},      {"cpu-pid", 1, nullptr, 'C'},
@@ -170,6 +173,7 @@ Options ParseOptions(int argc, char** argv) {
       case 't': options.seconds = number(0.01, 86400); break;
       case 'W': options.warmup_seconds = number(0, 86400); break;
       case 'n': options.requests = static_cast<std::uint64_t>(number(1, 9e15)); break;
+      case 'K': options.wait = static_cast<int>(number(1, 100)); break;
       case 'R': options.rate = number(0, 1e9); break;
       case 'f': options.prefill = true; break;
       case 'A': options.aof_path = text; break;
@@ -358,6 +362,10 @@ Template SetTemplate(const Options& options) {
     set.bytes += "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-_"[filler.Next() & 63];
   }
   set.bytes += "\r\n";
+  if (options.wait > 0 && !options.prefill) {
+    const std::string replicas = std::to_string(options.wait);
+    set.bytes += "*3\r\n$4\r\nWAIT\r\n" + BulkHeader(static_cast<int>(replicas.size())) + replicas + "\r\n$1\r\n0\r\n";
+  }
   return set;
 }
 
@@ -582,7 +590,9 @@ class Load {
   std::size_t TakeReply(const Expected& expected, const char* at, const char* end) {
     const auto available = static_cast<std::size_t>(end - at);
     if (available < 4) return 0;
-    if (expected.is_set && available >= 5 && std::memcmp(at, "+OK\r\n", 5) == 0) return 5;
+    if (expected.is_set && available >= 5 && std::memcmp(at, "+OK\r\n", 5) == 0) {
+      return options_.wait > 0 && !options_.prefill ? TakeWaitReply(at, end) : 5;
+    }
     if (!expected.is_set && available >= value_header_.size() &&
         std::memcmp(at, value_header_.data(), value_header_.size()) == 0) {
       const std::size_t total = value_header_.size() + static_cast<std::size_t>(options_.value_bytes) + 2;
@@ -595,6 +605,14 @@ class Load {
       return total;
     }
     return TakeRareReply(expected, at, end);
+  }
+
+  // "+OK" and behind it the number of replicas.
+  std::size_t TakeWaitReply(const char* at, const char* end) {
+    const void* newline = end - at > 5 ? std::memchr(at + 5, '\n', static_cast<std::size_t>(end - at - 5)) : nullptr;
+    if (newline == nullptr) return 0;
+    if (at[5] != ':' || std::atoi(at + 6) < options_.wait) Die("unexpected reply to WAIT: '%.*s'", static_cast<int>(end - at - 5), at + 5);
+    return static_cast<std::size_t>(static_cast<const char*>(newline) + 1 - at);
   }
 
   std::size_t TakeRareReply(const Expected& expected, const char* at, const char* end) {
