@@ -467,7 +467,8 @@ void IoThread::FinishTurn() {
 
 void IoThread::SendReplies(Connection* c, std::uint64_t promise) {
   if (c->holding == Connection::Holding::kAnswer) [[unlikely]] return;
-  if ((!c->gates.empty() || c->writes > 0) && engine_.semi_sync().Broken(c->gates.empty() ? c->client.gate : c->gates.back().offset)) [[unlikely]] {
+  const auto broken = [this](const Connection::Gate& gate) { return engine_.semi_sync().Broken(gate.offset); };
+  if ((c->writes > 0 && engine_.semi_sync().Broken(c->client.gate)) || std::any_of(c->gates.begin(), c->gates.end(), broken)) [[unlikely]] {
     engine_.logger().Info("Closing a client whose writes no replica has, since this server is one now: " + c->client.address);
     return Destroy(c);
   }
