@@ -98,6 +98,7 @@ ReplicaStream::Result ReplicaStream::Apply() {
   limits.max_args = std::max<std::int64_t>(engine_.config().Int(Directive::kProtoMaxMultibulkLen), limits.max_args);
   for (;;) {
     std::size_t taken = 0;
+    parsed_.clear();
     const std::string_view rest(data_.get() + scanned_, size_ - scanned_);
     // No inline commands, no empty lines: they could not be part of an append-only file.
     const bool array = rest.empty() || rest[0] == '*';
@@ -176,6 +177,7 @@ ReplicaStream::Result ReplicaStream::RunTransaction() {
   limits.max_bulk = limits.max_args = INT64_MAX;
   RespParser parser;
   for (std::size_t at = 0, taken = 0; at < wire.size(); at += taken) {
+    parsed_.clear();
     if (parser.Next(wire.substr(at), limits, parsed_, &taken) != RespParser::Result::kCommand) return Refuse("a transaction changed while it was read"), Result::kBad;
     items_.push_back({args_.size(), parsed_.size(), {}});
     args_.insert(args_.end(), parsed_.begin(), parsed_.end());
