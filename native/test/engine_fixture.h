@@ -41,6 +41,7 @@ class EngineFixture {
     EngineOptions options;
     for (const auto& [name, value] : directives) {
       std::vector<std::string> words{value};
+      if (name == "replicaof") SplitArgs(value, &words);
       status = config->SetAtStart(name, words);
       if (!status.ok()) std::abort();
       if (name == "dir") options.persistent = true;

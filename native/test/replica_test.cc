@@ -402,5 +402,69 @@ TEST(Replica, WithAnAppendOnlyFileACrashLeavesTheOldDataOrTheNew) {
   EXPECT_EQ(f("GET k"), "$1\r\nv\r\n");
 }
 
+TEST(Replica, AfterARestartItAsksToGoOnWhereItsLogEnds) {
+  TempDir dir;
+  ScriptedPrimary primary;
+  const std::string set = Resp({"SET", "k", "v"});
+  const std::int64_t end = 1000 + static_cast<std::int64_t>(set.size());
+  const std::string port = std::to_string(primary.port);
+  {
+    Following f({{"dir", dir.path()}});
+    f.Follow(primary.port);
+    primary.Handshake();
+    primary.FullResync(1000, Rdb("3"));
+    ASSERT_TRUE(primary.Acknowledged(1000));
+    primary.Send(set);
+    ASSERT_TRUE(primary.Acknowledged(end));
+  }
+  {
+    Following f({{"dir", dir.path()}, {"replicaof", "127.0.0.1 " + port}});
+    EXPECT_EQ(primary.Handshake(), kId + " " + std::to_string(end + 1));
+    // Still in database 3.
+    primary.Send("+CONTINUE\r\n" + Resp({"SET", "k2", "v"}));
+    ASSERT_TRUE(primary.Acknowledged(end + static_cast<std::int64_t>(Resp({"SET", "k2", "v"}).size())));
+    f("SELECT 3");
+    EXPECT_EQ(f("MGET k k2"), "*2\r\n$1\r\nv\r\n$1\r\nv\r\n");
+    // Its own replicas may go on from before the restart.
+    Socket sub(f.port());
+    sub.Send(Resp({"PSYNC", kId, "1001"}));
+    EXPECT_EQ(sub.Read(11 + set.size()), "+CONTINUE\r\n" + set);
+  }
+  // One that comes back as a primary begins another history, which this one led to.
+  Following f({{"dir", dir.path()}});
+  EXPECT_EQ(f.Field("role"), "master");
+  EXPECT_EQ(f.Field("master_replid2"), kId);
+  const std::string own = Resp({"SELECT", "0"}) + Resp({"SET", "mine", "1"});
+  f("SET mine 1");
+  const std::int64_t next = std::stoll(f.Field("second_repl_offset"));
+  Socket sub(f.port());
+  sub.Send(Resp({"PSYNC", kId, std::to_string(next)}));
+  EXPECT_EQ(sub.Read(11 + own.size()), "+CONTINUE\r\n" + own);
+  Socket ahead(f.port());
+  ahead.Send(Resp({"PSYNC", kId, std::to_string(next + 1)}));
+  EXPECT_EQ(ahead.Read(12), "+FULLRESYNC ");
+}
+
+TEST(Replica, APrimaryThatHandsOverNamesTheHistory) {
+  ScriptedPrimary primary;
+  Following f;
+  f.Follow(primary.port);
+  primary.Handshake();
+  primary.FullResync(0, Rdb());
+  ASSERT_TRUE(primary.Acknowledged(0));
+  Socket stranger(f.port());
+  stranger.Send(Resp({"PSYNC", std::string(40, 'x'), "1", "FAILOVER"}));
+  EXPECT_EQ(stranger.Read(44), "-ERR PSYNC FAILOVER replid must match my rep");
+  EXPECT_EQ(f.Field("role"), "slave");
+  Socket old_primary(f.port());
+  old_primary.Send(Resp({"REPLCONF", "capa", "eof", "capa", "psync2"}));
+  EXPECT_EQ(old_primary.Read(5), "+OK\r\n");
+  old_primary.Send(Resp({"PSYNC", kId, "1", "FAILOVER"}));
+  EXPECT_EQ(old_primary.Read(10), "+CONTINUE ");
+  EXPECT_EQ(f.Field("role"), "master");
+  EXPECT_EQ(f.Field("master_replid2"), kId);
+  EXPECT_EQ(f("SET k v"), "+OK\r\n");
+}
+
 }  // namespace
 }  // namespace slotwise::test

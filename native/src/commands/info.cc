@@ -20,6 +20,7 @@
 #include "engine/client_registry.h"
 #include "engine/cron.h"
 #include "engine/engine.h"
+#include "engine/failover.h"
 #include "engine/memory_overview.h"
 #include "engine/pubsub.h"
 #include "engine/replica_link.h"
@@ -150,7 +151,7 @@ void PersistenceSection(CommandContext& ctx, InfoText& out) {
   Engine& engine = ctx.engine;
   CommitLog& log = engine.log();
   out.Line("loading", engine.loading() ? 1 : 0);
-  out.Line("async_loading", 0);
+  out.Line("async_loading", engine.replication().link().info().syncing ? 1 : 0);
   out.Line("current_cow_peak", 0);
   out.Line("current_cow_size", 0);
   out.Line("current_cow_size_age", 0);
@@ -336,7 +337,7 @@ void ReplicationSection(CommandContext& ctx, InfoText& out) {
     if (r.fsynced >= 0) line += ",fsynced=" + std::to_string(r.fsynced);
     out.Line("slave" + std::to_string(i), line);
   }
-  out.Line("master_failover_state", "no-failover");
+  out.Line("master_failover_state", ctx.engine.replication().failover().state_name());
   out.Line("master_replid", history.id);
   out.Line("master_replid2", history.previous_id);
   out.Line("master_repl_offset", info.offset);

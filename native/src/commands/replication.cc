@@ -8,6 +8,7 @@
 #include "commands/debug.h"
 #include "engine/client.h"
 #include "engine/engine.h"
+#include "engine/failover.h"
 #include "engine/replica.h"
 #include "engine/replica_link.h"
 #include "engine/replication.h"
@@ -24,8 +25,8 @@ bool MayFollow(CommandContext& ctx) {
     ctx.Error("NOMASTERLINK Can't SYNC while not connected with my master");
     return false;
   }
-  if (ctx.argc() > 3 && ctx.ArgIs(3, "failover")) {
-    ctx.Error("ERR PSYNC FAILOVER can't be sent to a master.");
+  if (ctx.engine.replication().failover().state() != Failover::State::kNone) {
+    ctx.Error("NOMASTERLINK Can't SYNC while failing over");
     return false;
   }
   if (!ctx.client.sink || ctx.client.fd < 0 || ctx.inside_exec()) {
@@ -47,8 +48,29 @@ void Sync(CommandContext& ctx) {
   if (MayFollow(ctx)) ctx.engine.replication().StartFullResync(ctx.client, /*acknowledges=*/false);
 }
 
+// The primary hands over: this replica is one from here on.
+bool TakeOver(CommandContext& ctx) {
+  Replication& replication = ctx.engine.replication();
+  if (!ctx.engine.is_replica()) return ctx.Error("ERR PSYNC FAILOVER can't be sent to a master."), false;
+  if (!EqualsIgnoreCase(ctx.arg(1), replication.Position().id)) return ctx.Error("ERR PSYNC FAILOVER replid must match my replid."), false;
+  {
+    std::lock_guard<std::mutex> role(replication.role_mutex());
+    AllStripes all(ctx);
+    replication.SetPrimary({}, 0);
+  }
+  const std::string nobody[] = {"no", "one"};
+  (void)ctx.engine.config().Override(Directive::kReplicaof, nobody);
+  replication.RoleChanged();
+  ctx.engine.logger().Info("MASTER MODE enabled (failover request from '" + ctx.client.address + "')");
+  return true;
+}
+
 void Psync(CommandContext& ctx) {
   if (!MayFollow(ctx)) return;
+  if (ctx.argc() > 3) {
+    if (!ctx.ArgIs(3, "failover")) return ctx.SyntaxError();
+    if (!TakeOver(ctx)) return;
+  }
   std::int64_t offset;
   if (!ctx.IntegerArg(2, &offset)) return;
   Replication& replication = ctx.engine.replication();
@@ -126,7 +148,39 @@ void ReplicaOf(CommandContext& ctx) {
   ctx.reply.Ok();
 }
 
-SLOTWISE_COMMANDS(replication, {"sync", Sync}, {"psync", Psync}, {"replconf", Replconf}, {"role", Role}, {"replicaof", ReplicaOf, LockMode::kSelf},
+void FailoverCommand(CommandContext& ctx) {
+  if (ctx.holds_all()) return ctx.Error("ERR FAILOVER is not allowed inside a transaction");
+  Failover& failover = ctx.engine.replication().failover();
+  Failover::Request request;
+  bool to = false, abort = false, timeout = false;
+  for (std::size_t i = 1; i < ctx.argc(); ++i) {
+    if (ctx.ArgIs(i, "timeout") && i + 1 < ctx.argc() && !timeout) {
+      if (!ctx.IntegerArg(++i, &request.timeout_ms, "ERR value is not an integer or out of range")) return;
+      if (request.timeout_ms <= 0) return ctx.Error("ERR FAILOVER timeout must be greater than 0");
+      timeout = true;
+    } else if (ctx.ArgIs(i, "to") && i + 2 < ctx.argc() && !to) {
+      std::int64_t port;
+      request.host = ctx.arg(i + 1);
+      if (!ctx.IntegerArg(i + 2, &port)) return;
+      request.port = static_cast<int>(port);
+      to = true;
+      i += 2;
+    } else if (ctx.ArgIs(i, "force") && to) {
+      request.force = true;
+    } else if (ctx.ArgIs(i, "abort") && ctx.argc() == 2) {
+      abort = true;
+    } else {
+      return ctx.SyntaxError();
+    }
+  }
+  if (request.force && !(timeout && to)) return ctx.Error("ERR FAILOVER with force option requires both a timeout and target HOST and IP.");
+  const std::string error = abort ? failover.Abort() : failover.Start(request);
+  if (!error.empty()) return ctx.Error(error);
+  ctx.reply.Ok();
+  failover.Step();
+}
+
+SLOTWISE_COMMANDS(replication, {"failover", FailoverCommand, LockMode::kSelf}, {"sync", Sync}, {"psync", Psync, LockMode::kSelf}, {"replconf", Replconf}, {"role", Role}, {"replicaof", ReplicaOf, LockMode::kSelf},
                   {"slaveof", ReplicaOf, LockMode::kSelf});
 
 }  // namespace

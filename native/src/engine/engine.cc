@@ -143,6 +143,7 @@ Status Engine::Start(const EngineOptions& options) {
     if (!loaded.ok()) return loaded;
     if (Status s = CommitLog::Open(PosixFiles(), logger_, where, &log_); !s.ok()) return s;
     RecordEffects(true);
+    replication_->RestoreHistory(report.db);
   } else if (options.will_listen) {
     // A server without an append-only file begins with its last snapshot, as Redis does.
     loading_.store(true, std::memory_order_relaxed);

@@ -19,6 +19,13 @@ void Replication::CollectAcks(bool durable, std::vector<std::uint64_t>* acks) co
   }
 }
 
+void Replication::AppendGetAck() {
+  LogUnit unit;
+  unit.SetAnywhere(kGetAck);
+  std::lock_guard<std::mutex> guard(mutex_);  // under which this server becomes a replica, whose log gets nothing of its own
+  if (!engine_.is_replica()) engine_.log().Append(unit);
+}
+
 void Replication::RefuseForSemiSync(bool on) { SetRestrictionLocked(kLacksSemiSync, on); }
 
 void Replication::KeepStream(bool on) {

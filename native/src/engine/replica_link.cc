@@ -16,6 +16,7 @@
 
 #include "base/ticks.h"
 #include "engine/engine.h"
+#include "engine/failover.h"
 #include "engine/replica_load.h"
 #include "engine/replica_stream.h"
 #include "engine/replication.h"
@@ -199,6 +200,7 @@ void ReplicaLink::Perform(Link::Effects effects) {
         Acknowledge();
         break;
       case LinkEffect::Type::kAcknowledge: Acknowledge(); break;
+      case LinkEffect::Type::kRefused: replication_.failover().TargetRefused(effect.text); break;
       case LinkEffect::Type::kClose: Close(); break;
       case LinkEffect::Type::kInfo: engine_.logger().Info(effect.text); break;
       case LinkEffect::Type::kWarn: engine_.logger().Warn(effect.text); break;

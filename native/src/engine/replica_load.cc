@@ -186,6 +186,7 @@ Status ReplicaLoad::Adopt(ThreadState& thread, const Client& primary, const std:
   replication.TakeOverStream(id, offset, stream_db_);
   replication.DropReplicas("the data set is another one now");
   engine_.keyspace().UnlockAll();
+  replication.SaveHistory();
   engine_.SendInvalidations(thread);
   for (Database* database : old) Cron::FreeLater(engine_, database);
   engine_.dirty().store(0, std::memory_order_relaxed);

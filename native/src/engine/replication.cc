@@ -8,6 +8,7 @@
 #include "base/ticks.h"
 #include "engine/blocking.h"
 #include "engine/engine.h"
+#include "engine/failover.h"
 #include "engine/replica_link.h"
 #include "engine/replica_sync.h"
 #include "engine/semi_sync_gate.h"
@@ -35,7 +36,8 @@ std::int64_t Seconds(std::int64_t ms) { return ms < 0 ? 0 : ms / 1000; }
 }  // namespace
 
 Replication::Replication(Engine& engine)
-    : engine_(engine), sync_(std::make_unique<ReplicaSync>(engine, *this)), link_(std::make_unique<ReplicaLink>(engine, *this)), id_(RandomHex(20)) {
+    : engine_(engine), sync_(std::make_unique<ReplicaSync>(engine, *this)), link_(std::make_unique<ReplicaLink>(engine, *this)),
+      failover_(std::make_unique<Failover>(engine, *this)), id_(RandomHex(20)) {
   Configure();
   engine.config().OnChange({Directive::kMinReplicasToWrite, Directive::kMinReplicasMaxLag, Directive::kReplBacklogSize,
                             Directive::kReplicaReadOnly, Directive::kReplicaServeStaleData}, [this] {
@@ -83,6 +85,7 @@ void Replication::Activate() {
     }
   }
   engine_.keyspace().UnlockAll();
+  SaveHistory();
 }
 
 void Replication::Deactivate() {
@@ -101,6 +104,7 @@ void Replication::Deactivate() {
       previous_end_ = -1;
     }
   }
+  SaveHistory();  // before anything else can be written
   engine_.keyspace().UnlockAll();
 }
 
@@ -306,6 +310,7 @@ void Replication::Acknowledged(Replica& replica, std::int64_t offset, std::int64
     if (!waits_.empty()) AnswerWaitsLocked(&answered);
   }
   engine_.semi_sync().ReplicasChanged();
+  failover_->Step();
   for (auto& waiter : answered) {
     ClientSink& sink = *waiter->sink;
     sink.Unblocked(std::move(waiter));
@@ -413,11 +418,19 @@ bool Replication::Step() {
     }
     CountGoodLocked();
     expired = replicas_.empty() && !engine_.is_replica() && !keeps_stream_.load() && ttl_ms > 0 && now_ms - no_replicas_since_ms_ > ttl_ms;
-    if (!replicas_.empty() && !engine_.is_replica() && now_ms >= next_ping_ms_) {
+    if (!replicas_.empty() && !engine_.is_replica() && failover_->state() == Failover::State::kNone && now_ms >= next_ping_ms_) {
       next_ping_ms_ = now_ms + engine_.config().Int(Directive::kReplPingReplicaPeriod) * 1000;
       Append(kPing);
     }
   }
+  failover_->Step();
+  bool moved = engine_.log().persistent();
+  if (moved) {
+    const std::string segment = engine_.log().place().segment;
+    std::lock_guard<std::mutex> guard(mutex_);
+    moved = segment != saved_segment_;
+  }
+  if (moved) SaveHistory();
   if (expired) {
     Deactivate();
     engine_.logger().Info("Replication backlog freed after " + std::to_string(ttl_ms / 1000) + " seconds without connected replicas.");

@@ -30,6 +30,7 @@ namespace slotwise {
 
 struct Command;
 class Engine;
+class Failover;
 class OutBuffer;
 class ReplicaLink;
 class ReplicaSync;
@@ -72,6 +73,8 @@ class Replication {
   void AddWait(const std::shared_ptr<Waiter>& waiter, std::uint64_t log_offset, std::int64_t count);
   // repl-semi-sync-strict, and too few replicas: writes are refused.
   void RefuseForSemiSync(bool on);
+  // Asks replicas how far they are, unless this server is one itself.
+  void AppendGetAck();
   // What each online replica has acknowledged, as log offsets; `durable`: has fsynced, of those that say so.
   void CollectAcks(bool durable, std::vector<std::uint64_t>* acks) const;
   // The stream begins, and lasts, without replicas too. No stripe is held.
@@ -86,9 +89,13 @@ class Replication {
   // Empty `host`: nobody.
   void SetPrimary(const std::string& host, int port);
   bool SamePrimary(const std::string& host, int port) const;
-  void RoleChanged();
+  void RoleChanged(bool failover = false);
   // `replicaof` of the configuration, at the start.
   void FollowConfigured();
+  // What outlives the process (replication_history.cc). Saving blocks until it is on disk.
+  void SaveHistory();
+  void RestoreHistory(int db);
+  Failover& failover() { return *failover_; }
   // Under some stripe: whether the client, a link, is that of the present role.
   bool Obeys(const Client& client) const { return client.role == role_.load(std::memory_order_relaxed); }
   std::uint64_t role() const { return role_.load(std::memory_order_acquire); }
@@ -160,12 +167,14 @@ class Replication {
   // What became of a snapshot (replica_sync.h).
   std::uint64_t AtSnapshot(const Replicas& group, int* db);  // all stripes are held
   void RestrictLocked();
+  void BeginHistoryLocked();
 
   void SnapshotSent(Replica& replica, bool wait_for_ack);
 
   Engine& engine_;
   std::unique_ptr<ReplicaSync> sync_;
   std::unique_ptr<ReplicaLink> link_;
+  std::unique_ptr<Failover> failover_;
   std::atomic<bool> active_{false};
   std::atomic<int> count_{0};               // replicas
   std::atomic<std::uint32_t> restrictions_{0};
@@ -175,10 +184,13 @@ class Replication {
   std::atomic<std::uint64_t> bytes_sent_{0};
   std::atomic<std::uint64_t> origin_{0};    // log offset of the stream's first byte
   std::mutex role_mutex_;
+  std::mutex save_mutex_;                   // one SaveHistory() at a time
   mutable std::mutex mutex_;                // guards the rest
   std::string id_;
   std::string previous_id_ = std::string(40, '0');
   std::int64_t previous_end_ = -1;
+  std::string saved_segment_;               // of the last SaveHistory()
+  std::int64_t saved_first_ = 1;
   std::string primary_host_;                // empty: this server is a primary
   int primary_port_ = 0;
   bool link_up_ = false;

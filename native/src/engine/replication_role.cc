@@ -4,12 +4,12 @@
 #include <algorithm>
 #include <charconv>
 
-#include "base/random_hex.h"
 #include "base/ticks.h"
 #include "commands/command_table.h"
 #include "commands/errors.h"
 #include "engine/blocking.h"
 #include "engine/engine.h"
+#include "engine/failover.h"
 #include "engine/replica_link.h"
 #include "engine/replication.h"
 #include "engine/semi_sync_gate.h"
@@ -52,7 +52,7 @@ bool Replication::SamePrimary(const std::string& host, int port) const {
 }
 
 void Replication::SetPrimary(const std::string& host, int port) {
-  std::lock_guard<std::mutex> guard(mutex_);
+  std::unique_lock<std::mutex> guard(mutex_);
   const bool was_replica = engine_.is_replica();
   primary_host_ = host;
   primary_port_ = port;
@@ -64,21 +64,16 @@ void Replication::SetPrimary(const std::string& host, int port) {
     engine_.RecordEffects(false);
   } else if (was_replica) {
     data_missing_ = false;
-    LogBuffer& buffer = engine_.log().buffer();
-    const std::int64_t end = active() ? OffsetOf(engine_.log().tail()) : rest_offset_;
-    previous_id_ = id_;
-    previous_end_ = end + 1;
-    id_ = RandomHex(20);
-    if (active()) buffer.BeginStream();
+    BeginHistoryLocked();
     engine_.RecordEffects(active() || engine_.log().persistent());
     no_replicas_since_ms_ = MonotonicMs();
-    engine_.logger().Info("Setting secondary replication ID to " + previous_id_ + ", valid up to offset: " + std::to_string(previous_end_) +
-                          ". New replication ID is " + id_);
   }
   RestrictLocked();
+  guard.unlock();
+  SaveHistory();  // before anything is written under the new name
 }
 
-void Replication::RoleChanged() {
+void Replication::RoleChanged(bool failover) {
   std::string host;
   int port;
   std::uint64_t role;
@@ -93,7 +88,7 @@ void Replication::RoleChanged() {
     link_->Unfollow(role);
     DropReplicas("this server is a primary now");
   } else {
-    link_->Follow(host, port, role);
+    link_->Follow(host, port, role, failover);
     engine_.blocking().AbortAll("-UNBLOCKED force unblock from blocking operation, instance state changed (master -> replica?)\r\n");
   }
 }
@@ -101,7 +96,18 @@ void Replication::RoleChanged() {
 void Replication::FollowConfigured() {
   const std::string primary = engine_.config().Str(Directive::kReplicaof);
   const std::size_t space = primary.rfind(' ');
-  if (space == std::string::npos) return;
+  if (space == std::string::npos) {
+    // A primary, which goes on with another history than the one it may have come back with.
+    if (!active()) return;
+    engine_.keyspace().LockAll();
+    {
+      std::lock_guard<std::mutex> guard(mutex_);
+      BeginHistoryLocked();
+    }
+    SaveHistory();
+    engine_.keyspace().UnlockAll();
+    return;
+  }
   int port = 0;
   std::from_chars(primary.data() + space + 1, primary.data() + primary.size(), port);
   engine_.keyspace().LockAll();
@@ -136,6 +142,7 @@ bool Replication::ContinueStream(const Client& link, const std::string& new_id) 
     }
   }
   engine_.keyspace().UnlockAll();
+  if (obeyed) SaveHistory();
   if (obeyed && !new_id.empty()) DropReplicas("the history has another name now");
   return obeyed;
 }
@@ -167,10 +174,13 @@ void Replication::DropReplicas(const char* why) {
 }
 
 void Replication::SetLinkUp(bool up, std::uint64_t role) {
-  std::lock_guard<std::mutex> guard(mutex_);
-  if (role != role_.load()) return;
-  link_up_ = up;
-  RestrictLocked();
+  {
+    std::lock_guard<std::mutex> guard(mutex_);
+    if (role != role_.load()) return;
+    link_up_ = up;
+    RestrictLocked();
+  }
+  if (up) failover_->LinkIsUp();
 }
 
 void Replication::SetDataMissing(bool missing) {

@@ -92,9 +92,7 @@ void SemiSyncGate::Apply(const SemiSync::Effects& effects, bool flush) {
   engine_.replication().RefuseForSemiSync(effects.refuse);
   if (effects.change != SemiSync::Change::kNone) Say(effects.change);
   if (effects.ask) {
-    LogUnit unit;
-    unit.SetAnywhere(Replication::kGetAck);
-    engine_.log().Append(unit);
+    engine_.replication().AppendGetAck();
     if (flush) {
       engine_.log().Flush();
       engine_.replication().WakeFeeders();

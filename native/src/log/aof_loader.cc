@@ -171,6 +171,7 @@ Status LoadAof(FileSystem& files, Logger& logger, const CommitLogOptions& where,
     done += plan.entry->size;
     report->commands += verdicts[i].commands;
     report->bytes += verdicts[i].good_end;
+    report->db = verdicts[i].db;
     if (verdicts[i].torn) report->truncated_bytes += plan.entry->size - verdicts[i].good_end;
     if (plan.entry->size > 0) {
       logger.Info(std::string("DB loaded from ") + (plan.entry->info.type == 'b' ? "base" : "incr") + " file " +

@@ -43,6 +43,7 @@ struct LoadReport {
   std::uint64_t commands = 0;
   std::uint64_t bytes = 0;
   std::uint64_t truncated_bytes = 0;  // cut from the torn tail
+  int db = 0;                         // selected at the end of the last file
   bool existed = false;               // there was a directory with a manifest, or an old-style file
 };
 

@@ -78,6 +78,7 @@ class AofLog final : public CommitLog {
   std::uint64_t tail() const override { return buffer_.tail(); }
   LogBuffer& buffer() override { return buffer_; }
   std::int64_t ReadBack(std::uint64_t offset, char* buffer, std::size_t size) override;
+  Place place() override;
   Status StartOver(const std::function<Status(const Emit&)>& write, int db, const std::function<bool()>& commit) override;
   std::uint64_t written() const override { return written_.load(std::memory_order_acquire); }
   std::uint64_t durable() const override { return durable_.load(std::memory_order_acquire); }

@@ -13,9 +13,9 @@ std::int64_t AofLog::ReadBack(std::uint64_t offset, char* buffer, std::size_t si
   std::uint64_t position = 0;
   {
     std::lock_guard<FutexLock> guard(writer_);
-    std::uint64_t begin = past_.empty() ? first_offset_ : past_.back().end;
+    std::uint64_t begin = past_.empty() ? segment_->log_begin : past_.back().end;
     std::uint64_t end = written();
-    if (offset >= begin) {
+    if (static_cast<std::int64_t>(offset - begin) >= 0) {
       path = segment_->path;
       position = segment_->PositionOf(offset);
     } else {
@@ -33,6 +33,11 @@ std::int64_t AofLog::ReadBack(std::uint64_t offset, char* buffer, std::size_t si
   std::unique_ptr<File> file;
   if (int error = files_.Open(path, OpenMode::kRead, &file); error < 0) return error;
   return file->ReadAt(position, buffer, size);
+}
+
+CommitLog::Place AofLog::place() {
+  std::lock_guard<FutexLock> guard(writer_);
+  return {paths_.dir, segment_->info.name, segment_->log_begin};
 }
 
 }  // namespace slotwise

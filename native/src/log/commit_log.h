@@ -121,6 +121,13 @@ class CommitLog {
   virtual LogBuffer& buffer() = 0;
   // Reads [offset, offset + size) or less, as far as it is in files that this log wrote; 0 if `offset` is not, or -errno.
   virtual std::int64_t ReadBack(std::uint64_t /*offset*/, char* /*buffer*/, std::size_t /*size*/) { return 0; }
+  // The file that is appended to, in `dir`, and the log offset of its first byte. Without files all of it is empty.
+  struct Place {
+    std::string dir;
+    std::string segment;
+    std::uint64_t begin = 0;
+  };
+  virtual Place place() { return {}; }
   // The data set is another one from here on, taken from elsewhere: `write` gives it as commands in RESP. All that was logged
   // before is forgotten, as a whole: a crash leaves the old data or the new, on which `commit` decides when everything else has
   // been done. `db`: what the next unit takes for selected. Nobody appends meanwhile.

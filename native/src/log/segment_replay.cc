@@ -62,6 +62,7 @@ class Replay {
     sink_.Drain();
     if (!status.ok()) return status;
     verdict_.good_end = good_;
+    verdict_.db = db_;
     verdict_.unsure_from = verdict_.index.has_session && !verdict_.index.closed && !power_lost_ ? durable_ : size;
     if (limit < size && !plan_.end && !verdict_.torn) Cut(good_, "a power cut", true);
     if (verdict_.torn) status = JudgeCut(size);

@@ -28,6 +28,7 @@ struct ReplayPlan {
 
 struct ReplayVerdict {
   std::uint64_t commands = 0;
+  int db = 0;                    // selected there
   std::uint64_t good_end = 0;    // what remains of the file; less than its size means: cut here
   bool torn = false;             // good_end was chosen here, not by plan.end
   bool keep_copy = false;        // what is cut may be whole commands: keep a copy

@@ -220,7 +220,9 @@ void Link::PsyncAnswer(std::string_view line, Effects& out, std::int64_t now) {
   if (line.starts_with("-NOMASTERLINK") || line.starts_with("-LOADING")) {
     return GiveUp("Master is currently unable to PSYNC but should be in the future: " + Printable(line), out, now);
   }
-  GiveUp("Unexpected reply to PSYNC from master: " + Printable(line), out, now);
+  const std::string why = "Unexpected reply to PSYNC from master: " + Printable(line);
+  if (options_.failover) out.push_back({Type::kRefused, why});
+  GiveUp(why, out, now);
 }
 
 void Link::SnapshotHeader(std::string_view line, Effects& out, std::int64_t now) {

@@ -64,6 +64,7 @@ struct LinkEffect {
     kReceiveSnapshot,  // of the history `id` at `offset`; `length` bytes, or (-1) until `mark`
     kContinue,         // the stream follows from the position that was named; `id`, if not empty, is its new name
     kAcknowledge,      // it is time to say how far the stream has been applied
+    kRefused,          // the failover: `text`
     kClose,
     kInfo, kWarn,      // `text` for the log
   };

@@ -2,6 +2,7 @@
  * We follow a primary, a real redis-server or one of ours: everything is copied, the stream applied, and what we have
  * at the end is what it has, told by DEBUG DIGEST; whatever was cut meanwhile, and whoever follows us.
  */
+import { execFileSync } from 'node:child_process'
 import {
   describePeer, freePort, peer, startRedis, startSlotwise, tempDir, waitFor,
   type RespClient, type ServerOptions, type ServerProcess,
@@ -200,6 +201,156 @@ describe('a replica', () => {
     await client.command('REPLICAOF', 'NO', 'ONE')
     expect(await client.command('CONFIG', 'GET', 'replicaof')).toEqual(['replicaof', ''])
   })
+})
+
+describe('a history', () => {
+  const persistent = ['--appendonly', 'yes']
+
+  it.each(['SIGTERM', 'SIGKILL'] as const)('outlives the replica\'s process, ended by %s', async (signal) => {
+    await using dir = tempDir()
+    await using primary = await startSlotwise({ args: [...args, '--repl-backlog-size', '64mb'] })
+    await using client = await primary.client()
+    await fill(client)
+    const first = await startReplica(primary, persistent, { dir: dir.path })
+    {
+      await using follower = await first.client()
+      await linkIsUp(follower)
+      await client.pipeline([['SELECT', 7], ['SET', 'seven', 7], ['WAIT', 1, 10_000]])
+    }
+    await using writer = await primary.client()
+    const writes = load(writer)
+    first.signal(signal)
+    await first.exited
+    await client.pipeline([['INCR', 'seven'], ['SELECT', 0]])
+    await using second = await startReplica(primary, persistent, { dir: dir.path })
+    await using follower = await second.client()
+    await linkIsUp(follower)
+    await writes.stop()
+    await expectSame(client, follower)
+    expect(await field(client, 'stats', 'sync_full')).toBe('1')
+    expect(await field(client, 'stats', 'sync_partial_ok')).toBe('1')
+  }, 60_000)
+
+  it.each(['SIGTERM', 'SIGKILL'] as const)('outlives the primary\'s process, ended by %s', async (signal) => {
+    await using dir = tempDir()
+    const port = await freePort()
+    const first = await startSlotwise({ port, dir: dir.path, args: [...args, ...persistent] })
+    await using replica = await startReplica({ port })
+    await using follower = await replica.client()
+    {
+      await using client = await first.client()
+      await fill(client)
+      await linkIsUp(follower)
+      await client.pipeline([['SET', 'k', 'v'], ['WAIT', 1, 10_000]])
+    }
+    const id = await field(follower, 'replication', 'master_replid')
+    first.signal(signal)
+    await first.exited
+    await using second = await startSlotwise({ port, dir: dir.path, args: [...args, ...persistent] })
+    await using client = await second.client()
+    expect(await field(client, 'replication', 'master_replid2')).toBe(id)
+    await linkIsUp(follower)
+    await client.command('SET', 'k2', 'v')
+    await expectSame(client, follower)
+    expect(await field(client, 'stats', 'sync_full')).toBe('0')
+    expect(await field(client, 'stats', 'sync_partial_ok')).toBe('1')
+    expect(await field(follower, 'replication', 'master_replid')).toBe(await field(client, 'replication', 'master_replid'))
+  }, 60_000)
+
+  it('lets the sibling of a promoted replica go on', async () => {
+    await using primary = await startSlotwise({ args })
+    await using client = await primary.client()
+    await fill(client)
+    await using promoted = await startReplica(primary)
+    await using sibling = await startReplica(primary)
+    await using a = await promoted.client()
+    await using b = await sibling.client()
+    await linkIsUp(a)
+    await linkIsUp(b)
+    await client.pipeline([['SET', 'k', 'v'], ['WAIT', 2, 10_000]])
+    await expectSame(client, a)
+    await primary.sigkill()
+    await a.pipeline([['REPLICAOF', 'NO', 'ONE'], ['SET', 'k2', 'v']])
+    await follow(b, promoted)
+    await linkIsUp(b)
+    await expectSame(a, b)
+    expect(await field(a, 'stats', 'sync_full')).toBe('0')
+  }, 60_000)
+})
+
+const failovers: [string, typeof startSlotwise, typeof startSlotwise][] = [['ours to ours', startSlotwise, startSlotwise]]
+if (peer('redis-server').usable) {
+  failovers.push(['ours to redis-server', startSlotwise, startRedis], ['redis-server to ours', startRedis, startSlotwise])
+}
+
+describe.each(failovers)('FAILOVER from %s', (_, startOne, startOther) => {
+  it('changes the roles, and no write is lost', async () => {
+    await using one = await startOne({ args })
+    await using a = await one.client()
+    await using other = await startOther({ args: [...args, '--replicaof', '127.0.0.1', String(one.port)] })
+    await using b = await other.client()
+    await linkIsUp(b)
+    await using writer = await one.client()
+    let written = 0
+    const writing = (async (): Promise<void> => {
+      while (await writer.command('INCR', 'n') === written + 1) written++
+    })()
+    await waitFor(() => written > 100, { what: 'writes' })
+    const online = async (): Promise<boolean> => (await field(a, 'replication', 'slave0') ?? '').includes('state=online')
+    await waitFor(online, { timeoutMs: 20_000, what: 'the replica to be online' })
+    expect(await a.command('FAILOVER', 'TO', '127.0.0.1', other.port)).toBe('OK')
+    await waitFor(async () => await field(b, 'replication', 'role') === 'master', { timeoutMs: 20_000, what: 'the promotion' })
+    await writing
+    await linkIsUp(a)
+    expect(await field(a, 'replication', 'master_failover_state')).toBe('no-failover')
+    expect(await b.command('GET', 'n')).toBe(String(written))
+    expect(await b.command('INCR', 'n')).toBe(written + 1)
+    await expectSame(b, a)
+    expect(await field(b, 'stats', 'sync_full')).toBe('0')
+  }, 60_000)
+})
+
+describe('FAILOVER', () => {
+  it('answers as Redis does when it cannot be', async () => {
+    await using primary = await startSlotwise({ args })
+    await using client = await primary.client()
+    const refused = async (...words: (string | number)[]): Promise<unknown> => (await client.command('FAILOVER', ...words) as Error).message
+    expect(await refused()).toBe('ERR FAILOVER requires connected replicas.')
+    expect(await refused('ABORT')).toBe('ERR No failover in progress.')
+    expect(await refused('TO', 'h', 1, 'FORCE')).toBe('ERR FAILOVER with force option requires both a timeout and target HOST and IP.')
+    expect(await refused('x')).toBe('ERR syntax error')
+    await using replica = await startReplica(primary)
+    await using follower = await replica.client()
+    await linkIsUp(follower)
+    expect(await refused('TO', '127.0.0.1', 1)).toBe('ERR FAILOVER target HOST and PORT is not a replica.')
+    expect(await follower.command('FAILOVER')).toMatchObject({ message: 'ERR FAILOVER is not valid when server is a replica.' })
+    // One that does not answer: given up in time, and this server is what it was.
+    replica.signal('SIGSTOP')
+    await client.command('SET', 'k', 'v')
+    expect(await client.command('FAILOVER', 'TIMEOUT', 100)).toBe('OK')
+    expect(await refused()).toBe('ERR FAILOVER already in progress.')
+    await waitFor(async () => await field(client, 'replication', 'master_failover_state') === 'no-failover', { what: 'the time-out' })
+    expect(await client.command('SET', 'k', 'w')).toBe('OK')
+    replica.signal('SIGCONT')
+    await expectSame(client, follower)
+  }, 60_000)
+})
+
+describePeer('redis-benchmark', 'the tests of redis-benchmark', () => {
+  it('leave a replica with the same data, and no lag a second later', async () => {
+    await using primary = await startSlotwise({ args })
+    await using client = await primary.client()
+    await using replica = await startReplica(primary)
+    await using follower = await replica.client()
+    await linkIsUp(follower)
+    const tests = 'set,get,incr,lpush,rpush,lpop,rpop,sadd,hset,spop,zadd,zpopmin,lrange_100,mset'
+    const options = ['-p', String(primary.port), '-q', '-n', '20000', '-r', '1000', '-P', '8', '-t', tests]
+    execFileSync('redis-benchmark', options, { stdio: 'ignore' })
+    const offset = Number(await field(client, 'replication', 'master_repl_offset'))
+    const caughtUp = async (): Promise<boolean> => Number(await field(follower, 'replication', 'slave_repl_offset')) >= offset
+    await waitFor(caughtUp, { timeoutMs: 1000, what: 'the replica' })
+    await expectSame(client, follower)
+  }, 60_000)
 })
 
 describePeer('redis-server', 'a redis-server that follows a replica of ours', () => {
