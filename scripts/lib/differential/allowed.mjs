@@ -16,6 +16,11 @@ export const rules = [
     applies: (command, redis, slotwise) => /^sort(_ro)?$/i.test(command[0]) && Array.isArray(redis) && Array.isArray(slotwise) &&
       sameItems(redis, slotwise) && untilNul(redis).join('\n') === untilNul(slotwise).join('\n'),
   },
+  {
+    what: 'OBJECT REFCOUNT of a copy of a small integer', reason: 'nothing is shared here; every small integer says that it is, as after a SET',
+    applies: (command, redis, slotwise) => /^object$/i.test(command[0]) && /^refcount$/i.test(command[1] ?? '') &&
+      Number(redis) === 1 && Number(slotwise) === 2147483647,
+  },
 ]
 
 /** @param redis, slotwise  values as decodeFrame gives them */
