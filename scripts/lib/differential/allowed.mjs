@@ -19,7 +19,7 @@ export const rules = [
   {
     what: 'OBJECT REFCOUNT of a copy of a small integer', reason: 'nothing is shared here; every small integer says that it is, as after a SET',
     applies: (command, redis, slotwise) => /^object$/i.test(command[0]) && /^refcount$/i.test(command[1] ?? '') &&
-      Number(redis) === 1 && Number(slotwise) === 2147483647,
+      redis === ':1' && slotwise === ':2147483647',
   },
 ]
 
