@@ -57,7 +57,7 @@ TEST(Link, SaysWhatRedisSaysAndInThatOrder) {
   ASSERT_TRUE(effects.size() == 1 && effects[0].type == Do::kConnect);
   EXPECT_EQ(s.Sent(s.Step({Type::kConnected})), "*1\r\n$4\r\nPING\r\n");
   EXPECT_EQ(s.Sent(s.Line("+PONG")),
-            "*3\r\n$8\r\nREPLCONF\r\n$14\r\nlistening-port\r\n$4\r\n7777\r\n*5\r\n$8\r\nREPLCONF\r\n$4\r\ncapa\r\n$3\r\neof\r\n$4\r\ncapa\r\n$6\r\npsync2\r\n");
+            "*3\r\n$8\r\nREPLCONF\r\n$14\r\nlistening-port\r\n$4\r\n7777\r\n*7\r\n$8\r\nREPLCONF\r\n$4\r\ncapa\r\n$3\r\neof\r\n$4\r\ncapa\r\n$6\r\npsync2\r\n$4\r\ncapa\r\n$12\r\nslotwise-ack\r\n");
   EXPECT_TRUE(s.Line("-ERR unknown").empty());  // an old primary
   EXPECT_EQ(s.Sent(s.Line("+OK")), "*3\r\n$5\r\nPSYNC\r\n$1\r\n?\r\n$2\r\n-1\r\n");
   EXPECT_TRUE(s.Line("").empty());

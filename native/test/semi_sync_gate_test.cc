@@ -225,6 +225,10 @@ TEST(SemiSyncGate, DurableCountsOnlyWhoSaysWhatItHasFsynced) {
   Primary f{{"repl-semi-sync-ack-on", "durable"}};
   Follower redis(f);
   Follower ours(f, "slotwise-ack");
+  ours.Send(Resp({"REPLCONF", "ACK", "0"}));
+  f.Until("connected_slaves", "2");
+  EXPECT_EQ(f.Field("semi_sync_master_clients"), "0");
+  ours.Send(Resp({"REPLCONF", "ACK", "0", "FACK", "0"}));
   f.Until("semi_sync_master_clients", "1");
   f.Until("connected_slaves", "2");
   Socket client(f.port());

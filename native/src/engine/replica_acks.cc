@@ -12,10 +12,10 @@ void Replication::CollectAcks(bool durable, std::vector<std::uint64_t>* acks) co
   if (!active()) return;
   for (const auto& replica : replicas_) {
     if (replica->state.load() != Replica::State::kOnline || !replica->acknowledges || replica->announced.rdb_only) continue;
-    if (durable && !replica->announced.slotwise_ack) continue;
+    if (durable && (!replica->announced.slotwise_ack || replica->fsynced < 0)) continue;
     const std::int64_t offset = durable ? replica->fsynced : replica->acked;
     // What came before the stream did is part of every snapshot.
-    acks->push_back(std::max(begin_, offset < 0 ? 0 : origin_ + static_cast<std::uint64_t>(offset)));
+    acks->push_back(std::max(begin_, origin_ + static_cast<std::uint64_t>(offset)));
   }
 }
 

@@ -128,7 +128,10 @@ ReplicaLink::Info ReplicaLink::info() const {
 void ReplicaLink::Run() {
   pthread_setname_np(pthread_self(), "slotwise-link");
   stream_ = std::make_unique<ReplicaStream>(engine_);
-  stream_->on_get_ack = [this] { Acknowledge(); };
+  stream_->on_get_ack = [this] {
+    asked_ = replication_.offset();
+    Acknowledge();
+  };
   while (!stopping_.load()) {
     if (HasOrder()) TakeOrder();
     Step({LinkEvent::Type::kTick});
@@ -272,11 +275,23 @@ bool ReplicaLink::SendPending() {
   return true;
 }
 
+// What is applied, and, if there is an append-only file, what of it is fsynced: the form of Redis 7.2. A primary that does not
+// know the second reads no further than the first.
 void ReplicaLink::Acknowledge() {
   if (fd_ < 0) return;
-  const std::string offset = std::to_string(replication_.offset());
-  output_ += "*3\r\n$8\r\nREPLCONF\r\n$3\r\nACK\r\n$" + std::to_string(offset.size()) + "\r\n" + offset + "\r\n";
+  auto bulk = [](const std::string& word) { return "$" + std::to_string(word.size()) + "\r\n" + word + "\r\n"; };
+  const std::int64_t fsynced = replication_.info().fsynced;
+  std::string words = bulk("REPLCONF") + bulk("ACK") + bulk(std::to_string(replication_.offset()));
+  if (fsynced >= 0) words += bulk("FACK") + bulk(std::to_string(fsynced));
+  output_ += (fsynced >= 0 ? "*5\r\n" : "*3\r\n") + words;
+  told_fsynced_ = fsynced;
   (void)SendPending();  // what fails is noticed by reading
+}
+
+// The primary asked, and the fsync of what it asked about is under way.
+bool ReplicaLink::AwaitsFsync() const {
+  return streaming_ && asked_ > told_fsynced_ && engine_.log().persistent() &&
+         engine_.config().EnumAs<config_value::Appendfsync>(Directive::kAppendfsync) == config_value::Appendfsync::kAlways;
 }
 
 std::int64_t ReplicaLink::Receive(char* into, std::size_t size) {
@@ -387,6 +402,10 @@ void ReplicaLink::ApplyStream() {
 void ReplicaLink::Wait() {
   const bool stalled = streaming_ && !engine_.log().healthy();
   std::int64_t wait_ms = std::min<std::int64_t>(link_.NextTick() - MonotonicMs(), stalled ? kDiskPollMs : kPollMsMax);
+  if (AwaitsFsync()) {
+    if (replication_.info().fsynced > told_fsynced_) Acknowledge();
+    if (AwaitsFsync()) wait_ms = std::min<std::int64_t>(wait_ms, 1);
+  }
   pollfd items[2] = {{wake_, POLLIN, 0}, {fd_, 0, 0}};
   if (connecting_ || !output_.empty()) items[1].events |= POLLOUT;
   if (!connecting_ && !stalled) items[1].events |= POLLIN;

@@ -69,6 +69,7 @@ class ReplicaLink {
   void Send(std::string_view bytes);
   bool SendPending();
   void Acknowledge();
+  bool AwaitsFsync() const;
   void ReadLines();
   void ReceiveSnapshot(const LinkEffect& header);
   void TakeRestOfInput();
@@ -99,6 +100,8 @@ class ReplicaLink {
   bool connecting_ = false;
   bool streaming_ = false;
   bool up_ = false;                    // as Replication was told
+  std::int64_t asked_ = 0;             // the offset that the primary asked about last
+  std::int64_t told_fsynced_ = 0;      // what it was told to be fsynced here
   std::string input_;                  // while lines are read
   std::string output_;
   std::optional<LinkEffect> snapshot_; // is to be received

@@ -176,7 +176,7 @@ void Link::Introduce(Effects& out) {
     text += Resp({"REPLCONF", "ip-address", options_.ip});
     ++replies_left_;
   }
-  text += Resp({"REPLCONF", "capa", "eof", "capa", "psync2"});
+  text += Resp({"REPLCONF", "capa", "eof", "capa", "psync2", "capa", "slotwise-ack"});
   out.push_back({Type::kSend, std::move(text)});
 }
 
