@@ -24,7 +24,7 @@ describePeer('redis-server', 'semi-sync and a redis-server', () => {
     expect(performance.now() - before).toBeGreaterThan(290)
     expect(await field(client, 'semi_sync_master_status')).toBe('OFF')
     expect(await field(client, 'semi_sync_master_no_times')).toBe('1')
-    expect(primary.output).toContain('Semi-sync replication fell back to asynchronous')
+    await waitFor(() => primary.output.includes('Semi-sync replication fell back to asynchronous'))
     replica.signal('SIGCONT')
     await waitFor(async () => await field(client, 'semi_sync_master_status') === 'ON', { timeoutMs: 20_000, what: 'the return' })
     expect(await client.command('SET', 'a', 3)).toBe('OK')
