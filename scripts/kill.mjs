@@ -1,6 +1,7 @@
 /**
- * `npm run test:kill [-- --rounds 100]`: kill -9 during load, each round with both durable fsync policies, and no
- * acknowledged write may be lost. The rounds are packages/node/test/kill.test.ts, which `npm test` runs with few.
+ * `npm run test:kill [-- --rounds 100 --rewrite-rounds 100]`: kill -9 during load, each round with both durable fsync
+ * policies, without and with the AOF being rewritten all the time, and no acknowledged write may be lost. The rounds
+ * are packages/node/test/kill.test.ts, which `npm test` runs with few.
  * `-- --semi-sync`: a primary is killed and a redis-server that followed it is promoted: semi-sync-kill.test.ts.
  */
 import { bootstrap } from './lib/bootstrap.mjs'
@@ -10,10 +11,18 @@ import { inRoot } from './lib/repository.mjs'
 import { become } from './lib/tool.mjs'
 
 await main(async () => {
-  const { values } = parseArgs({ options: { rounds: { type: 'string', default: '100' }, 'semi-sync': { type: 'boolean', default: false } } })
+  const { values } = parseArgs({
+    options: {
+      'rounds': { type: 'string', default: '100' },
+      'rewrite-rounds': { type: 'string', default: '100' },
+      'semi-sync': { type: 'boolean', default: false },
+    },
+  })
   await bootstrap()
-  const [file, variable] = values['semi-sync'] ? ['test/semi-sync-kill', 'SLOTWISE_SEMI_SYNC_ROUNDS'] : ['test/kill', 'SLOTWISE_KILL_ROUNDS']
+  const file = values['semi-sync'] ? 'test/semi-sync-kill' : 'test/kill'
   await become(process.execPath, [inRoot('node_modules', 'vitest', 'vitest.mjs'), 'run', '--project', 'peers', file], {
-    env: { [variable]: values.rounds },
+    env: values['semi-sync']
+      ? { SLOTWISE_SEMI_SYNC_ROUNDS: values.rounds }
+      : { SLOTWISE_KILL_ROUNDS: values.rounds, SLOTWISE_KILL_REWRITE_ROUNDS: values['rewrite-rounds'] },
   })
 })

@@ -282,8 +282,8 @@ TEST(AofLoader, EmptyRdbBaseIsAcceptedAndOneWithKeysIsNamed) {
     EXPECT_FALSE(Load(files).status.ok() && flipped.substr(0, 5) == "REDIS");
   }
   files.Content("/data/appendonlydir/appendonly.aof.1.base.rdb") = "REDIS0010\xfe" + std::string(1, '\0') + std::string("\0\1k\1v\xff", 6);
-  EXPECT_TRUE(Load(files).status.message().find("RDB base file appendonly.aof.1.base.rdb holds keys; this version reads AOF "
-                                                "bases only") == 0);
+  EXPECT_TRUE(Load(files).status.message().find("RDB base file appendonly.aof.1.base.rdb holds keys, which are not "
+                                                "read here") == 0);
   // The old preamble layout: RDB, then commands, the first of them torn.
   RecordingFiles preamble = Foreign(kEmptyRdb + "*3\r\n$3");
   loaded = Load(preamble);

@@ -16,14 +16,15 @@ struct Tally {
 
 class Sweep {
  public:
-  Sweep(FsyncPolicy policy, FaultKind kind, bool forever, std::uint64_t call, Tally& tally)
-      : policy_(policy), kind_(kind), forever_(forever), call_(call), tally_(tally) {}
+  Sweep(FsyncPolicy policy, FaultKind kind, bool forever, std::uint64_t call, Tally& tally, bool rewriting = false)
+      : policy_(policy), kind_(kind), forever_(forever), call_(call), tally_(tally), rewriting_(rewriting) {}
 
   // False when the workload has fewer calls than `call`.
   bool Run() {
     ++tally_.runs;
     RecordingFiles files(call_ % 2 == 0 ? DiskModel::kPosixMinimal : DiskModel::kExt4Like);
     Workload workload(files, policy_, call_ % 7 + 1);
+    if (rewriting_) workload.AlsoRewrite();
     files.FailAt(call_, kind_, forever_);
     Status status = workload.Start();
     if (!status.ok()) {
@@ -104,6 +105,7 @@ class Sweep {
   bool forever_;
   std::uint64_t call_;
   Tally& tally_;
+  bool rewriting_;
 };
 
 }  // namespace
@@ -124,6 +126,26 @@ TEST(CrashFaults, EveryCallMayFailInEveryWay) {
               static_cast<unsigned long long>(tally.refused), static_cast<unsigned long long>(tally.failures));
   EXPECT_EQ(tally.failures, 0u);
   EXPECT_GE(tally.runs, 400u);
+  EXPECT_GE(tally.refused, 100u);
+}
+
+// A rewrite that fails leaves the log as it was, and one that succeeds leaves nothing to fail over.
+TEST(CrashFaults, EveryCallMayFailWhileTheAofIsRewritten) {
+  Tally tally;
+  for (FsyncPolicy policy : {FsyncPolicy::kAlways, FsyncPolicy::kEverySec, FsyncPolicy::kNo}) {
+    for (FaultKind kind : {FaultKind::kEio, FaultKind::kEnospc, FaultKind::kShortWrite}) {
+      for (bool forever : {false, true}) {
+        for (std::uint64_t call = 1; call < 400; ++call) {
+          if (!Sweep(policy, kind, forever, call, tally, /*rewriting=*/true).Run()) break;
+        }
+      }
+    }
+  }
+  std::printf("fault sweep with rewrites: %llu runs, %llu faults injected, %llu runs refused writes for a while, %llu wrong\n",
+              static_cast<unsigned long long>(tally.runs), static_cast<unsigned long long>(tally.injected),
+              static_cast<unsigned long long>(tally.refused), static_cast<unsigned long long>(tally.failures));
+  EXPECT_EQ(tally.failures, 0u);
+  EXPECT_GE(tally.runs, 600u);
   EXPECT_GE(tally.refused, 100u);
 }
 

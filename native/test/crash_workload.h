@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "log/log_buffer.h"
 #include "log_support.h"
 
 namespace slotwise::test {
@@ -39,7 +40,12 @@ class Workload {
   // From now on the policy changes now and then; promised is what was durable, and after a kill what was acknowledged.
   void ChangePolicies() { changing_ = true; }
 
+  // From now on the AOF is rewritten now and then.
+  void AlsoRewrite() { rewriting_ = true; }
+  std::uint64_t rewrites() const { return rewrites_; }
+
   void Step() {
+    if (rewriting_ && random_() % 5 == 0) Rewrite();
     if (changing_ && random_() % 4 == 0) {
       static constexpr FsyncPolicy kPolicies[] = {FsyncPolicy::kAlways, FsyncPolicy::kEverySec, FsyncPolicy::kNo, FsyncPolicy::kAlways};
       log_->SetFsyncPolicy(kPolicies[random_() % 4]);
@@ -53,6 +59,40 @@ class Workload {
       log_->Tick(clock_.now);
       NoteAcks();
     }
+  }
+
+  // As the engine does it (engine/aof_rewrite.cc), with the effects so far for a data set. What fails is given up.
+  void Rewrite() {
+    Status status = log_->PrepareRotation();
+    NoteAcks();
+    if (status.ok() && random_() % 4 != 0) status = log_->Sync();
+    if (random_() % 2 == 0) AppendSome();
+    const AofPaths& paths = log_->paths();
+    BaseWriter out(files_, paths, /*rdb=*/false);
+    if (status.ok()) status = out.Open();
+    if (!status.ok()) return log_->CancelRotation();
+    log_->Rotate(/*keeps_stream=*/random_() % 2 == 0);
+    std::string base;
+    for (const ModelUnit& unit : units_) {
+      for (const std::string& effect : unit.effects) AppendAsCommands(effect, &base);
+    }
+    AppendSome();
+    status = log_->WaitRotated();
+    NoteAcks();
+    for (std::size_t at = 0; status.ok() && at < base.size(); at += 3000) {
+      status = out.Append(std::string_view(base).substr(at, 3000));
+      AppendSome();
+      if (random_() % 2 == 0) log_->Flush();
+      clock_.now += random_() % 300;
+      log_->Tick(clock_.now);
+      NoteAcks();
+    }
+    NewBase made;
+    if (status.ok()) status = out.Finish(&made);
+    if (!status.ok()) return log_->CancelRotation();
+    status = log_->InstallBase(made, /*keep_history=*/random_() % 4 == 0);
+    if (status.ok()) ++rewrites_;
+    NoteAcks();
   }
 
   void AppendSome() {
@@ -149,9 +189,24 @@ class Workload {
   CollectingLogger& logger() { return logger_; }
 
  private:
+  // "db SET key value" as SELECT and SET.
+  static void AppendAsCommands(const std::string& effect, std::string* out) {
+    std::vector<std::string> words(1);
+    for (char c : effect) {
+      if (c == ' ' && words.size() < 4) words.emplace_back();
+      else words.back() += c;
+    }
+    char select[48];
+    out->append(select, EncodeSelect(std::stoi(words[0]), select));
+    out->append("*" + std::to_string(words.size() - 1) + "\r\n");
+    for (std::size_t i = 1; i < words.size(); ++i) out->append("$" + std::to_string(words[i].size()) + "\r\n" + words[i] + "\r\n");
+  }
+
   RecordingFiles& files_;
   Random random_;
   bool changing_ = false;
+  bool rewriting_ = false;
+  std::uint64_t rewrites_ = 0;
   CommitLogOptions options_;
   AofLogLimits limits_;
   ManualClock clock_;

@@ -4,6 +4,7 @@
 
 #include "commands/container_help.h"
 #include "engine/access_control.h"
+#include "engine/append_only.h"
 #include "engine/engine.h"
 
 namespace slotwise {
@@ -28,6 +29,7 @@ void Set(CommandContext& ctx) {
   if (ctx.argc() % 2 != 0) return ctx.SyntaxError();
   std::vector<std::pair<std::string_view, std::string_view>> pairs;
   for (std::size_t i = 2; i < ctx.argc(); i += 2) pairs.emplace_back(ctx.arg(i), ctx.arg(i + 1));
+  AppendOnly::Hurry hurry(ctx.inside_exec());
   Status status = ctx.engine.config().Set(pairs, {IsLocal(ctx.client), ctx.engine.loading()});
   if (!status.ok()) return ctx.Error(status.message());
   ctx.after_unlock = [&engine = ctx.engine] { engine.ApplyConfig(); };

@@ -14,6 +14,7 @@
 #include "engine/saver.h"
 #include "engine/tracking.h"
 #include "log/aof_loader.h"
+#include "log/aof_log.h"
 
 namespace slotwise {
 namespace {
@@ -39,6 +40,16 @@ class UnderLocks final : public LoadSink {
     if (ctx.after_unlock) ctx.after_unlock();
     replies_.Reset();
     return true;
+  }
+
+  Status LoadRdb(File& file, std::uint64_t size, const std::string& name, std::uint64_t* end) override {
+    RdbLoadOptions options;
+    options.keep_expired = true;
+    options.holds_all = true;
+    RdbLoadReport report;
+    Status status = slotwise::LoadRdb(ctx_.engine, file, size, name, options, &report);
+    *end = report.bytes;
+    return status;
   }
 
  private:
@@ -95,13 +106,12 @@ void DebugReload(CommandContext& ctx) {
 void DebugLoadAof(CommandContext& ctx) {
   Engine& engine = ctx.engine;
   if (!engine.log().persistent()) return ctx.Error("ERR there is no append-only file to reload from (appendonly no)");
+  if (!engine.log().aof()->listed()) return ctx.Error("ERR the append-only file is being written for the first time");
   AllStripes lock(ctx);
   if (Status s = engine.log().Sync(); !s.ok()) return ctx.Error("ERR " + s.message());
+  std::unique_lock<std::mutex> files = engine.log().aof()->HoldFiles();
   EmptyAll(ctx);
-  CommitLogOptions where;
-  where.dir = engine.config().Str(Directive::kDir);
-  where.append_dirname = engine.config().Str(Directive::kAppenddirname);
-  where.append_filename = engine.config().Str(Directive::kAppendfilename);
+  const CommitLogOptions where = engine.LogOptions();
   UnderLocks sink(ctx);
   LoadReport report;
   LoadOptions only_look;

@@ -25,6 +25,7 @@
 #include "engine/pubsub.h"
 #include "engine/replica_link.h"
 #include "engine/replication.h"
+#include "engine/append_only.h"
 #include "engine/saver.h"
 #include "engine/totals.h"
 #include "engine/tracking.h"
@@ -157,8 +158,9 @@ void PersistenceSection(CommandContext& ctx, InfoText& out) {
   out.Line("current_cow_size_age", 0);
   out.Fixed("current_fork_perc", 0);
   Saver::Info save = engine.saver().info();
-  out.Line("current_save_keys_processed", save.current_keys);
-  out.Line("current_save_keys_total", save.current_total);
+  const AppendOnly::Info aof = engine.append_only().info();
+  out.Line("current_save_keys_processed", aof.rewriting ? aof.current_keys : save.current_keys);
+  out.Line("current_save_keys_total", aof.rewriting ? aof.current_total : save.current_total);
   out.Line("rdb_changes_since_last_save", engine.dirty().load(std::memory_order_relaxed));
   out.Line("rdb_bgsave_in_progress", save.in_progress ? 1 : 0);
   out.Line("rdb_last_save_time", save.last_save_seconds);
@@ -169,14 +171,14 @@ void PersistenceSection(CommandContext& ctx, InfoText& out) {
   out.Line("rdb_last_cow_size", 0);
   out.Line("rdb_last_load_keys_expired", save.loaded_expired);
   out.Line("rdb_last_load_keys_loaded", save.loaded_keys);
-  out.Line("aof_enabled", log.persistent() ? 1 : 0);
-  out.Line("aof_rewrite_in_progress", 0);
-  out.Line("aof_rewrite_scheduled", 0);
-  out.Line("aof_last_rewrite_time_sec", -1);
-  out.Line("aof_current_rewrite_time_sec", -1);
-  out.Line("aof_last_bgrewrite_status", "ok");
-  out.Line("aof_rewrites", 0);
-  out.Line("aof_rewrites_consecutive_failures", 0);
+  out.Line("aof_enabled", aof.enabled ? 1 : 0);
+  out.Line("aof_rewrite_in_progress", aof.rewriting ? 1 : 0);
+  out.Line("aof_rewrite_scheduled", aof.scheduled ? 1 : 0);
+  out.Line("aof_last_rewrite_time_sec", aof.last_seconds);
+  out.Line("aof_current_rewrite_time_sec", aof.current_seconds);
+  out.Line("aof_last_bgrewrite_status", aof.last_ok ? "ok" : "err");
+  out.Line("aof_rewrites", aof.rewrites);
+  out.Line("aof_rewrites_consecutive_failures", aof.failures);
   out.Line("aof_last_write_status", log.healthy() ? "ok" : "err");
   out.Line("aof_last_cow_size", 0);
   out.Line("module_fork_in_progress", 0);
@@ -185,7 +187,7 @@ void PersistenceSection(CommandContext& ctx, InfoText& out) {
   CommitLogStats stats = log.stats();
   out.Line("aof_current_size", stats.current_size);
   out.Line("aof_base_size", stats.base_size);
-  out.Line("aof_pending_rewrite", 0);
+  out.Line("aof_pending_rewrite", aof.scheduled ? 1 : 0);
   out.Line("aof_buffer_length", stats.pending_bytes);
   out.Line("aof_pending_bio_fsync", stats.fsync_in_progress ? 1 : 0);
   out.Line("aof_delayed_fsync", stats.delayed_fsyncs);

@@ -6,6 +6,7 @@
 #include <chrono>
 
 #include "base/ticks.h"
+#include "engine/append_only.h"
 #include "engine/client_registry.h"
 #include "engine/engine.h"
 #include "engine/replication.h"
@@ -96,6 +97,7 @@ std::int64_t Cron::Step(std::int64_t now_ms) {
     busy = true;
   }
   if (engine_.takes_snapshots() && !engine_.loading()) engine_.saver().SaveIfDue(now_ms);
+  if (!engine_.loading()) engine_.append_only().Step();
   if (engine_.tracking().client_count() > 0) {
     engine_.tracking().Limit(thread_, engine_.keyspace(), engine_.config().Bytes(Directive::kTrackingTableMaxKeys));
     engine_.SendInvalidations(thread_);

@@ -7,6 +7,7 @@
 #include "base/random_hex.h"
 #include "base/ticks.h"
 #include "engine/access_control.h"
+#include "engine/append_only.h"
 #include "engine/blocking.h"
 #include "engine/client_eviction.h"
 #include "engine/client_registry.h"
@@ -45,7 +46,8 @@ FsyncPolicy PolicyOf(const Config& config) {
 Engine::Engine(std::unique_ptr<Config> config, Logger& logger, EngineHost* host)
     : config_(std::move(config)), logger_(logger), host_(host), commands_(std::make_unique<CommandTable>()) {
   keyspace_ = std::make_unique<Keyspace>(static_cast<int>(config_->Int(Directive::kDatabases)));
-  log_ = CommitLog::InMemory();
+  logs_.push_back(CommitLog::InMemory());
+  log_.store(logs_.back().get());
   pubsub_ = std::make_unique<PubSub>();
   blocking_ = std::make_unique<Blocking>(*this);
   clients_ = std::make_unique<ClientRegistry>();
@@ -56,6 +58,7 @@ Engine::Engine(std::unique_ptr<Config> config, Logger& logger, EngineHost* host)
   acl_ = std::make_unique<AccessControl>(*this);
   acl_->FollowRequirepass();
   saver_ = std::make_unique<Saver>(*this, PosixFiles());
+  append_only_ = std::make_unique<AppendOnly>(*this, PosixFiles());
   replication_ = std::make_unique<Replication>(*this);
   semi_sync_ = std::make_unique<SemiSyncGate>(*this);
   start_time_ms_ = WallClockMs();
@@ -70,7 +73,7 @@ Engine::Engine(std::unique_ptr<Config> config, Logger& logger, EngineHost* host)
     access_.lfu_log_factor.store(static_cast<int>(config_->Int(Directive::kLfuLogFactor)), std::memory_order_relaxed);
     access_.lfu_decay_minutes.store(static_cast<int>(config_->Int(Directive::kLfuDecayTime)), std::memory_order_relaxed);
     notify_flags_.store(static_cast<int>(config_->Int(Directive::kNotifyKeyspaceEvents)), std::memory_order_relaxed);
-    log_->SetFsyncPolicy(PolicyOf(*config_));
+    log().SetFsyncPolicy(PolicyOf(*config_));
     RefreshObservation();
     return Status::Ok();
   };
@@ -79,10 +82,7 @@ Engine::Engine(std::unique_ptr<Config> config, Logger& logger, EngineHost* host)
                      Directive::kNotifyKeyspaceEvents, Directive::kAppendfsync, Directive::kSlowlogLogSlowerThan, Directive::kSlowlogMaxLen,
                      Directive::kLatencyMonitorThreshold, Directive::kLatencyTracking},
                     refresh);
-  config_->OnChange(Directive::kAppendonly, [this] {
-    if (config_->Bool(Directive::kAppendonly) == log_->persistent()) return Status::Ok();
-    return Status::Error(-1, "appendonly can only be changed at start-up in this version");
-  });
+  config_->OnChange(Directive::kAppendonly, [this] { return append_only_->Turn(config_->Bool(Directive::kAppendonly)); });
   auto listen_again = [this](const char* error) {
     if (!listening()) return Status::Ok();
     Status s = server_->Relisten();
@@ -111,6 +111,7 @@ Engine::~Engine() {
   (void)Stop();
   server_.reset();
   replication_->Stop();
+  append_only_.reset();
   saver_.reset();
   cron_.reset();
 }
@@ -123,13 +124,8 @@ Status Engine::Start(const EngineOptions& options) {
     if (Status s = server_->Bind(); s.code() == EADDRINUSE) return s;
   }
   if (options.persistent) {
-    CommitLogOptions where;
-    where.dir = config_->Str(Directive::kDir);
-    where.append_dirname = config_->Str(Directive::kAppenddirname);
-    where.append_filename = config_->Str(Directive::kAppendfilename);
-    where.fsync = PolicyOf(*config_);
-    where.timestamps = config_->Bool(Directive::kAofTimestampEnabled);
-    if (Status s = DataDirLock::Acquire(where.dir, &dir_lock_); !s.ok()) return s;
+    const CommitLogOptions where = LogOptions();
+    if (Status s = LockDirectory(); !s.ok()) return s;
     loading_.store(true, std::memory_order_relaxed);
     LoadReport report;
     Status loaded;
@@ -141,8 +137,9 @@ Status Engine::Start(const EngineOptions& options) {
     }
     loading_.store(false, std::memory_order_relaxed);
     if (!loaded.ok()) return loaded;
-    if (Status s = CommitLog::Open(PosixFiles(), logger_, where, &log_); !s.ok()) return s;
-    RecordEffects(true);
+    std::unique_ptr<CommitLog> opened;
+    if (Status s = CommitLog::Open(PosixFiles(), logger_, where, &opened); !s.ok()) return s;
+    SwitchLog(std::move(opened));
     replication_->RestoreHistory(report.db);
   } else if (options.will_listen) {
     // A server without an append-only file begins with its last snapshot, as Redis does.
@@ -154,6 +151,7 @@ Status Engine::Start(const EngineOptions& options) {
     saver_->NoteLoaded(report.keys, report.expired);
   }
   takes_snapshots_ = options.will_listen;
+  append_only_->Started(options.persistent);
   cron_ = std::make_unique<Cron>(*this);
   cron_->Start();
   replication_->FollowConfigured();
@@ -176,15 +174,42 @@ Status Engine::Stop() {
   semi_sync_->Stop();
   replication_->Stop();
   if (server_) server_->Stop();
+  append_only_->Stop();
   Status saved;
-  if (takes_snapshots_ && !log_->persistent() && SavesAtShutdown()) {
+  if (takes_snapshots_ && !log().persistent() && SavesAtShutdown()) {
     saver_->Stop(/*for_good=*/false);
     saved = saver_->Save();
   }
   saver_->Stop();
   if (cron_) cron_->Stop();
-  Status closed = log_->Close();
+  Status closed = log().Close();
   return closed.ok() ? saved : closed;
+}
+
+CommitLogOptions Engine::LogOptions() const {
+  CommitLogOptions options;
+  options.dir = config_->Str(Directive::kDir);
+  options.append_dirname = config_->Str(Directive::kAppenddirname);
+  options.append_filename = config_->Str(Directive::kAppendfilename);
+  options.fsync = PolicyOf(*config_);
+  options.timestamps = config_->Bool(Directive::kAofTimestampEnabled);
+  return options;
+}
+
+Status Engine::LockDirectory() {
+  if (dir_lock_) return Status::Ok();
+  return DataDirLock::Acquire(config_->Str(Directive::kDir), &dir_lock_);
+}
+
+void Engine::SwitchLog(std::unique_ptr<CommitLog> next) {
+  CommitLog* before = log_.load(std::memory_order_relaxed);
+  before->Releases(false);
+  next->buffer().SetTimestamps(next->persistent() && config_->Bool(Directive::kAofTimestampEnabled));
+  log_.store(next.get(), std::memory_order_release);
+  logs_.push_back(std::move(next));
+  RecordEffects(log().persistent() || replication_->active());
+  replication_->LogSwitched();
+  if (listening()) server_->FollowLog();
 }
 
 bool Engine::listening() const { return server_ && server_->running(); }
@@ -302,7 +327,7 @@ std::uint64_t Engine::BeginSnapshot(SnapshotPass& pass, const std::function<void
   keyspace_->LockAll();
   pass.Begin();
   snapshot_.store(&pass, std::memory_order_release);
-  std::uint64_t offset = log_->tail();
+  std::uint64_t offset = log().tail();
   if (at_the_moment) at_the_moment();
   keyspace_->UnlockAll();
   return offset;

@@ -29,6 +29,7 @@
 namespace slotwise {
 
 class AccessControl;
+class AppendOnly;
 class PubSub;
 class Blocking;
 class Server;
@@ -124,7 +125,14 @@ class Engine {
   void DiscardTransaction(Client& client);
 
   Keyspace& keyspace() { return *keyspace_; }
-  CommitLog& log() { return *log_; }
+  // The log changes with CONFIG SET appendonly, under all stripes; those before it live as long as the engine.
+  CommitLog& log() { return *log_.load(std::memory_order_acquire); }
+  // Where the log's files are, by the configuration.
+  CommitLogOptions LogOptions() const;
+  // Nobody else may use the data directory from now on. Idempotent.
+  Status LockDirectory();
+  // All stripes are held.
+  void SwitchLog(std::unique_ptr<CommitLog> next);
   Config& config() { return *config_; }
   const Config& config() const { return *config_; }
   CommandTable& commands() { return *commands_; }
@@ -138,6 +146,7 @@ class Engine {
   Cron* cron() { return cron_.get(); }  // null before Start()
   EngineHost* host() { return host_; }
   Saver& saver() { return *saver_; }
+  AppendOnly& append_only() { return *append_only_; }
   Replication& replication() { return *replication_; }
   SemiSyncGate& semi_sync() { return *semi_sync_; }
   // How far replies may leave: what the log promises, and what replicas have as far as that is part of the promise.
@@ -284,13 +293,15 @@ class Engine {
   std::unique_ptr<AccessControl> acl_;
   std::unique_ptr<Keyspace> keyspace_;
   std::unique_ptr<DataDirLock> dir_lock_;
-  std::unique_ptr<CommitLog> log_;
+  std::vector<std::unique_ptr<CommitLog>> logs_;  // the last is log_; changed under all stripes
+  std::atomic<CommitLog*> log_{nullptr};
   std::unique_ptr<PubSub> pubsub_;
   std::unique_ptr<Blocking> blocking_;
   std::unique_ptr<ClientRegistry> clients_;
   std::unique_ptr<Server> server_;
   std::unique_ptr<Cron> cron_;
   std::unique_ptr<Saver> saver_;
+  std::unique_ptr<AppendOnly> append_only_;
   std::unique_ptr<Replication> replication_;
   std::unique_ptr<SemiSyncGate> semi_sync_;
   std::atomic<SnapshotPass*> snapshot_{nullptr};  // changed under all stripes

@@ -223,10 +223,10 @@ void Engine::Execute(ThreadState& thread, PreparedCommand& p, OutBuffer& out) {
       if (writes || command.Is(CommandId::kPing)) return Refuse(thread, p, reply, errors::kSnapshotFailed);
     }
     if (tracking) [[unlikely]] BeforeCommand(thread, client, out);
-    if (records_effects() && !log_->healthy()) [[unlikely]] {
+    if (records_effects() && !log().healthy()) [[unlikely]] {
       bool writes = command.Is(CommandFlag::kWrite) || (client.in_multi && command.Is(CommandId::kExec) && client.queue_writes);
       if (writes || command.Is(CommandId::kPing)) {
-        Status health = log_->Health();
+        Status health = log().Health();
         if (!health.ok()) return Refuse(thread, p, reply, "MISCONF " + health.message());
       }
     }
@@ -345,7 +345,7 @@ bool Engine::ApplyReceived(ThreadState& thread, Client& client, std::span<Prepar
     Stripe& stripe = keyspace_->StripeForSlot(unit[0].key.slot);
     stripe.lock.Lock();
     run();
-    if (!thread.unit.empty()) stripe.last_offset = log_->Append(thread.unit);
+    if (!thread.unit.empty()) stripe.last_offset = log().Append(thread.unit);
     if (!thread.events.empty()) [[unlikely]] SendEvents(thread, stripe.last_offset);
     stripe.lock.Unlock();
   } else {
@@ -426,7 +426,7 @@ void Engine::BeforeChange(SnapshotPass& pass, Database& db, Entry* entry) { pass
     stripe.lock.Lock();
     if (!stripe.waits || !command.Is(CommandFlag::kWrite)) [[likely]] {
       RunHandler(thread, ctx, p.wire);
-      if (!thread.unit.empty()) stripe.last_offset = log_->Append(thread.unit);
+      if (!thread.unit.empty()) stripe.last_offset = log().Append(thread.unit);
       std::uint64_t gate = stripe.last_offset;
       if (!thread.events.empty()) [[unlikely]] SendEvents(thread, gate);
       stripe.lock.Unlock();
@@ -453,7 +453,7 @@ void Engine::RunLocked(ThreadState& thread, Client& client, LockNeed& need, Body
   else if (need.any && need.writes) blocking_->LockWithTargets(stripes);
   else if (need.any) keyspace_->Lock(stripes);
   body();
-  std::uint64_t offset = thread.unit.empty() ? 0 : log_->Append(thread.unit);
+  std::uint64_t offset = thread.unit.empty() ? 0 : log().Append(thread.unit);
   if (!thread.ready.empty() && (need.all || need.any)) [[unlikely]] {
     if (!thread.events.empty()) SendEvents(thread, offset);  // before what those who are served cause
     if (std::uint64_t served = blocking_->Serve(thread)) offset = served;
@@ -559,7 +559,7 @@ void Engine::RunExec(ThreadState& thread, PreparedCommand& p, ReplyWriter& reply
 
 void Engine::AppendEffects(ThreadState& thread, Stripe& stripe) {
   if (!thread.unit.empty()) {
-    stripe.last_offset = thread.outside_offset = log_->Append(thread.unit);
+    stripe.last_offset = thread.outside_offset = log().Append(thread.unit);
     thread.unit.Clear();
   }
   if (!thread.events.empty()) [[unlikely]] SendEvents(thread, stripe.last_offset);

@@ -5,6 +5,7 @@
 
 #include "base/ablation.h"
 #include "base/ticks.h"
+#include "engine/rdb_load.h"
 
 namespace slotwise {
 namespace {
@@ -80,6 +81,16 @@ bool AofLoadSink::Apply(int db, const std::string_view* argv, std::size_t argc, 
   engine_.Prepare(p);
   if (!engine_.Replay(thread_, p, &error_)) ReportError(p, error_);
   return true;
+}
+
+Status AofLoadSink::LoadRdb(File& file, std::uint64_t size, const std::string& name, std::uint64_t* end) {
+  Settle();
+  RdbLoadOptions options;
+  options.keep_expired = true;  // their DEL may follow in the log
+  RdbLoadReport report;
+  Status status = slotwise::LoadRdb(engine_, file, size, name, options, &report);
+  *end = report.bytes;
+  return status;
 }
 
 void AofLoadSink::Submit(Worker& w) {

@@ -21,6 +21,7 @@ class AofLoadSink final : public LoadSink {
   explicit AofLoadSink(Engine& engine);
   ~AofLoadSink() override;
   bool Apply(int db, const std::string_view* argv, std::size_t argc, std::string* error) override;
+  Status LoadRdb(File& file, std::uint64_t size, const std::string& name, std::uint64_t* end) override;
   void Progress(std::uint64_t done, std::uint64_t total) override;
 
  private:

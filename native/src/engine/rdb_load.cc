@@ -7,11 +7,14 @@
 
 #include "base/ticks.h"
 #include "engine/engine.h"
+#include "engine/rdb_inserter.h"
 #include "keyspace/access.h"
 #include "snapshot/rdb_file_reader.h"
 
 namespace slotwise {
 namespace {
+
+constexpr std::uint64_t kParallelBytes = 1 << 20;
 
 class FileSource final : public RdbSource {
  public:
@@ -32,28 +35,12 @@ class FileSource final : public RdbSource {
   int error_ = 0;
 };
 
-// False: the key is there already.
-bool Insert(Engine& engine, RdbKey& loaded, const RdbLoadOptions& options, std::int64_t now_ms) {
-  KeyRef key(loaded.key);
-  std::unique_lock<FutexLock> guard(engine.keyspace().StripeForSlot(key.slot).lock, std::defer_lock);
-  if (!options.holds_all) guard.lock();
-  Database& db = engine.keyspace().Db(loaded.db);
-  Database::Place place = db.Find(key);
-  if (place) {
-    if (!options.replace) return false;
-    engine.BeforeChange(db, place.entry());
-    db.Erase(key, place);
-  }
-  SetLoadedAccess(engine, loaded.value.Put(db, key, {}, loaded.expire_at_ms), loaded, now_ms);
-  return true;
-}
-
 }  // namespace
 
-void SetLoadedAccess(Engine& engine, Entry* entry, const RdbKey& key, std::int64_t now_ms) {
+void SetLoadedAccess(Engine& engine, Entry* entry, std::int64_t idle_seconds, int frequency, std::int64_t now_ms) {
   bool lfu = engine.access().lfu.load(std::memory_order_relaxed);
-  if (lfu && key.frequency >= 0) entry->set_access(LfuMinutes(now_ms) << 8 | static_cast<std::uint32_t>(key.frequency));
-  else if (!lfu && key.idle_seconds >= 0) entry->set_access((LruClock(now_ms) - static_cast<std::uint32_t>(key.idle_seconds)) & kAccessMask);
+  if (lfu && frequency >= 0) entry->set_access(LfuMinutes(now_ms) << 8 | static_cast<std::uint32_t>(frequency));
+  else if (!lfu && idle_seconds >= 0) entry->set_access((LruClock(now_ms) - static_cast<std::uint32_t>(idle_seconds)) & kAccessMask);
 }
 
 Status LoadRdbFile(Engine& engine, FileSystem& files, const std::string& path, const RdbLoadOptions& options, RdbLoadReport* report) {
@@ -63,15 +50,25 @@ Status LoadRdbFile(Engine& engine, FileSystem& files, const std::string& path, c
   if (error == -ENOENT) return Status::Ok();
   std::int64_t size = error < 0 ? error : file->Size();
   if (size < 0) return Status::Error(static_cast<int>(-size), "Fatal error: can't open the RDB file " + path + " for reading: " + std::strerror(static_cast<int>(-size)));
+  return LoadRdb(engine, *file, static_cast<std::uint64_t>(size), path, options, report);
+}
+
+Status LoadRdb(Engine& engine, File& file, std::uint64_t size, const std::string& path, const RdbLoadOptions& options, RdbLoadReport* report) {
+  *report = RdbLoadReport();
   report->existed = true;
   const std::int64_t begin_ms = MonotonicMs();
   std::int64_t next_line_ms = begin_ms + 1000;
   const std::int64_t now_ms = engine.NowMs();
-  FileSource source(*file);
+  FileSource source(file);
   RdbReader in(source);
   RdbFileReader reader(in, engine.config(), engine.keyspace().database_count(), engine.config().Bool(Directive::kRdbchecksum));
+  RdbInserter inserter(engine, options, now_ms, size >= kParallelBytes);
+  auto twice = [&] {
+    return Status::Error(EINVAL, "The RDB file " + path + " holds a key twice, or one that is there already, before byte " + std::to_string(in.offset()));
+  };
+  RdbKey key;
   for (;;) {
-    RdbKey key;
+    key.value.Reset();
     RdbFileReader::Event event = reader.Next(&key);
     if (event == RdbFileReader::Event::kEnd) break;
     if (event == RdbFileReader::Event::kError) {
@@ -84,17 +81,20 @@ Status LoadRdbFile(Engine& engine, FileSystem& files, const std::string& path, c
         engine.logger().Warn("rdb_load: a key of " + path + " holds an empty collection and is left out");
       } else if (!options.keep_expired && key.expire_at_ms != kNoExpire && key.expire_at_ms <= now_ms) {
         ++report->expired;
-      } else if (!Insert(engine, key, options, now_ms)) {
-        return Status::Error(EINVAL, "The RDB file " + path + " holds a key twice, or one that is there already, before byte " + std::to_string(in.offset()));
       } else {
+        inserter.Add(key);
         ++report->keys;
       }
     }
-    if ((report->keys & 4095) == 0 && MonotonicMs() >= next_line_ms) {
+    if ((report->keys & 4095) != 0) continue;
+    if (inserter.failed()) return twice();
+    if (MonotonicMs() >= next_line_ms) {
       next_line_ms = MonotonicMs() + 1000;
-      engine.logger().Info("loading the DB: " + std::to_string(in.offset() * 100 / static_cast<std::uint64_t>(size)) + "% of " + std::to_string(size) + " bytes");
+      engine.logger().Info("loading the DB: " + std::to_string(in.offset() * 100 / size) + "% of " + std::to_string(size) + " bytes");
     }
   }
+  inserter.Finish();
+  if (inserter.failed()) return twice();
   report->bytes = in.offset();
   double seconds = static_cast<double>(MonotonicMs() - begin_ms) / 1000;
   engine.logger().Info("Done loading RDB, keys loaded: " + std::to_string(report->keys) + ", keys expired: " + std::to_string(report->expired) + ".");

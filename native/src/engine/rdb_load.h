@@ -27,11 +27,13 @@ struct RdbLoadReport {
   std::uint64_t bytes = 0;
 };
 
+// What `file` begins with; `name` is for messages. report->bytes is where it ends.
+Status LoadRdb(Engine& engine, File& file, std::uint64_t size, const std::string& name, const RdbLoadOptions& options, RdbLoadReport* report);
+
 // A missing file is success with existed == false.
 Status LoadRdbFile(Engine& engine, FileSystem& files, const std::string& path, const RdbLoadOptions& options, RdbLoadReport* report);
 
-struct RdbKey;
-// Where a loaded entry stands among the used ones, if the file says and the policy asks.
-void SetLoadedAccess(Engine& engine, Entry* entry, const RdbKey& key, std::int64_t now_ms);
+// Where a loaded entry stands among the used ones, if the file says (-1: it does not) and the policy asks.
+void SetLoadedAccess(Engine& engine, Entry* entry, std::int64_t idle_seconds, int frequency, std::int64_t now_ms);
 
 }  // namespace slotwise

@@ -76,7 +76,7 @@ Status ReplicaLoad::Insert(RdbKey& loaded, std::int64_t now_ms) {
   Database& db = *databases_[static_cast<std::size_t>(loaded.db)];
   if (db.Find(key)) return Status::Error(EINVAL, "it holds a key twice");
   // Keys whose time is over are kept: the primary says when they go.
-  SetLoadedAccess(engine_, loaded.value.Put(db, key, {}, loaded.expire_at_ms), loaded, now_ms);
+  SetLoadedAccess(engine_, loaded.value.Put(db, key, {}, loaded.expire_at_ms), loaded.idle_seconds, loaded.frequency, now_ms);
   ++keys_;
   return Status::Ok();
 }

@@ -137,6 +137,11 @@ void Replication::WakeFeeders() {
   }
 }
 
+void Replication::LogSwitched() {
+  std::lock_guard<std::mutex> guard(mutex_);
+  SetFloorLocked();
+}
+
 // Without files to read from, memory keeps what the slowest replica has not got.
 void Replication::SetFloorLocked() {
   std::uint64_t floor = ~std::uint64_t{0};
@@ -205,7 +210,7 @@ ReplicationHistory Replication::HistoryLocked(bool memory_only) const {
   if (!history.active) return history;
   CommitLog& log = engine_.log();
   const std::uint64_t tail = log.tail();
-  std::uint64_t first = begin_;
+  std::uint64_t first = std::max(begin_, log.ReadableFrom());
   if (memory_only || !log.persistent()) {
     first = std::max({first, log.buffer().first(), tail > backlog_size_ ? tail - backlog_size_ : 0});
   }

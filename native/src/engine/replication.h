@@ -64,6 +64,8 @@ class Replication {
   void WakeFeeders();
   // The owner has sent up to replica.position. False: it lags too much and has been told to go.
   bool Advanced(Replica& replica);
+  // The engine has another log, with the same buffer. All stripes are held.
+  void LogSwitched();
   void CountSent(std::uint64_t bytes) { bytes_sent_.fetch_add(bytes, std::memory_order_relaxed); }
 
   // --- promises.

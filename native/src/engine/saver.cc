@@ -3,6 +3,7 @@
 #include <pthread.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstring>
 
 #include "base/ticks.h"
@@ -32,6 +33,12 @@ RdbEntryOptions SnapshotEntryOptions(Engine& engine) {
   if (policy == P::kAllkeysLfu || policy == P::kVolatileLfu) options.access = RdbEntryOptions::Access::kLfu;
   else if (policy == P::kAllkeysLru || policy == P::kVolatileLru) options.access = RdbEntryOptions::Access::kLru;
   return options;
+}
+
+std::int64_t SaveDelayUs(Engine& engine, std::uint64_t keys) {
+  const std::int64_t delay = engine.config().Int(Directive::kRdbKeySaveDelay);
+  // Below zero: so many keys a microsecond.
+  return delay < 0 ? static_cast<std::int64_t>(keys) / -delay : static_cast<std::int64_t>(keys) * delay;
 }
 
 Saver::~Saver() { Stop(); }
@@ -138,6 +145,10 @@ void Saver::Finished(const Status& status, std::int64_t dirty_before, std::int64
 
 void Saver::SaveIfDue(std::int64_t now_ms) {
   if (busy_.load(std::memory_order_relaxed) || stopping_.load(std::memory_order_relaxed)) return;
+  if (scheduled_.exchange(false, std::memory_order_relaxed)) {
+    if (!SaveInBackground().ok()) scheduled_.store(true, std::memory_order_relaxed);
+    return;
+  }
   std::int64_t dirty = engine_.dirty().load(std::memory_order_relaxed);
   if (dirty == 0) return;
   Info now = info();
@@ -220,9 +231,21 @@ Status Saver::WriteAll(RdbFileWriter& writer) {
   return Status::Ok();
 }
 
+void Saver::Rest(std::uint64_t keys) {
+  constexpr std::int64_t kStepUs = 10000;
+  std::int64_t rested_us = 0;
+  for (std::int64_t due_us; !stopping_.load(std::memory_order_relaxed) && (due_us = SaveDelayUs(engine_, keys) - rested_us) > 0;) {
+    const std::int64_t step_us = std::min(due_us, kStepUs);
+    usleep(static_cast<useconds_t>(step_us));
+    rested_us += step_us;
+  }
+}
+
 Status Saver::RunPass(RdbFileWriter& writer) {
   RdbEntryOptions options = SnapshotEntryOptions(engine_);
   SnapshotPass pass(engine_.keyspace(), [options](const Entry* entry, std::string& out) { AppendRdbEntry(entry, options, out); });
+  pass.set_paced_keys(engine_.config().Int(Directive::kRdbKeySaveDelay) != 0 ? 1 : 1024);
+  std::uint64_t paced = 0;
   engine_.BeginSnapshot(pass);
   {
     std::lock_guard<std::mutex> guard(info_mutex_);
@@ -230,6 +253,8 @@ Status Saver::RunPass(RdbFileWriter& writer) {
   }
   Status status = pass.Walk([&](int db, std::string_view entries) { return writer.Entries(db, pass.keys(db), pass.expiring(db), entries); },
                      [&](std::uint64_t walked) {
+                       Rest(walked - paced);
+                       paced = walked;
                        if (stopping_.load(std::memory_order_relaxed)) pass.Cancel(Status::Error(ECANCELED, "the server is shutting down"));
                        std::lock_guard<std::mutex> guard(info_mutex_);
                        info_.current_keys = walked + pass.images();

@@ -22,6 +22,8 @@ class SnapshotPass;
 struct RdbEntryOptions;
 // What entries of a snapshot carry, by the configuration.
 RdbEntryOptions SnapshotEntryOptions(Engine& engine);
+// rdb-key-save-delay for so many keys: what a test asks a walk to rest.
+std::int64_t SaveDelayUs(Engine& engine, std::uint64_t keys);
 
 class Saver {
  public:
@@ -36,11 +38,13 @@ class Saver {
   Status SaveHoldingAll();
   // The same as Save() on a thread of its own. EBUSY as above.
   Status SaveInBackground();
+  // BGSAVE SCHEDULE: as soon as no other walk is under way.
+  void Schedule() { scheduled_.store(true, std::memory_order_relaxed); }
   // A save point is due: called by cron with the wall clock.
   void SaveIfDue(std::int64_t now_ms);
-  // For a walk that somebody else makes, with another sink: reserves the one walk, and gives it back. It shows as a
-  // background save, as in Redis.
-  bool ReserveWalk() { return Reserve(true); }
+  // For a walk that somebody else makes, with another sink: reserves the one walk, and gives it back. `shown`: it shows as a
+  // background save, as in Redis one for a replica does.
+  bool ReserveWalk(bool shown = true) { return Reserve(shown); }
   void ReleaseWalk();
   // Gives up what is under way and waits for its end. Idempotent; `for_good`: nothing can be started afterwards.
   void Stop(bool for_good = true);
@@ -70,6 +74,8 @@ class Saver {
   Status WriteFile(const char* temporary, Status (Saver::*write)(RdbFileWriter& writer));
   Status RunPass(RdbFileWriter& writer);
   Status WriteAll(RdbFileWriter& writer);
+  // As long as rdb-key-save-delay says; less, if it is taken back meanwhile or the walk given up.
+  void Rest(std::uint64_t keys);
   void Finished(const Status& status, std::int64_t dirty_before, std::int64_t begin_ms, bool background);
 
   Engine& engine_;
@@ -77,6 +83,7 @@ class Saver {
   std::atomic<bool> busy_{false};
   std::atomic<bool> stopping_{false};
   std::atomic<bool> refuses_writes_{false};
+  std::atomic<bool> scheduled_{false};
   std::mutex thread_mutex_;                 // guards thread_
   std::thread thread_;
   mutable std::mutex info_mutex_;           // guards the rest

@@ -80,7 +80,8 @@ AofPaths::AofPaths(const CommitLogOptions& options)
       manifest_name(options.append_filename + ".manifest"),
       manifest(dir + "/" + manifest_name),
       old_file(options.dir + "/" + options.append_filename),
-      journal(dir + "/" + options.append_filename + ".journal") {}
+      journal(dir + "/" + options.append_filename + ".journal"),
+      rewrite_temp(options.dir + "/temp-rewriteaof-bg.aof") {}
 
 Status InspectAofDirectory(FileSystem& files, Logger& logger, const AofPaths& paths, AofDirectory* out) {
   *out = AofDirectory();
@@ -131,6 +132,12 @@ Status InspectAofDirectory(FileSystem& files, Logger& logger, const AofPaths& pa
   for (const AofFileInfo& info : manifest.incr) {
     Status status = add(info);
     if (!status.ok()) return status;
+  }
+  out->used = out->entries.size();
+  while (out->used > 1) {
+    const AofDirectory::Entry& last = out->entries[out->used - 1];
+    if (last.info.type != 'i' || last.size > 0 || !NeverWritten(files, last.index_path)) break;
+    --out->used;
   }
   return Status::Ok();
 }

@@ -23,8 +23,12 @@ struct AofPaths {
   std::string manifest;
   std::string old_file;  // data_dir/FN
   std::string journal;   // of `appendfsync always`
+  std::string rewrite_temp;  // the base that is being written, in the data directory
   std::string InDir(const std::string& name) const { return dir + "/" + name; }
   std::string IncrName(std::uint64_t seq) const { return base_name + "." + std::to_string(seq) + ".incr.aof"; }
+  std::string BaseName(std::uint64_t seq, bool rdb) const {
+    return base_name + "." + std::to_string(seq) + (rdb ? ".base.rdb" : ".base.aof");
+  }
 };
 
 struct AofDirectory {
@@ -39,6 +43,9 @@ struct AofDirectory {
     std::uint64_t size = 0;
   };
   std::vector<Entry> entries;
+  // How many of them count: behind the last that holds anything there may be segments that were made for a rotation and never
+  // written to, as their indexes say, so it is the one that may be torn.
+  std::size_t used = 0;
   std::uint64_t total_size = 0;
 };
 

@@ -128,6 +128,10 @@ Status Repair(FileSystem& files, Logger& logger, const AofPaths& paths, const Ao
 
 }  // namespace
 
+Status LoadSink::LoadRdb(File&, std::uint64_t, const std::string& name, std::uint64_t*) {
+  return Status::Error(ENOTSUP, "RDB base file " + name + " holds keys, which are not read here");
+}
+
 Status LoadAof(FileSystem& files, Logger& logger, const CommitLogOptions& where, const LoadOptions& options, LoadSink& sink,
                LoadReport* report) {
   *report = LoadReport();
@@ -141,25 +145,25 @@ Status LoadAof(FileSystem& files, Logger& logger, const CommitLogOptions& where,
   std::vector<ReplayVerdict> verdicts(count);
   JournalRepair journal;
   if (count > 0 && options.repair) {
-    AofDirectory::Entry& last = directory.entries.back();
+    AofDirectory::Entry& last = directory.entries[directory.used - 1];
     status = ReadJournal(files, logger, paths.journal, last, &journal);
     if (!status.ok()) return status;
     const std::uint64_t size = last.size;
     last.size = std::max(size, journal.end());
     directory.total_size += last.size - size;
   }
-  auto journal_for = [&](std::size_t i) { return i + 1 == count && !journal.frames.empty() ? &journal : nullptr; };
+  auto journal_for = [&](std::size_t i) { return i + 1 == directory.used && !journal.frames.empty() ? &journal : nullptr; };
   std::uint64_t done = 0;
   for (std::size_t i = 0; i < count; ++i) {
     ReplayPlan plan;
     plan.entry = &directory.entries[i];
     plan.journal = journal_for(i);
-    plan.is_last = i + 1 == count;
+    plan.is_last = i + 1 >= directory.used;
     plan.load_truncated = options.load_truncated && options.repair;
     plan.boot = BootHash(files);
     plan.done_before = done;
     plan.total = directory.total_size;
-    if (!plan.is_last) {
+    if (i + 1 < count) {
       SegmentIndex next;
       status = ReadSegmentIndex(files, directory.entries[i + 1].index_path, &next);
       if (!status.ok()) return status;

@@ -26,6 +26,9 @@ class LoadSink {
   // handled by the loader). The bytes that the views point to stay where they are until the next Drain(); `argv` itself
   // only during the call. Returns false for an unknown command, which is fatal; `error` then says why.
   virtual bool Apply(int db, const std::string_view* argv, std::size_t argc, std::string* error) = 0;
+  // A file begins with an RDB that holds keys: reads it from the beginning of `file`, which has `size` bytes, and says where
+  // it ends. By default no RDB is read.
+  virtual Status LoadRdb(File& file, std::uint64_t size, const std::string& name, std::uint64_t* end);
   // The bytes are about to go away: finish the work that was queued. Called at the end too.
   virtual void Drain() {}
   // For progress lines: bytes done of total.

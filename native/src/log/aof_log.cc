@@ -33,21 +33,22 @@ LogClock& SystemLogClock() {
 // --- opening and closing --------------------------------------------------------------------------------------------
 
 AofLog::AofLog(FileSystem& files, Logger& logger, const CommitLogOptions& options, LogClock& clock,
-               const AofLogLimits& limits, std::uint64_t begin)
+               const AofLogLimits& limits, std::shared_ptr<LogBuffer> buffer)
     : files_(files),
       logger_(logger),
       clock_(clock),
       limits_(limits),
       options_(options),
       paths_(options),
-      first_offset_(begin),
-      buffer_(begin, options.timestamps),
+      shared_buffer_(std::move(buffer)),
+      buffer_(*shared_buffer_),
       policy_(options.fsync),
-      written_(begin),
-      durable_(begin),
-      settled_(begin),
-      boundary_{begin, -1},
-      settled_mark_{begin, -1},
+      written_(buffer_.tail()),
+      durable_(buffer_.tail()),
+      settled_(buffer_.tail()),
+      readable_from_(buffer_.tail()),
+      boundary_{buffer_.tail(), -1},
+      settled_mark_{buffer_.tail(), -1},
       journal_allowed_(limits.journal_bytes > 0 && !Ablated().journal) {}
 
 Status AofLog::Open(FileSystem& files, Logger& logger, const CommitLogOptions& options, LogClock& clock,
@@ -60,8 +61,10 @@ Status AofLog::Open(FileSystem& files, Logger& logger, const CommitLogOptions& o
   if (directory.migrate) return Status::Error(EINVAL, "The old-style AOF file " + paths.old_file + " was not loaded");
   std::uint64_t begin = 0;
   for (const AofDirectory::Entry& entry : directory.entries) begin += entry.info.type == 'i' ? entry.size : 0;
-  std::unique_ptr<AofLog> log(new AofLog(files, logger, options, clock, limits, begin));
+  auto buffer = std::make_shared<LogBuffer>(begin, options.timestamps);
+  std::unique_ptr<AofLog> log(new AofLog(files, logger, options, clock, limits, std::move(buffer)));
   log->manifest_ = directory.manifest;
+  log->next_base_seq_ = directory.manifest.NextBaseSeq();
   for (const AofDirectory::Entry& entry : directory.entries) {
     log->other_size_ += entry.size;
     if (entry.info.type == 'b') log->base_size_ = entry.size;
@@ -96,17 +99,15 @@ Status AofLog::OpenDirectory() {
     other_size_ -= segment_->size;
     logger_.Info("Opening AOF incr file " + segment_->info.name + " on server start");
   }
-  segment_->log_begin = durable() - segment_->size;
+  segment_->log_begin = readable_from_ = durable() - segment_->size;
   segment_size_ = segment_->size;
   total_other_ = other_size_;
   if (!manifest.history.empty()) {
-    for (const AofFileInfo& info : manifest.history) {
-      files_.Unlink(paths_.InDir(info.name));
-      files_.Unlink(IndexPath(paths_.InDir(info.name)));
-    }
+    RemoveAofFiles(files_, paths_, manifest.history);
     manifest.history.clear();
     changed = true;
   }
+  files_.Unlink(paths_.rewrite_temp);  // of a process that was killed
   return changed ? PersistManifest(files_, paths_.dir, paths_.manifest_name, manifest) : Status::Ok();
 }
 
@@ -114,7 +115,7 @@ AofLog::~AofLog() {
   if (driver_ != nullptr) driver_->Stop();
   if (closed_) return;
   Guard guard(writer_);
-  if (trouble_ == Trouble::kNone) WritePending(clock_.NowMs());
+  if (trouble_ == Trouble::kNone && begun_.load()) WritePending(clock_.NowMs());
 }
 
 Status AofLog::Close() {
@@ -127,7 +128,7 @@ Status AofLog::Close() {
 
 Status AofLog::Seal() {
   Guard guard(writer_);
-  if (settled() != buffer_.tail()) return Status::Error(EBUSY, "the log was appended to while it was being closed");
+  if (settled() != WritableMark().offset) return Status::Error(EBUSY, "the log was appended to while it was being closed");
   IndexWriter& index = *segment_->index;
   std::uint32_t seconds = clock_.Seconds();
   index.EndBlock(seconds);
@@ -200,6 +201,10 @@ void AofLog::RequestSync(std::uint64_t offset) {
 
 Status AofLog::Sync() {
   std::uint64_t target = buffer_.tail();
+  {
+    Guard guard(writer_);
+    if (ends_at_split_.load()) target = std::min(target, split_.load());
+  }
   if (settled() >= target) return Status::Ok();
   RequestSync(target);
   if (driver_ != nullptr) {
@@ -255,7 +260,7 @@ void AofLog::SetFsyncPolicy(FsyncPolicy policy) {
 CommitLogStats AofLog::stats() const {
   CommitLogStats stats;
   stats.current_size = total_other_.load() + segment_size_.load();
-  stats.base_size = base_size_;
+  stats.base_size = base_size_.load();
   std::uint64_t written = this->written();
   stats.pending_bytes = buffer_.tail() - written;
   stats.fsync_in_progress = fsync_in_progress_.load();

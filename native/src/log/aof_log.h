@@ -13,16 +13,23 @@
 // the index got the bytes before and are fsynced later, by the driver's other thread: that settles them. A failed write of the
 // journal ends its use; everything is settled then as without it. A failed fsync while settling is a failed fsync as above.
 //
+// A rewrite of the AOF (aof_log_rewrite.cc) begins a new segment at an offset L: PrepareRotation() makes it and lists it in
+// the manifest, empty; Rotate() says, under all stripes, that L is now; the log's thread writes and settles the old segment up to L
+// and only then goes on in the new one. So a segment that holds anything follows one that is whole, and whoever loads may cut
+// the last that holds anything. InstallBase() puts the data set of L, a base file, in place of all that came before.
+//
 // When a write fails, what was written of it is cut off again and the bytes stay in memory; replies that depend on them
 // go on waiting (their effects are applied and will be written in order), new writes are refused through Health().
 #pragma once
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <vector>
 
 #include "base/futex_lock.h"
+#include "log/aof_base.h"
 #include "log/aof_segment.h"
 #include "log/commit_log.h"
 #include "log/journal.h"
@@ -72,11 +79,22 @@ class AofLog final : public CommitLog {
 
   static Status Open(FileSystem& files, Logger& logger, const CommitLogOptions& options, LogClock& clock,
                      const AofLogLimits& limits, std::unique_ptr<AofLog>* out);
+  // An append-only file that is switched on while others append to `buffer`: a segment is made that the manifest does not name
+  // before InstallBase(); whatever it names until then stands. Nothing is written before Begin().
+  static Status OpenUnlisted(FileSystem& files, Logger& logger, const CommitLogOptions& options, LogClock& clock,
+                             const AofLogLimits& limits, std::shared_ptr<LogBuffer> buffer, std::unique_ptr<AofLog>* out);
+  // All stripes are held: the log begins here. `keeps_stream`: what follows relies on the database that is selected (it is
+  // the stream of this server's primary), so the file has to say which one that is; else the next unit does.
+  Status Begin(bool keeps_stream = false);
+  // All stripes are held, and another log takes over `buffer` here: nothing from here on is written. Close() follows.
+  void EndHere();
   ~AofLog() override;
 
   std::uint64_t Append(const LogUnit& unit) override;
   std::uint64_t tail() const override { return buffer_.tail(); }
   LogBuffer& buffer() override { return buffer_; }
+  std::shared_ptr<LogBuffer> ShareBuffer() override { return shared_buffer_; }
+  std::uint64_t ReadableFrom() override;
   std::int64_t ReadBack(std::uint64_t offset, char* buffer, std::size_t size) override;
   Place place() override;
   Status StartOver(const std::function<Status(const Emit&)>& write, int db, const std::function<bool()>& commit) override;
@@ -90,9 +108,30 @@ class AofLog final : public CommitLog {
   Status Health() const override;
   bool healthy() const override { return refuse_.load(std::memory_order_relaxed) == 0; }
   bool persistent() const override { return true; }
+  AofLog* aof() override { return this; }
   void SetFsyncPolicy(FsyncPolicy policy) override;
   CommitLogStats stats() const override;
   Status Close() override;
+
+  // --- rewriting; by one thread at a time.
+  // Makes the next segment. On failure nothing has changed.
+  Status PrepareRotation();
+  // All stripes are held: from here on everything goes to the new segment. Returns the offset. Microseconds.
+  std::uint64_t Rotate(bool keeps_stream = false);
+  // Blocks until the log goes on in the new segment, or it is clear that it does not.
+  Status WaitRotated();
+  // The rewrite failed: the segment that was prepared and not begun is given up.
+  void CancelRotation();
+  // Stops without making anything durable. `remove_unlisted`: files that no manifest ever named go too.
+  void Abandon(bool remove_unlisted);
+  // Whether the manifest names the segments: not before the first InstallBase() of OpenUnlisted().
+  bool listed();
+  // `base` is the data set at the offset of Rotate() or Begin(), durable under a temporary name. Afterwards it and what
+  // came since are the AOF; `keep_history`: the files before are still there (aof-disable-auto-gc).
+  Status InstallBase(const NewBase& base, bool keep_history);
+  // While this lives no file of the AOF comes or goes: for whoever reads them.
+  std::unique_lock<std::mutex> HoldFiles() { return std::unique_lock<std::mutex>(manifest_lock_); }
+  const AofPaths& paths() const { return paths_; }
 
   // Does everything that is due at `now`; returns when to be called again, kNever if only Attention asks for it.
   std::uint64_t Tick(std::uint64_t now);
@@ -115,12 +154,14 @@ class AofLog final : public CommitLog {
   enum class Trouble { kNone, kWrite, kSync, kGone };
 
   AofLog(FileSystem& files, Logger& logger, const CommitLogOptions& options, LogClock& clock, const AofLogLimits& limits,
-         std::uint64_t begin);
+         std::shared_ptr<LogBuffer> buffer);
   Status OpenDirectory();
   Status WriteNewBase(const AofFileInfo& base, const std::function<Status(const Emit&)>& write);
   Status Seal();
 
   // All of these: writer_ is held.
+  LogBuffer::Mark WritableMark();  // up to where the segment may be written
+  void DropNextSegment();          // and manifest_lock_
   void WritePending(std::uint64_t now);
   int WriteParts(std::uint64_t target);
   void AfterWrite(std::uint64_t target, int db, std::uint64_t now);
@@ -136,6 +177,11 @@ class AofLog final : public CommitLog {
   Status CopyFromOldFile(AofSegment& to, std::uint64_t* from, std::uint64_t until);
 
   // These: writer_ is not held.
+  bool RotationDue();
+  Status SelectIn(AofSegment& segment, int db);
+  void FinishRotation(std::uint64_t now);
+  void CloseRetired();
+  void RemoveAbandoned();          // manifest_lock_ is held
   void SyncWritten(bool pair);
   void SyncNow();
   void Commit();
@@ -158,8 +204,8 @@ class AofLog final : public CommitLog {
   const AofLogLimits limits_;
   const CommitLogOptions options_;
   const AofPaths paths_;
-  const std::uint64_t first_offset_;  // where this log began
-  LogBuffer buffer_;
+  const std::shared_ptr<LogBuffer> shared_buffer_;
+  LogBuffer& buffer_;
   std::atomic<FsyncPolicy> policy_;
 
   // Watermarks: buffer_.tail() >= written_ >= durable_ >= settled_.
@@ -175,18 +221,34 @@ class AofLog final : public CommitLog {
   std::atomic<bool> soon_{false};
   std::atomic<std::uint32_t> turn_{0};        // see Flush()
 
+  // Guards the manifest and what comes and goes beside it; taken before writer_, and held while the disk is waited for.
+  std::mutex manifest_lock_;
+  AofManifest manifest_;
+  bool listed_ = true;                        // the manifest on disk is manifest_; false before the first InstallBase()
+  std::uint64_t next_seq_ = 1;
+  std::uint64_t next_base_seq_ = 1;
+  std::uint64_t rotated_seq_ = 0;             // the segment that begins at the offset of the last rotation
+  std::vector<std::string> abandoned_;        // files that a manifest on disk may name, to go after the next successful one
+
   FutexLock writer_;
   std::unique_ptr<AofSegment> segment_;
   std::vector<std::unique_ptr<AofSegment>> replaced_;  // by StartOver(); another thread may be syncing one
-  AofManifest manifest_;
-  std::uint64_t next_seq_ = 1;
+  std::unique_ptr<AofSegment> next_segment_;  // prepared; empty
+  std::unique_ptr<AofSegment> retired_;       // the log thread's: settled, its index is still to be closed
+  std::atomic<std::uint64_t> split_{kNever};  // segment_ ends here
+  int split_db_ = -1;                         // what the next segment has to select; written before split_
+  std::atomic<bool> ends_at_split_{false};    // and nothing follows it
+  std::atomic<bool> begun_{true};
+  enum Rotation : std::uint32_t { kNoRotation, kRotating, kRotated, kRotationFailed };
+  std::atomic<std::uint32_t> rotation_{kNoRotation};
+  std::uint64_t readable_from_ = 0;           // of files; what came before was removed
   struct Past {
+    std::uint64_t seq;
     std::string path;
     std::uint64_t log_begin;
     std::uint64_t end;  // log offset
   };
   std::vector<Past> past_;                    // segments that this log wrote and no longer appends to
-  std::vector<std::string> abandoned_;        // segments of failed switches, to be removed after a successful one
   Trouble trouble_ = Trouble::kNone;
   std::uint64_t retry_at_ = 0;
   LogBuffer::Mark boundary_;                  // the last unit boundary that is written
@@ -208,7 +270,7 @@ class AofLog final : public CommitLog {
   bool closed_ = false;
 
   std::uint64_t other_size_ = 0;              // of the files that are not appended to
-  std::uint64_t base_size_ = 0;
+  std::atomic<std::uint64_t> base_size_{0};
   std::atomic<std::uint64_t> segment_size_{0};
   std::atomic<std::uint64_t> total_other_{0};
   std::atomic<std::uint64_t> fsyncs_{0};

@@ -8,19 +8,26 @@
 
 namespace slotwise {
 
+std::uint64_t AofLog::ReadableFrom() {
+  std::lock_guard<FutexLock> guard(writer_);
+  const std::uint64_t first = buffer_.first();
+  return static_cast<std::int64_t>(first - readable_from_) < 0 ? first : readable_from_;
+}
+
 std::int64_t AofLog::ReadBack(std::uint64_t offset, char* buffer, std::size_t size) {
   std::string path;
   std::uint64_t position = 0;
   {
     std::lock_guard<FutexLock> guard(writer_);
-    std::uint64_t begin = past_.empty() ? segment_->log_begin : past_.back().end;
+    if (static_cast<std::int64_t>(offset - readable_from_) < 0) return 0;
+    std::uint64_t begin = past_.empty() ? readable_from_ : past_.back().end;
     std::uint64_t end = written();
     if (static_cast<std::int64_t>(offset - begin) >= 0) {
       path = segment_->path;
       position = segment_->PositionOf(offset);
     } else {
       for (const Past& past : past_) {
-        if (offset < first_offset_ || offset >= past.end) continue;
+        if (offset >= past.end) continue;
         path = past.path;
         position = offset - past.log_begin;
         end = past.end;

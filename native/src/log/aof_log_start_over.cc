@@ -46,14 +46,16 @@ Status AofLog::WriteNewBase(const AofFileInfo& base, const std::function<Status(
 }
 
 Status AofLog::StartOver(const std::function<Status(const Emit&)>& write, int db, const std::function<bool()>& commit) {
+  std::lock_guard<std::mutex> manifest_guard(manifest_lock_);
   AofManifest manifest;
   std::unique_ptr<AofSegment> next;
   std::uint64_t seq;
   std::vector<std::string> old;
+  bool named = false;
   {
     Guard guard(writer_);
-    const std::uint64_t base_seq = manifest_.base ? manifest_.base->seq + 1 : 1;
-    manifest.base = AofFileInfo{paths_.base_name + "." + std::to_string(base_seq) + ".base.aof", base_seq, 'b'};
+    const std::uint64_t base_seq = next_base_seq_++;
+    manifest.base = AofFileInfo{paths_.BaseName(base_seq, /*rdb=*/false), base_seq, 'b'};
     seq = next_seq_++;
     if (manifest_.base) old.push_back(manifest_.base->name);
     for (const AofFileInfo& info : manifest_.incr) old.push_back(info.name);
@@ -79,19 +81,22 @@ Status AofLog::StartOver(const std::function<Status(const Emit&)>& write, int db
   if (status.ok()) {
     if (driver_ != nullptr) driver_->WaitSettle();
     Guard guard(writer_);
+    DropNextSegment();
     for (const AofFileInfo& info : manifest_.incr) {
       if (std::find(old.begin(), old.end(), info.name) == old.end()) old.push_back(info.name);
     }
     next->index->MarkDurable(next->size);
     manifest.incr.push_back(next->info);
     status = PersistManifest(files_, paths_.dir, paths_.manifest_name, manifest);
+    named = true;
     if (status.ok()) {
       const std::uint64_t tail = buffer_.tail();
       next->log_begin = tail - next->size;
       manifest_ = std::move(manifest);
+      listed_ = true;
       past_.clear();
-      other_size_ = base_size_;
-      total_other_.store(base_size_);
+      readable_from_ = tail;
+      total_other_.store(base_size_.load());
       // Somebody may be about to sync it.
       replaced_.push_back(std::move(segment_));
       segment_ = std::move(next);
@@ -106,6 +111,12 @@ Status AofLog::StartOver(const std::function<Status(const Emit&)>& write, int db
     }
   }
   if (!status.ok()) {
+    // What the manifest on disk may name stays until the next one does not.
+    if (named) {
+      abandoned_.push_back(manifest.base->name);
+      abandoned_.push_back(paths_.IncrName(seq));
+      return status;
+    }
     for (const std::string& name : {manifest.base ? manifest.base->name : std::string(), paths_.IncrName(seq)}) {
       if (name.empty()) continue;
       files_.Unlink(paths_.InDir(name));

@@ -215,6 +215,7 @@ bool AofLog::Troubled() {
 }
 
 std::uint64_t AofLog::Tick(std::uint64_t now) {
+  if (!begun_.load(std::memory_order_acquire)) return kNever;
   const bool asked = sync_target_.load() > settled();
   if (Troubled() && (asked || now >= retry_at_)) Retry(now);
   if (!Troubled()) {
@@ -223,7 +224,8 @@ std::uint64_t AofLog::Tick(std::uint64_t now) {
       Guard guard(writer_);
       const FsyncPolicy policy = this->policy();
       const bool always = policy == FsyncPolicy::kAlways;
-      if (soon_.exchange(false) || always || sync_target_.load() > written()) WritePending(now);
+      const bool splits = split_.load(std::memory_order_acquire) != kNever;
+      if (soon_.exchange(false) || always || splits || sync_target_.load() > written()) WritePending(now);
       FreezeIfLate(now);
       sync = always || sync_target_.load() > settled();
       if (policy == FsyncPolicy::kEverySec) {
@@ -232,16 +234,21 @@ std::uint64_t AofLog::Tick(std::uint64_t now) {
       }
     }
     NotifyPromise();
+    if (RotationDue()) {
+      FinishRotation(now);
+      sync = sync_target_.load() > settled() || policy() == FsyncPolicy::kAlways;
+    }
     if (sync) Commit();
     SettleIfDue(now);
     // A failed fsync: try the new segment at once, it may well work.
     if (Troubled() && now >= retry_at_) Retry(now);
   }
+  CloseRetired();
   Guard guard(writer_);
   if (trouble_ != Trouble::kNone) return retry_at_;
   if (sync_target_.load() > settled()) return now;
   std::uint64_t next = kNever;
-  if (policy() == FsyncPolicy::kAlways && buffer_.tail() > durable()) return now;
+  if (policy() == FsyncPolicy::kAlways && WritableMark().offset > durable()) return now;
   if (policy() != FsyncPolicy::kNo && dirty_since_ != 0 && !settle_asked_) next = dirty_since_ + kSyncAfterMs;
   if (!trimmed_ && now >= active_at_ + kTrimAfterMs) {
     buffer_.Trim();

@@ -38,9 +38,15 @@ Status AppendTo(AofSegment& segment, std::string_view bytes, std::uint32_t secon
 
 // --- writing --------------------------------------------------------------------------------------------------------
 
-void AofLog::WritePending(std::uint64_t now) {
+LogBuffer::Mark AofLog::WritableMark() {
   LogBuffer::Mark mark = buffer_.TailMark();
-  if (mark.offset == written()) return;
+  const std::uint64_t split = split_.load(std::memory_order_acquire);
+  return mark.offset > split ? LogBuffer::Mark{split, split_db_} : mark;
+}
+
+void AofLog::WritePending(std::uint64_t now) {
+  LogBuffer::Mark mark = WritableMark();
+  if (mark.offset <= written() || closed_) return;
   FreezeIfLate(now);
   int error = WriteParts(mark.offset);
   if (error < 0) {
@@ -163,6 +169,12 @@ void AofLog::StartTrouble(Trouble trouble, int error, const std::string& message
   refuse_.store(error, std::memory_order_release);
   failures_.fetch_add(1, std::memory_order_acq_rel);
   sync_target_.store(0);
+  // A rotation does not wait for better times: the rewrite fails and comes again.
+  if (rotation_.load() == kRotating) {
+    split_.store(kNever, std::memory_order_release);
+    rotation_.store(kRotationFailed, std::memory_order_release);
+    rotation_.notify_all();
+  }
   Ask(LogDriver::kNow);
 }
 
@@ -178,6 +190,7 @@ void AofLog::EndTrouble() {
 void AofLog::Retry(std::uint64_t now) {
   if (driver_ != nullptr) driver_->WaitSettle();  // it uses the segment
   {
+    std::lock_guard<std::mutex> manifest_guard(manifest_lock_);  // for SwitchSegment()
     Guard guard(writer_);
     retry_at_ = now + kRetryMs;
     switch (trouble_) {
@@ -190,7 +203,7 @@ void AofLog::Retry(std::uint64_t now) {
         }
         [[fallthrough]];
       case Trouble::kWrite: {
-        LogBuffer::Mark mark = buffer_.TailMark();
+        LogBuffer::Mark mark = WritableMark();
         int error = WriteParts(mark.offset);
         if (error >= 0) error = segment_->index->Write();
         if (error < 0) {
@@ -212,7 +225,9 @@ void AofLog::Retry(std::uint64_t now) {
 
 // A new segment with everything that is not known settled. See the head of aof_log.h.
 bool AofLog::SwitchSegment(std::uint64_t now) {
-  LogBuffer::Mark mark = buffer_.TailMark();
+  // What is not settled begins before a rotation's offset, so the new segment cannot begin there.
+  DropNextSegment();
+  LogBuffer::Mark mark = WritableMark();
   const std::uint64_t seq = next_seq_++;
   std::unique_ptr<AofSegment> next;
   const std::uint64_t old_end = segment_->PositionOf(settled());
@@ -226,7 +241,7 @@ bool AofLog::SwitchSegment(std::uint64_t now) {
     manifest.incr.push_back(next->info);
     abandoned_.push_back(next->info.name);
     // From here on the manifest on disk may name the new segment, so it is not touched again if this fails.
-    if (status.ok()) status = PersistManifest(files_, paths_.dir, paths_.manifest_name, manifest);
+    if (status.ok() && listed_) status = PersistManifest(files_, paths_.dir, paths_.manifest_name, manifest);
     if (status.ok()) {
       abandoned_.pop_back();
       manifest_ = std::move(manifest);
@@ -238,15 +253,11 @@ bool AofLog::SwitchSegment(std::uint64_t now) {
   }
   // The index says where the old segment ends, so this is for Redis and for tidiness.
   if (segment_->file->Truncate(old_end) >= 0) segment_->file->SyncData();
-  for (const std::string& name : abandoned_) {
-    files_.Unlink(paths_.InDir(name));
-    files_.Unlink(IndexPath(paths_.InDir(name)));
-  }
-  abandoned_.clear();
+  RemoveAbandoned();
   logger_.Warn("The AOF goes on in the new file " + next->info.name + ": bytes that could not be synced to " +
                segment_->info.name + " were written again");
   total_other_.fetch_add(old_end);
-  past_.push_back({segment_->path, segment_->log_begin, settled()});
+  past_.push_back({segment_->info.seq, segment_->path, segment_->log_begin, settled()});
   segment_ = std::move(next);
   segment_size_.store(segment_->size);
   written_.store(mark.offset, std::memory_order_release);

@@ -1,5 +1,6 @@
 #include "log/aof_manifest.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <charconv>
 #include <cstdio>
@@ -167,6 +168,23 @@ std::string QuoteWord(std::string_view name) {
     }
   }
   return out + '"';
+}
+
+std::uint64_t AofManifest::NextIncrSeq() const {
+  std::uint64_t last = incr.empty() ? 0 : incr.back().seq;
+  // History that is still there: its names are taken.
+  for (const AofFileInfo& info : history) {
+    if (info.name.find(".incr.") != std::string::npos) last = std::max(last, info.seq);
+  }
+  return last + 1;
+}
+
+std::uint64_t AofManifest::NextBaseSeq() const {
+  std::uint64_t last = base ? base->seq : 0;
+  for (const AofFileInfo& info : history) {
+    if (info.name.find(".incr.") == std::string::npos) last = std::max(last, info.seq);
+  }
+  return last + 1;
 }
 
 std::string AofManifest::Print() const {

@@ -26,7 +26,8 @@ struct AofManifest {
   std::vector<AofFileInfo> incr;  // in replay order, seq ascending
   bool has_checksum = false;      // as read
 
-  std::uint64_t NextIncrSeq() const { return incr.empty() ? 1 : incr.back().seq + 1; }
+  std::uint64_t NextIncrSeq() const;
+  std::uint64_t NextBaseSeq() const;
   // Base, history, incr, then the checksum line.
   std::string Print() const;
   // The message of a failure is Redis's: the heading, the line number, the line, the reason.

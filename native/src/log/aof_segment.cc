@@ -59,6 +59,8 @@ Status AofSegment::OpenExisting(FileSystem& files, const AofPaths& paths, const 
     error = segment->index->Write();
   }
   if (error >= 0) error = segment->index->Sync();
+  // The names too: a process that was killed may have renamed the index without syncing the directory.
+  if (error >= 0) error = files.SyncDir(paths.dir);
   if (error < 0) return Failed("Can't open the AOF index file of", info.name, error);
   *out = std::move(segment);
   return Status::Ok();

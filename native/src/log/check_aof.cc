@@ -60,10 +60,12 @@ class Checker {
       if (!result || !Announce(*result, manifest.base->name, "BASE AOF")) return false;
     }
     if (!manifest.incr.empty()) Print("Start to check INCR files.\n");
-    for (const AofFileInfo& info : manifest.incr) {
+    const std::size_t used = UsedSegments(dir, manifest);
+    for (std::size_t i = 0; i < manifest.incr.size(); ++i) {
+      const AofFileInfo& info = manifest.incr[i];
       const std::string path = dir + info.name;
-      if (&info == &manifest.incr.back() && !CheckJournal(journal_path, info, path)) return false;
-      Result result = CheckFile(info.name, path, IndexPath(path), &info == &manifest.incr.back(), false);
+      if (i + 1 == used && !CheckJournal(journal_path, info, path)) return false;
+      Result result = CheckFile(info.name, path, IndexPath(path), i + 1 >= used, false);
       if (!result || !Announce(*result, info.name, "INCR AOF")) return false;
     }
     Print("All AOF files and manifest are valid\n");
@@ -78,6 +80,17 @@ class Checker {
   }
 
  private:
+  // As the loader counts them: behind the last that holds anything there may be some that a rewrite made and never wrote to.
+  std::size_t UsedSegments(const std::string& dir, const AofManifest& manifest) {
+    std::size_t used = manifest.incr.size();
+    for (; used > 1; --used) {
+      const std::string path = dir + manifest.incr[used - 1].name;
+      std::unique_ptr<File> file;
+      if (files_.Open(path, OpenMode::kRead, &file) < 0 || file->Size() != 0 || !NeverWritten(files_, IndexPath(path))) break;
+    }
+    return used;
+  }
+
   __attribute__((format(printf, 2, 3))) void Print(const char* format, ...) {
     va_list args;
     va_start(args, format);
@@ -211,12 +224,17 @@ class Checker {
     }
     if (result == EmptyRdbResult::kDamaged) return NotSane();
     position_ = rdb_size;
+    without_checksum_ = false;
     if (result == EmptyRdbResult::kHoldsKeys) {
       // Without decoding the keys only the checksum over the whole file can be judged.
       if (!WholeRdbChecksum(file, size)) return NotSane();
       position_ = size;
     }
-    Print("[offset %llu] Checksum OK\n", static_cast<unsigned long long>(position_));
+    if (without_checksum_) {
+      Print("[offset %llu] RDB file was saved with checksum disabled: no check performed.\n", static_cast<unsigned long long>(position_));
+    } else {
+      Print("[offset %llu] Checksum OK\n", static_cast<unsigned long long>(position_));
+    }
     Print("[offset %llu] \\o/ RDB looks OK! \\o/\n", static_cast<unsigned long long>(position_));
     if (result == EmptyRdbResult::kEmpty) Print("[info] 0 keys read\n[info] 0 expires\n[info] 0 already expired\n");
     Print("RDB preamble is OK, proceeding with AOF tail...\n");
@@ -226,7 +244,7 @@ class Checker {
     Print("RDB preamble of AOF file is not sane, aborting.\n");
     return false;
   }
-  static bool WholeRdbChecksum(File& file, std::uint64_t size) {
+  bool WholeRdbChecksum(File& file, std::uint64_t size) {
     if (size < 17) return false;
     std::uint64_t crc = 0;
     std::string piece(1 << 20, '\0');
@@ -240,7 +258,8 @@ class Checker {
     if (file.ReadAt(size - 8, reinterpret_cast<char*>(stored), 8) != 8) return false;
     std::uint64_t expected = 0;
     for (int i = 0; i < 8; ++i) expected |= static_cast<std::uint64_t>(stored[i]) << (8 * i);
-    return expected == crc;
+    without_checksum_ = expected == 0;
+    return without_checksum_ || expected == crc;
   }
 
   // --- the commands
@@ -494,6 +513,7 @@ class Checker {
   std::uint64_t good_ = 0;          // behind the last whole command outside a transaction
   int multi_ = 0;
   bool at_end_ = false;
+  bool without_checksum_ = false;  // of the RDB
   bool forget_journal_ = false;     // what it held was taken over or given up: the index must no longer name it
 };
 

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cerrno>
 #include <charconv>
+#include <mutex>
 
 #include "base/futex_lock.h"
 #include "log/aof_log.h"
@@ -40,13 +41,14 @@ bool IsCanonical(std::string_view wire, const std::string_view* argv, std::size_
 // What is promised is memory only, and only the backlog is kept.
 class InMemoryLog final : public CommitLog {
  public:
+  explicit InMemoryLog(std::shared_ptr<LogBuffer> buffer, bool releases) : shared_(std::move(buffer)), buffer_(*shared_), releases_(releases) {}
   std::uint64_t Append(const LogUnit& unit) override {
     std::uint64_t tail = buffer_.Append(unit, 0);
     // Once in a while: chunks are released whole. Who finds another at it leaves it to the next.
     std::uint64_t released = released_.load(std::memory_order_relaxed);
     if (tail - released >= LogBuffer::kChunkSize && releasing_.TryLock()) {
       released_.store(tail, std::memory_order_relaxed);
-      buffer_.Release(tail);
+      if (releases_) buffer_.Release(tail);
       releasing_.Unlock();
     }
     return tail;
@@ -55,6 +57,13 @@ class InMemoryLog final : public CommitLog {
   LogBuffer& buffer() override { return buffer_; }
   Status StartOver(const std::function<Status(const Emit&)>&, int, const std::function<bool()>& commit) override {
     return commit() ? Status::Ok() : Status::Error(ECANCELED, "it is not wanted any more");
+  }
+  std::shared_ptr<LogBuffer> ShareBuffer() override { return shared_; }
+  std::uint64_t ReadableFrom() override { return buffer_.first(); }
+  void Releases(bool on) override {
+    std::lock_guard<FutexLock> guard(releasing_);
+    releases_ = on;
+    if (on) buffer_.Release(tail());
   }
   std::uint64_t written() const override { return tail(); }
   std::uint64_t durable() const override { return tail(); }
@@ -71,8 +80,10 @@ class InMemoryLog final : public CommitLog {
   Status Close() override { return Status::Ok(); }
 
  private:
-  LogBuffer buffer_{0, false};
+  const std::shared_ptr<LogBuffer> shared_;
+  LogBuffer& buffer_;
   FutexLock releasing_;
+  bool releases_;  // under releasing_
   std::atomic<std::uint64_t> released_{0};
 };
 
@@ -111,7 +122,11 @@ void LogUnit::AddEncoded(int db, std::string_view resp) {
   bytes_.append(resp);
 }
 
-std::unique_ptr<CommitLog> CommitLog::InMemory() { return std::make_unique<InMemoryLog>(); }
+std::unique_ptr<CommitLog> CommitLog::InMemory() { return std::make_unique<InMemoryLog>(std::make_shared<LogBuffer>(0, false), true); }
+
+std::unique_ptr<CommitLog> CommitLog::InMemory(std::shared_ptr<LogBuffer> buffer) {
+  return std::make_unique<InMemoryLog>(std::move(buffer), false);
+}
 
 Status CommitLog::Open(FileSystem& files, Logger& logger, const CommitLogOptions& options, std::unique_ptr<CommitLog>* out) {
   std::unique_ptr<AofLog> log;

@@ -99,6 +99,7 @@ struct CommitLogStats {
   std::uint64_t writes = 0;
 };
 
+class AofLog;
 class LogBuffer;
 
 class CommitLog {
@@ -109,6 +110,8 @@ class CommitLog {
   // A log without an AOF: what is appended is promised at once, and forgotten unless it belongs to the backlog
   // (LogBuffer::KeepTail).
   static std::unique_ptr<CommitLog> InMemory();
+  // One that goes on with the buffer of another. It lets nothing go before Releases(true): the other may still have to write it.
+  static std::unique_ptr<CommitLog> InMemory(std::shared_ptr<LogBuffer> buffer);
   // Opens the AOF directory for appending. Call after LoadAof() (log/aof_loader.h), which repairs the tail; `files` and
   // `logger` outlive it.
   static Status Open(FileSystem& files, Logger& logger, const CommitLogOptions& options, std::unique_ptr<CommitLog>* out);
@@ -119,6 +122,7 @@ class CommitLog {
   virtual std::uint64_t tail() const = 0;
   // The tail in memory, and what lies before it: how others read the log (log_reader.h).
   virtual LogBuffer& buffer() = 0;
+  virtual std::shared_ptr<LogBuffer> ShareBuffer() = 0;
   // Reads [offset, offset + size) or less, as far as it is in files that this log wrote; 0 if `offset` is not, or -errno.
   virtual std::int64_t ReadBack(std::uint64_t /*offset*/, char* /*buffer*/, std::size_t /*size*/) { return 0; }
   // The file that is appended to, in `dir`, and the log offset of its first byte. Without files all of it is empty.
@@ -128,6 +132,8 @@ class CommitLog {
     std::uint64_t begin = 0;
   };
   virtual Place place() { return {}; }
+  // The first offset that is in memory or can be read back: a rewrite of the AOF removes what lies before it.
+  virtual std::uint64_t ReadableFrom() = 0;
   // The data set is another one from here on, taken from elsewhere: `write` gives it as commands in RESP. All that was logged
   // before is forgotten, as a whole: a crash leaves the old data or the new, on which `commit` decides when everything else has
   // been done. `db`: what the next unit takes for selected. Nobody appends meanwhile.
@@ -150,6 +156,10 @@ class CommitLog {
   virtual Status Health() const = 0;
   virtual bool healthy() const = 0;
   virtual bool persistent() const = 0;  // false for InMemory()
+  // The log as it can be rewritten; null for InMemory().
+  virtual AofLog* aof() { return nullptr; }
+  // From now on memory that nobody needs may go (true), or nothing may (false): another log writes from the same buffer.
+  virtual void Releases(bool /*on*/) {}
   virtual void SetFsyncPolicy(FsyncPolicy policy) = 0;
   virtual CommitLogStats stats() const = 0;
   // Sync, stop the threads, close the files. Idempotent.

@@ -94,7 +94,7 @@ std::uint64_t LogBuffer::Append(const LogUnit& unit, std::uint32_t seconds) {
   char prefix[96];
   std::lock_guard<FutexLock> guard(lock_);
   char* p = prefix;
-  if (timestamps_ && seconds != last_second_ && !timestamps_paused_.load(std::memory_order_relaxed)) {
+  if (timestamps() && seconds != last_second_ && !timestamps_paused_.load(std::memory_order_relaxed)) {
     last_second_ = seconds;
     p = Put(p, "#TS:");
     p = std::to_chars(p, p + 16, seconds).ptr;
@@ -140,10 +140,21 @@ std::uint64_t LogBuffer::Collect(std::uint64_t from, std::uint64_t to, std::size
   return from;
 }
 
-std::uint64_t LogBuffer::BeginStream() {
+std::uint64_t LogBuffer::BeginStream(std::atomic<std::uint64_t>* split) {
   std::lock_guard<FutexLock> guard(lock_);
   db_ = -1;
-  return tail_.load(std::memory_order_relaxed);
+  last_second_ = 0;  // a file begins with a timestamp line
+  const std::uint64_t tail = tail_.load(std::memory_order_relaxed);
+  if (split != nullptr) split->store(tail, std::memory_order_release);
+  return tail;
+}
+
+LogBuffer::Mark LogBuffer::Split(std::atomic<std::uint64_t>* split) {
+  std::lock_guard<FutexLock> guard(lock_);
+  last_second_ = 0;
+  const Mark mark{tail_.load(std::memory_order_relaxed), db_};
+  split->store(mark.offset, std::memory_order_release);
+  return mark;
 }
 
 std::uint64_t LogBuffer::TakeOverStream(int db) {

@@ -38,15 +38,19 @@ class LogBuffer {
     int db = -1;
   };
   Mark TailMark();
-  bool timestamps() const { return timestamps_; }
+  bool timestamps() const { return timestamps_.load(std::memory_order_relaxed); }
+  void SetTimestamps(bool on) { timestamps_.store(on, std::memory_order_relaxed); }
 
   // --- the backlog.
   // Release() keeps the last `size` bytes, and everything from `floor` on (readers that have nowhere else to read from).
   void KeepTail(std::uint64_t size) { keep_.store(size, std::memory_order_relaxed); }
   void SetFloor(std::uint64_t floor) { floor_.store(floor, std::memory_order_relaxed); }
   // Says SELECT again before the next unit, whatever its database, and returns the tail: a snapshot is taken here, and whoever
-  // reads from here on knows nothing of what came before.
-  std::uint64_t BeginStream();
+  // reads from here on knows nothing of what came before. `split`, if not null, becomes the tail before any TailMark() lies
+  // behind it.
+  std::uint64_t BeginStream(std::atomic<std::uint64_t>* split = nullptr);
+  // The same for a stream that goes on as it is (of a replica, whose primary says SELECT): a file that begins here has to say it.
+  Mark Split(std::atomic<std::uint64_t>* split);
   // The stream is somebody else's from here on, and has `db` selected. Returns the tail.
   std::uint64_t TakeOverStream(int db);
   // No timestamp lines while somebody else than a file reads the log: replicas take them for garbage.
@@ -79,7 +83,7 @@ class LogBuffer {
   std::vector<Chunk*> pool_;        // under lock_
   int db_ = -1;                     // under lock_
   std::uint32_t last_second_ = 0;   // under lock_
-  const bool timestamps_;
+  std::atomic<bool> timestamps_;
   std::atomic<std::uint64_t> tail_;
   std::atomic<std::uint64_t> keep_{0};
   std::atomic<std::uint64_t> floor_{~std::uint64_t{0}};

@@ -123,6 +123,12 @@ std::uint32_t SegmentOwner(File& segment) {
   return Crc32c({bytes, sizeof(bytes)}) & kLengthMask;
 }
 
+bool NeverWritten(FileSystem& files, const std::string& path) {
+  SegmentIndex index;
+  return ReadSegmentIndex(files, path, &index).ok() && index.present && !index.damaged && index.blocks.empty() && index.durable == 0 &&
+         index.journal_epoch == 0 && !index.previous_end;
+}
+
 Status ReadSegmentIndex(FileSystem& files, const std::string& path, SegmentIndex* out) {
   *out = SegmentIndex();
   std::unique_ptr<File> file;

@@ -82,6 +82,9 @@ std::uint32_t BootHash(FileSystem& files);  // 0 if the boot is not known
 // What a kJournal record says of its segment: a hash of 28 bits; a copy of the file has another.
 std::uint32_t SegmentOwner(File& segment);
 
+// The index at `path` is there and says that its segment never held anything.
+bool NeverWritten(FileSystem& files, const std::string& path);
+
 // An absent file is success with present == false.
 Status ReadSegmentIndex(FileSystem& files, const std::string& path, SegmentIndex* out);
 // Replaces the file as a whole by a closed index of `index.blocks` (temporary file, fsync, rename, fsync of `dir`). The

@@ -47,6 +47,19 @@ SegmentReader::Fill SegmentReader::Ensure(std::size_t need) {
   return Verify(need);
 }
 
+SegmentReader::Fill SegmentReader::SkipTo(std::uint64_t offset) {
+  std::uint64_t covered = offset;
+  for (; next_block_ < blocks_.size() && blocks_[next_block_].begin < offset; ++next_block_) {
+    Fill fill = VerifyFromFile(blocks_[next_block_]);
+    if (fill != Fill::kOk) return fill;
+    covered = std::max(covered, blocks_[next_block_].end);
+  }
+  buffered_ = 0;
+  buffer_begin_ = position_ = usable_ = offset;
+  verified_ = covered;
+  return Fill::kOk;
+}
+
 SegmentReader::Fill SegmentReader::Verify(std::size_t need) {
   while (verified_ < buffer_end()) {
     if (next_block_ == blocks_.size()) {

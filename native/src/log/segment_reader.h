@@ -26,6 +26,8 @@ class SegmentReader {
   Fill Ensure(std::size_t need);
   std::string_view bytes() const { return {buffer_.data() + (position_ - buffer_begin_), usable_ - position_}; }
   void Consume(std::size_t n) { position_ += n; }
+  // Goes on at `offset`, behind bytes() or not: somebody else has read what lies before. Blocks that begin there are checked.
+  Fill SkipTo(std::uint64_t offset);
   std::uint64_t position() const { return position_; }
   std::uint64_t size() const { return size_; }
   const IndexBlock& bad_block() const { return blocks_[next_block_]; }

@@ -136,9 +136,13 @@ class Replay {
         reader_->Consume(rdb_size);
         rdb_end_ = good_ = rdb_size;
         return Status::Ok();
-      case EmptyRdbResult::kHoldsKeys:
-        return Status::Error(ENOTSUP, "RDB base file " + name_ + " holds keys; this version reads AOF bases only. Set "
-                                      "'aof-use-rdb-preamble no' on the Redis server that wrote it and run BGREWRITEAOF there");
+      case EmptyRdbResult::kHoldsKeys: {
+        std::uint64_t end = 0;
+        status = sink_.LoadRdb(*file_, limit, name_, &end);
+        if (!status.ok()) return status;
+        rdb_end_ = good_ = end;
+        return Judge(reader_->SkipTo(end), done);
+      }
       case EmptyRdbResult::kDamaged: break;
     }
     return Status::Error(EIO, "Error reading the RDB base file " + name_ + ", AOF loading aborted");
@@ -151,7 +155,11 @@ class Replay {
       sink_.Drain();
       undrained_ = false;
     }
-    switch (reader_->Ensure(need)) {
+    return Judge(reader_->Ensure(need), done);
+  }
+
+  Status Judge(SegmentReader::Fill fill, bool* done) {
+    switch (fill) {
       case SegmentReader::Fill::kOk: return Status::Ok();
       case SegmentReader::Fill::kEnd:
         *done = true;

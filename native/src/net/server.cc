@@ -147,6 +147,11 @@ Status Server::Relisten() {
   return s;
 }
 
+void Server::FollowLog() {
+  engine_.log().SetWaker(WakeAll, this);
+  WakeAll(this);
+}
+
 void Server::Stop() {
   if (stopped_) return;
   {

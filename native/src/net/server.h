@@ -27,6 +27,8 @@ class Server {
   // caller puts the old values back and calls again.
   Status Relisten();
   void Stop();
+  // The engine has another log: who waits for what it promises is told.
+  void FollowLog();
 
   bool running() const { return running_.load(std::memory_order_relaxed); }
   int port() const { return port_.load(std::memory_order_relaxed); }   // the TCP port in use; 0: none

@@ -26,7 +26,7 @@ class RdbFileReader {
 
   RdbFileReader(RdbReader& in, const Config& config, int databases, bool verify_checksum)
       : in_(in), config_(config), databases_(databases), verify_(verify_checksum) {}
-  // Reads on to the next event. kKey fills `key`, which must be a fresh one; kAux leaves what it found below; kEnd: the file is whole and
+  // Reads on to the next event. kKey fills `key`, whose value must be a fresh one; kAux leaves what it found below; kEnd: the file is whole and
   // its checksum right; kError: error() says what is wrong and at which byte.
   Event Next(RdbKey* key);
 

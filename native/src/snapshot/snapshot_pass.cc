@@ -8,7 +8,6 @@ constexpr std::size_t kEntriesAtOnce = 64;
 constexpr std::size_t kBytesAtOnce = 32 * 1024;
 // What it gathers before it hands over.
 constexpr std::size_t kPieceBytes = 256 * 1024;
-constexpr std::uint64_t kPaceEvery = 1024;
 
 }  // namespace
 
@@ -82,7 +81,7 @@ Status SnapshotPass::Walk(const Emit& emit, const std::function<void(std::uint64
         lock.Unlock();
         if (piece.size() >= kPieceBytes) give(static_cast<int>(i));
       } while (cursor != 0);
-      if (pace && walked() - paced >= kPaceEvery) {
+      if (pace && walked() - paced >= paced_keys_) {
         paced = walked();
         pace(paced);
       }

@@ -45,6 +45,8 @@ class SnapshotPass {
   // Walks to the end and hands everything over. The first failure of `emit` is returned, after the walk.
   // `pace` is called now and then, without locks (progress, sleeping).
   Status Walk(const Emit& emit, const std::function<void(std::uint64_t walked)>& pace = {});
+  // How many keys are walked between two calls of `pace`.
+  void set_paced_keys(std::uint64_t n) { paced_keys_ = n; }
   // After Walk(), once no stripe holder can be in BeforeChange() any more.
   void End();
 
@@ -68,6 +70,7 @@ class SnapshotPass {
   Encode encode_;
   std::vector<Database*> databases_;
   std::vector<Count> counts_;
+  std::uint64_t paced_keys_ = 1024;
   std::atomic<bool> cancelled_{false};
   std::atomic<std::uint64_t> walked_{0};
   std::atomic<std::uint64_t> images_{0};

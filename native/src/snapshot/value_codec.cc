@@ -42,8 +42,12 @@ void SaveBody(const Entry* entry, RdbWriter& out) {
 
 }  // namespace
 
-LoadedValue::~LoadedValue() {
+void LoadedValue::Reset() {
   if (object != nullptr) OpsOf(type)->free(encoding, object);
+  type = Type::kString;
+  encoding = Encoding::kRaw;
+  object = nullptr;
+  text.clear();
 }
 
 Entry* LoadedValue::Put(Database& db, const KeyRef& key, Database::Place place, std::int64_t expire_at_ms) {

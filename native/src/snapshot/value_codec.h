@@ -23,7 +23,8 @@ struct LoadedValue {
   LoadedValue() = default;
   LoadedValue(const LoadedValue&) = delete;
   LoadedValue& operator=(const LoadedValue&) = delete;
-  ~LoadedValue();           // frees the object unless it was put somewhere
+  ~LoadedValue() { Reset(); }
+  void Reset();             // as new; frees the object unless it was put somewhere
   bool empty() const { return type != Type::kString && object == nullptr; }
   // Puts it under `key` in place of what is there. The stripe is held.
   Entry* Put(Database& db, const KeyRef& key, Database::Place place, std::int64_t expire_at_ms);

@@ -3,7 +3,7 @@
  * files), and both hold the same data, told by DEBUG DIGEST. Also after kill -9, and across generations of rewrites.
  */
 import { spawnSync } from 'node:child_process'
-import { cpSync, readdirSync, readFileSync } from 'node:fs'
+import { cpSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describePeer, startRedis, startSlotwise, tempDir, waitFor, type RespClient, type ServerProcess } from '@slotwise/testing'
 import { expect, it } from 'vitest'
@@ -60,6 +60,10 @@ async function contents(server: ServerProcess): Promise<unknown> {
   return { digest, databases }
 }
 
+const rewritten = (client: RespClient): Promise<unknown> =>
+  waitFor(async () => (await client.command('INFO', 'persistence') as string)
+    .includes('aof_rewrite_in_progress:0\r\naof_rewrite_scheduled:0'))
+
 function copyOf(from: ServerProcess, to: string): void {
   cpSync(join(from.dir, 'appendonlydir'), join(to, 'appendonlydir'), { recursive: true })
 }
@@ -104,6 +108,90 @@ describePeer(['redis-server', 'redis-check-aof'], 'the data directory', () => {
       await using ours = await slotwise(to.path)
       expect(await contents(ours)).toEqual(before)
     }
+  })
+
+  it.each(['yes', 'no'])('after rewrites of ours, aof-use-rdb-preamble %s, starts a redis-server and ours with the same data', async (preamble) => {
+    await using from = tempDir()
+    await using ours = await slotwise(from.path)
+    await using client = await ours.client()
+    await client.command('CONFIG', 'SET', 'aof-use-rdb-preamble', preamble)
+    for (const round of [0, 1]) {
+      await load(client, 70 + round, 1000)
+      expect(await client.command('BGREWRITEAOF')).toBe('Background append only file rewriting started')
+      await load(client, 80 + round, 1000) // while it runs, and after
+      await rewritten(client)
+    }
+    const before = await contents(ours)
+    await ours.sigkill()
+    expect(readdirSync(join(from.path, 'appendonlydir')).filter((name) => name.includes('.base.'))).toHaveLength(preamble === 'yes' ? 1 : 2)
+    const check = spawnSync('redis-check-aof', [join(from.path, 'appendonlydir', 'appendonly.aof.manifest')], { encoding: 'utf8' })
+    expect({ status: check.status, valid: check.stdout.includes('All AOF files and manifest are valid') }).toEqual({ status: 0, valid: true })
+    await using to = tempDir()
+    copyOf(ours, to.path)
+    await using theirs = await redis(to.path)
+    expect(await contents(theirs)).toEqual(before)
+    await using again = await slotwise(from.path)
+    expect(await contents(again)).toEqual(before)
+  })
+
+  it('with an RDB base and incr files of a redis-server starts ours, which goes on, and redis-server again', async () => {
+    await using dir = tempDir()
+    const withPreamble = (start: typeof redis) => async (): Promise<ServerProcess> => {
+      const server = await start(dir.path)
+      await using client = await server.client()
+      await client.command('CONFIG', 'SET', 'aof-use-rdb-preamble', 'yes')
+      return server
+    }
+    let before: unknown = null
+    for (const [turn, start] of [redis, slotwise, redis, slotwise].entries()) {
+      await using server = await withPreamble(start)()
+      if (before !== null) expect(await contents(server), `turn ${turn}`).toEqual(before)
+      await using client = await server.client()
+      await load(client, 200 + turn, 700)
+      await client.command('BGREWRITEAOF')
+      await rewritten(client)
+      await load(client, 300 + turn, 300)
+      before = await contents(server)
+      await server.stop()
+      expect(readdirSync(join(dir.path, 'appendonlydir')).filter((name) => name.endsWith('.base.rdb'))).toHaveLength(1)
+    }
+  })
+
+  it('of the old kind, one file with an RDB before its commands, is moved into the directory and goes on', async () => {
+    await using from = tempDir()
+    await using theirs = await redis(from.path)
+    await using client = await theirs.client()
+    await client.command('CONFIG', 'SET', 'aof-use-rdb-preamble', 'yes')
+    await load(client, 401, 700)
+    await client.command('BGREWRITEAOF')
+    await rewritten(client)
+    await load(client, 402, 300)
+    const before = await contents(theirs)
+    await theirs.stop()
+    const parts = readdirSync(join(from.path, 'appendonlydir')).filter((name) => /\.(rdb|aof)$/.test(name)).sort()
+    await using to = tempDir()
+    writeFileSync(join(to.path, 'appendonly.aof'), Buffer.concat(parts.map((name) => readFileSync(join(from.path, 'appendonlydir', name)))))
+    for (const turn of [0, 1]) {
+      await using ours = await slotwise(to.path)
+      expect(await contents(ours), `start ${turn}`).toEqual(before)
+      await ours.stop()
+    }
+    expect(readdirSync(join(to.path, 'appendonlydir'))).toEqual(expect.arrayContaining(['appendonly.aof', 'appendonly.aof.1.incr.aof']))
+  })
+
+  it('is whole after a SIGTERM while it is rewritten', async () => {
+    await using dir = tempDir()
+    await using ours = await slotwise(dir.path)
+    await using client = await ours.client()
+    await load(client, 501, 1000)
+    await client.command('CONFIG', 'SET', 'rdb-key-save-delay', 1_000_000)
+    await client.command('BGREWRITEAOF')
+    await load(client, 502, 300)
+    const before = await contents(ours)
+    await ours.stop()
+    expect(readdirSync(dir.path).filter((name) => name.startsWith('temp-'))).toEqual([])
+    await using again = await slotwise(dir.path)
+    expect(await contents(again)).toEqual(before)
   })
 
   it('goes back and forth: each server writes on where the other stopped', async () => {

@@ -2,7 +2,8 @@
  * kill -9 during load, again and again on one data directory, and on a new one after some rounds. After each restart
  * every acknowledged write is there, what was not acknowledged is there up to some point and nothing beyond it (no
  * hole), transactions are whole.
- * SLOTWISE_KILL_ROUNDS says how many rounds for each fsync policy (5 by default); a failure names round and seed.
+ * SLOTWISE_KILL_ROUNDS says how many rounds for each fsync policy (5 by default), SLOTWISE_KILL_REWRITE_ROUNDS how many
+ * of those in which the AOF is rewritten all the time (10); a failure names round and seed.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import {
@@ -13,6 +14,7 @@ import { describe, expect, it } from 'vitest'
 /** On one directory: without a rewrite the log only grows, and with it the time of a start. */
 const roundsEach = 20
 const rounds = Number(process.env.SLOTWISE_KILL_ROUNDS ?? 5)
+const rewriteRounds = Number(process.env.SLOTWISE_KILL_REWRITE_ROUNDS ?? 10)
 const seed = Number(process.env.SLOTWISE_KILL_SEED ?? Date.now() % 1e9)
 
 /** What one connection did: commands are numbered from 0, answered in order. */
@@ -95,7 +97,26 @@ async function transactions(client: RespClient, prefix: string): Promise<Writer>
   return { name: prefix, ...done, check }
 }
 
-async function loadUntilKilled(server: ServerProcess, round: number, killAfterMs: number): Promise<Writer[]> {
+/** One rewrite after the other until the connection dies. */
+async function rewrite(client: RespClient): Promise<number> {
+  let asked = 0
+  try {
+    for (;;) {
+      const reply = await client.command('BGREWRITEAOF').catch((error: unknown) => {
+        if (error instanceof RespError && error.message.includes('already in progress')) return 'busy'
+        throw error
+      })
+      if (reply !== 'busy') asked++
+    }
+  } catch (error) {
+    if (error instanceof RespError) throw error
+    return asked
+  }
+}
+
+async function loadUntilKilled(
+  server: ServerProcess, round: number, killAfterMs: number, rewriting: boolean,
+): Promise<Writer[]> {
   const clients = await Promise.all(Array.from({ length: 6 }, () => server.client({ timeoutMs: 60_000 })))
   type Client = RespClient
   const [one, two, three, four, five, six] = clients as [Client, Client, Client, Client, Client, Client]
@@ -103,17 +124,25 @@ async function loadUntilKilled(server: ServerProcess, round: number, killAfterMs
     sets(one, `${round}:deep`, 64, 500), sets(two, `${round}:one`, 1, 50), sets(three, `${round}:big`, 4, 3),
     increments(four, `${round}:count`), transactions(five, `${round}:pair`), sets(six, `${round}:ten`, 10, 1000),
   ])
+  const rewriter = rewriting ? await server.client({ timeoutMs: 60_000 }) : undefined
+  const rewrites = rewriter === undefined ? Promise.resolve(0) : rewrite(rewriter)
   await sleep(killAfterMs)
   await server.sigkill()
   const written = await writers
+  if (rewriting) expect(await rewrites, 'rewrites that were begun').toBeGreaterThan(0)
+  await rewriter?.close()
   await Promise.all(clients.map((client) => client.close()))
   return written
 }
 
-describe.each(['always', 'everysec'])('kill -9 during load, appendfsync %s', (policy) => {
+describe.each([
+  ['always', false], ['everysec', false], ['always', true], ['everysec', true],
+] as const)('kill -9 during load, appendfsync %s, rewrites %s', (policy, rewriting) => {
   const random = randomOf(seed)
   const start = (dir: string, round: number): Promise<ServerProcess> => startSlotwise({
-    dir, args: ['--appendonly', 'yes', '--appendfsync', policy, '--io-threads', String(1 + round % 2)], timeoutMs: 120_000,
+    dir, timeoutMs: 120_000,
+    args: ['--appendonly', 'yes', '--appendfsync', policy, '--io-threads', String(1 + round % 2),
+      '--aof-use-rdb-preamble', round % 3 === 0 ? 'no' : 'yes', '--auto-aof-rewrite-percentage', '0'],
   })
 
   /** @returns how many writes were acknowledged */
@@ -122,7 +151,7 @@ describe.each(['always', 'everysec'])('kill -9 during load, appendfsync %s', (po
     let acknowledged = 0
     let server = await start(dir.path, first)
     for (let round = first; round < end; round++) {
-      const written = await loadUntilKilled(server, round, 40 + random() * 250)
+      const written = await loadUntilKilled(server, round, 40 + random() * 250, rewriting)
       acknowledged += written.reduce((sum, { acknowledged: count }) => sum + count, 0)
       server = await start(dir.path, round + 1) // a refused restart throws, with the server's own words
       await using client = await server.client({ timeoutMs: 60_000 })
@@ -134,11 +163,12 @@ describe.each(['always', 'everysec'])('kill -9 during load, appendfsync %s', (po
     return acknowledged
   }
 
-  it(`loses no acknowledged write and restarts, ${rounds} times (seed ${seed})`, async () => {
+  const count = rewriting ? rewriteRounds : rounds
+  it(`loses no acknowledged write and restarts, ${count} times (seed ${seed})`, async () => {
     let acknowledged = 0
-    for (let first = 0; first < rounds; first += roundsEach)
-      acknowledged += await runRounds(first, Math.min(rounds, first + roundsEach))
-    expect(acknowledged).toBeGreaterThan(rounds * 20)
-    console.log(`${policy}: ${rounds} rounds, ${acknowledged} acknowledged writes, none lost`)
-  }, 60_000 + rounds * 15_000)
+    for (let first = 0; first < count; first += roundsEach)
+      acknowledged += await runRounds(first, Math.min(count, first + roundsEach))
+    expect(acknowledged).toBeGreaterThan(count * 20)
+    console.log(`${policy}${rewriting ? ' with rewrites' : ''}: ${count} rounds, ${acknowledged} acknowledged writes, none lost`)
+  }, 60_000 + count * 15_000)
 })
