@@ -150,10 +150,10 @@ class Engine {
   Replication& replication() { return *replication_; }
   SemiSyncGate& semi_sync() { return *semi_sync_; }
   // How far replies may leave: what the log promises, and what replicas have as far as that is part of the promise.
-  std::uint64_t Promise() const { return std::min(log_->Promise(), semi_sync_->promise()); }
+  std::uint64_t Promise() const { return std::min(log_.load(std::memory_order_acquire)->Promise(), semi_sync_->promise()); }
   // Writes the log first, as CommitLog::Flush().
   std::uint64_t Flush() {
-    const std::uint64_t written = log_->Flush();
+    const std::uint64_t written = log_.load(std::memory_order_acquire)->Flush();
     return std::min(written, semi_sync_->promise());
   }
   // After CONFIG SET, without any lock: what could not be done while it held some.
