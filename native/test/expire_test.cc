@@ -20,6 +20,7 @@ TEST(Expire, ErrorsComeInRedisOrder) {
   EngineFixture f;
   const char* cases[][2] = {
       {"EXPIRE a x FOO", "-ERR Unsupported option FOO\r\n"},
+      {"EXPIRE a x \"\\rF\\r\\n\"", "-ERR Unsupported option  F\r\n"},  // what ends the text is cut off, other line breaks are spaces
       {"EXPIRE a x NX XX", "-ERR NX and XX, GT or LT options at the same time are not compatible\r\n"},
       {"EXPIRE a x GT LT", "-ERR GT and LT options at the same time are not compatible\r\n"},
       {"EXPIRE a x", "-ERR value is not an integer or out of range\r\n"},

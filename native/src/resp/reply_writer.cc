@@ -65,6 +65,7 @@ void ReplyWriter::Simple(std::string_view text) {
 
 void ReplyWriter::Error(std::string_view message) {
   ++errors_;
+  while (message.ends_with('\r') || message.ends_with('\n')) message.remove_suffix(1);  // as Redis
   std::size_t space = message.find(' ');
   if (space == std::string_view::npos) space = message.size();
   code_size_ = static_cast<std::uint8_t>(space < sizeof code_ ? space : sizeof code_);
