@@ -13,7 +13,7 @@ import { become } from './lib/tool.mjs'
 await main(async () => {
   const { values } = parseArgs({
     options: {
-      'rounds': { type: 'string', default: '100' },
+      rounds: { type: 'string', default: '100' },
       'rewrite-rounds': { type: 'string', default: '100' },
       'semi-sync': { type: 'boolean', default: false },
     },
