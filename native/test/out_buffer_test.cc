@@ -82,7 +82,7 @@ TEST(ReplyWriter, AnErrorCannotForgeASecondReply) {
   w.Error("ERR bad\r\n+OK\r\n");
   std::string text;
   out.CopyTo(&text);
-  EXPECT_EQ(text, "-ERR bad  +OK  \r\n");
+  EXPECT_EQ(text, "-ERR bad  +OK\r\n");
   EXPECT_EQ(w.last_error_code(), "ERR");
 }
 

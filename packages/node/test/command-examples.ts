@@ -212,6 +212,7 @@ PUBSUB SHARDNUMSUB news
 ~TIME
 ~INFO server
 ~LASTSAVE
+FAILOVER
 ROLE
 LOLWUT
 CONFIG GET maxmemory-samples
@@ -295,7 +296,7 @@ SAVE
 `
 
 /** They change what the connection is, or end it or the server: clients.test.ts and the process tests are theirs. */
-export const elsewhere = ['auth', 'hello', 'quit', 'reset', 'subscribe', 'psubscribe', 'ssubscribe', 'unsubscribe', 'punsubscribe', 'sunsubscribe', 'monitor', 'shutdown', 'restore', 'restore-asking', 'sync', 'psync', 'replconf']
+export const elsewhere = ['auth', 'hello', 'quit', 'reset', 'subscribe', 'psubscribe', 'ssubscribe', 'unsubscribe', 'punsubscribe', 'sunsubscribe', 'monitor', 'shutdown', 'restore', 'restore-asking', 'sync', 'psync', 'replconf', 'bgrewriteaof']
 
 export interface Example {
   /** The line, for a failure. */

@@ -142,6 +142,7 @@ describe.skipIf(failingSync === null)(`an fsync that fails${failingSync === null
     if (journal) await waitFor(() => !existsSync(trigger))
     expect(existsSync(trigger)).toBe(false)
     await waitFor(() => ours.output.includes('Fail to fsync the AOF file: Input/output error'))
+    await waitFor(() => ours.output.includes('AOF write error looks solved')) // writes are refused until then
     expect(existsSync(join(dir.path, 'appendonlydir', 'appendonly.aof.2.incr.aof'))).toBe(true)
     expect(await client.command('SET', 'after', 3)).toBe('OK')
     await ours.sigkill()
