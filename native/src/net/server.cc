@@ -42,11 +42,14 @@ void CloseOthers(const std::vector<Listener>& some, const std::vector<Listener>&
 Server::Server(Engine& engine) : engine_(engine) {}
 Server::~Server() { Stop(); }
 
+// port_ changes at the end only: a link to a primary may read it to announce it while this runs.
 Status Server::OpenTcp(const std::vector<Listener>& existing, std::vector<Listener>* out) {
   Config& config = engine_.config();
   auto port = static_cast<int>(config.Int(Directive::kPort));
-  port_.store(0, std::memory_order_relaxed);
-  if (port == 0 && !engine_.listen_any_port()) return Status::Ok();
+  if (port == 0 && !engine_.listen_any_port()) {
+    port_.store(0, std::memory_order_relaxed);
+    return Status::Ok();
+  }
   std::vector<std::string> addresses = config.BindAddresses();
   if (addresses.empty()) addresses = {"*", "-::*"};
   for (std::string address : addresses) {
@@ -134,6 +137,7 @@ Status Server::Relisten() {
     CloseOthers(next, listeners_);
     if (!overlap) return s;
     next.clear();
+    port_.store(0, std::memory_order_relaxed);
   }
   for (const Listener& l : listeners_) {
     if (l.unix_socket) next.push_back(l);
