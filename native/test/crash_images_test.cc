@@ -1,5 +1,6 @@
 // Cuts the power (and kills the process) before every call that the log makes, looks at many of the disks that may be
 // left, recovers each, crashes again during the recovery, recovers again, and judges both by the promise.
+#include "backup/aof_copy.h"
 #include "crash_workload.h"
 
 #include <cstdio>
@@ -13,6 +14,7 @@ struct Tally {
   std::uint64_t cut = 0;
   std::uint64_t failures = 0;
   std::uint64_t rewrites = 0;
+  std::uint64_t copies = 0;
 };
 
 // Every subset if there are few questions, coins of varying bias otherwise.
@@ -84,9 +86,27 @@ class Crasher {
     std::size_t units = 0;
     std::string wrong = workload_.Judge(effects, floor, &units);
     if (!wrong.empty()) return Report(wrong, kind);
+    if (random_() % 4 == 0) CopyInstead(again.Killed(), effects, kind);
     // What was recovered has been served, so from now on it is what must come back.
     if (random_() % 2 == 0) CrashDuringRecovery(again, image.calls() - again.calls(), floor, power_floor);
     if (random_() % 4 == 0) CrashDuringRecovery(image, 0, units, units);
+  }
+
+  // A backup of what the crash left holds what a start would have found there, journal included.
+  void CopyInstead(RecordingFiles image, const std::vector<std::string>& expected, const char* kind) {
+    ++tally_.copies;
+    CommitLogOptions to = workload_.options();
+    to.dir = "/copy";
+    if (image.MakeDir(to.dir) < 0) return Report("no folder for the copy", kind);
+    NullLogger logger;
+    AofFacts facts;
+    Status status = CopyAof(image, logger, workload_.options(), to, [](std::string_view, std::uint64_t, std::uint64_t) {}, &facts);
+    if (status.code() == ENOENT && expected.empty()) return;
+    if (!status.ok()) return Report("copying: " + status.message(), kind);
+    RecordingFiles elsewhere = image.AfterPowerCut([](unsigned) { return 0u; }, "boot-3");
+    Loaded loaded = Load(elsewhere, logger, to);
+    if (!loaded.status.ok()) return Report("the copy: " + loaded.status.message(), kind);
+    if (loaded.sink.effects != expected) Report("the copy has other data than the original", kind);
   }
 
   void CrashDuringRecovery(RecordingFiles image, std::uint64_t calls, std::size_t floor, std::size_t power_floor) {

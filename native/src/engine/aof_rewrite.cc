@@ -86,6 +86,7 @@ Status PlaceAlone(Engine& engine, FileSystem& files, const AofPaths& paths, cons
   Status status = InspectAofDirectory(files, engine.logger(), paths, &directory);
   if (!status.ok()) return status;
   AofManifest manifest = directory.migrate ? AofManifest() : directory.manifest;
+  files.Unlink(paths.archive_id);  // no segment leads to this base (aof_archive.h)
   status = PlaceBase(files, paths, base, manifest.NextBaseSeq(), ~std::uint64_t{0}, &manifest);
   if (status.ok()) status = PersistManifest(files, paths.dir, paths.manifest_name, manifest);
   if (!status.ok() || keep_history || manifest.history.empty()) return status;

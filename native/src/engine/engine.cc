@@ -193,6 +193,7 @@ CommitLogOptions Engine::LogOptions() const {
   options.append_filename = config_->Str(Directive::kAppendfilename);
   options.fsync = PolicyOf(*config_);
   options.timestamps = config_->Bool(Directive::kAofTimestampEnabled);
+  options.archive_dir = config_->Str(Directive::kAofArchiveDir);
   return options;
 }
 

@@ -81,6 +81,7 @@ AofPaths::AofPaths(const CommitLogOptions& options)
       manifest(dir + "/" + manifest_name),
       old_file(options.dir + "/" + options.append_filename),
       journal(dir + "/" + options.append_filename + ".journal"),
+      archive_id(dir + "/" + options.append_filename + ".archive"),
       rewrite_temp(options.dir + "/temp-rewriteaof-bg.aof") {}
 
 Status InspectAofDirectory(FileSystem& files, Logger& logger, const AofPaths& paths, AofDirectory* out) {

@@ -23,6 +23,7 @@ struct AofPaths {
   std::string manifest;
   std::string old_file;  // data_dir/FN
   std::string journal;   // of `appendfsync always`
+  std::string archive_id;  // of aof-archive-dir (aof_archive.h)
   std::string rewrite_temp;  // the base that is being written, in the data directory
   std::string InDir(const std::string& name) const { return dir + "/" + name; }
   std::string IncrName(std::uint64_t seq) const { return base_name + "." + std::to_string(seq) + ".incr.aof"; }

@@ -89,6 +89,7 @@ Status AofLog::OpenDirectory() {
     }
     status = AofSegment::Create(files_, paths_, next_seq_, std::nullopt, &segment_);
     if (!status.ok()) return status;
+    if (!options_.archive_dir.empty()) files_.Unlink(paths_.archive_id);  // no segment leads to this one
     logger_.Info("Creating AOF incr file " + segment_->info.name + " on server start");
     manifest.incr.push_back(segment_->info);
     ++next_seq_;
@@ -102,11 +103,11 @@ Status AofLog::OpenDirectory() {
   segment_->log_begin = readable_from_ = durable() - segment_->size;
   segment_size_ = segment_->size;
   total_other_ = other_size_;
-  if (!manifest.history.empty()) {
-    RemoveAofFiles(files_, paths_, manifest.history);
-    manifest.history.clear();
-    changed = true;
+  if (!options_.archive_dir.empty()) {
+    status = AofArchive::Open(files_, logger_, paths_, options_.archive_dir, manifest.incr.front().seq, &archive_);
+    if (!status.ok()) return status;
   }
+  if (RemoveHistory()) changed = true;
   files_.Unlink(paths_.rewrite_temp);  // of a process that was killed
   return changed ? PersistManifest(files_, paths_.dir, paths_.manifest_name, manifest) : Status::Ok();
 }

@@ -29,6 +29,7 @@
 #include <vector>
 
 #include "base/futex_lock.h"
+#include "log/aof_archive.h"
 #include "log/aof_base.h"
 #include "log/aof_segment.h"
 #include "log/commit_log.h"
@@ -176,6 +177,8 @@ class AofLog final : public CommitLog {
   Status CopyUnsynced(AofSegment& to, std::uint64_t target);
   Status CopyFromOldFile(AofSegment& to, std::uint64_t* from, std::uint64_t until);
 
+  bool RemoveHistory();  // manifest_lock_ is held
+
   // These: writer_ is not held.
   bool RotationDue();
   Status SelectIn(AofSegment& segment, int db);
@@ -228,6 +231,7 @@ class AofLog final : public CommitLog {
   std::uint64_t next_seq_ = 1;
   std::uint64_t next_base_seq_ = 1;
   std::uint64_t rotated_seq_ = 0;             // the segment that begins at the offset of the last rotation
+  std::unique_ptr<AofArchive> archive_;       // null without aof-archive-dir
   std::vector<std::string> abandoned_;        // files that a manifest on disk may name, to go after the next successful one
 
   FutexLock writer_;

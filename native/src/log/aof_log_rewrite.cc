@@ -167,8 +167,27 @@ void AofLog::RemoveAbandoned() {
 
 // --- a new base -----------------------------------------------------------------------------------------------------
 
+// What the archive could not take stays, listed as history, until it can. True if the manifest changed.
+bool AofLog::RemoveHistory() {
+  if (manifest_.history.empty()) return false;
+  if (archive_ != nullptr) {
+    Status kept = archive_->Keep(manifest_);
+    if (!kept.ok()) {
+      logger_.Error(kept.message() + ". The files stay in " + paths_.dir + " until they are archived");
+      return false;
+    }
+  }
+  RemoveAofFiles(files_, paths_, manifest_.history);
+  manifest_.history.clear();
+  return true;
+}
+
 Status AofLog::InstallBase(const NewBase& base, bool keep_history) {
   std::lock_guard<std::mutex> manifest_guard(manifest_lock_);
+  if (archive_ != nullptr && !listed_) {
+    // What was written while there was no append-only file is in no segment: nothing leads from the old ones to these.
+    if (Status status = archive_->Begin(rotated_seq_); !status.ok()) return status;
+  }
   // Counted up also if this fails: a manifest on disk may name the file, and the next one must not replace it.
   const std::uint64_t seq = next_base_seq_++;
   AofManifest manifest = manifest_;
@@ -197,9 +216,13 @@ Status AofLog::InstallBase(const NewBase& base, bool keep_history) {
       readable_from_ = begin;
     }
   }
-  if (keep_history || manifest_.history.empty()) return Status::Ok();
-  RemoveAofFiles(files_, paths_, manifest_.history);
-  manifest_.history.clear();
+  if (keep_history) {
+    if (archive_ != nullptr) {
+      if (Status kept = archive_->Keep(manifest_); !kept.ok()) logger_.Error(kept.message());
+    }
+    return Status::Ok();
+  }
+  if (!RemoveHistory()) return Status::Ok();
   status = PersistManifest(files_, paths_.dir, paths_.manifest_name, manifest_);
   if (!status.ok()) logger_.Warn(status.message());  // it names files that are gone: the next start does not mind
   return Status::Ok();
@@ -224,6 +247,10 @@ Status AofLog::OpenUnlisted(FileSystem& files, Logger& logger, const CommitLogOp
     if (!status.ok()) return status;
   }
   AofManifest& manifest = log->manifest_;
+  if (!options.archive_dir.empty()) {
+    status = AofArchive::Open(files, logger, paths, options.archive_dir, directory.manifest.NextIncrSeq(), &log->archive_);
+    if (!status.ok()) return status;
+  }
   const AofManifest old = directory.migrate ? AofManifest() : directory.manifest;
   log->next_seq_ = old.NextIncrSeq();
   log->next_base_seq_ = old.NextBaseSeq();

@@ -77,6 +77,8 @@ Status AofLog::StartOver(const std::function<Status(const Emit&)>& write, int db
     if (error >= 0) error = next->index->Sync();
     if (status.ok() && error < 0) status = Failed("Error syncing the AOF file", next->info.name, error);
   }
+  // Nothing leads from what this server wrote to what it has now.
+  if (status.ok() && archive_ != nullptr) status = archive_->Begin(seq);
   if (status.ok() && !commit()) status = Status::Error(ECANCELED, "it is not wanted any more");
   if (status.ok()) {
     if (driver_ != nullptr) driver_->WaitSettle();

@@ -37,6 +37,7 @@ struct CommitLogOptions {
   std::string append_filename = "appendonly.aof";
   FsyncPolicy fsync = FsyncPolicy::kEverySec;
   bool timestamps = false;                        // aof-timestamp-enabled
+  std::string archive_dir;                        // aof-archive-dir; empty: segments that a rewrite replaces are removed
 };
 
 // One unit of effects: what one command, one EXEC or one expiry changed. Reusable: Clear() keeps the memory.

@@ -120,6 +120,9 @@ class PosixFileSystem final : public FileSystem {
     return rename(from.c_str(), to.c_str()) == 0 ? 0 : -errno;
   }
   int Unlink(const std::string& path) override { return unlink(path.c_str()) == 0 ? 0 : -errno; }
+  int Link(const std::string& from, const std::string& to) override {
+    return link(from.c_str(), to.c_str()) == 0 ? 0 : -errno;
+  }
   int MakeDir(const std::string& path) override {
     if (mkdir(path.c_str(), 0755) == 0) return 0;
     int error = errno;

@@ -34,6 +34,8 @@ class File {
   virtual std::uint64_t Identity() { return 0; }
 };
 
+inline constexpr int kNoLinks = 95;  // EOPNOTSUPP
+
 enum class OpenMode { kRead, kReadWrite, kAppendExisting, kCreateTruncate, kOverwriteDurably };
 
 class FileSystem {
@@ -42,6 +44,8 @@ class FileSystem {
   virtual int Open(const std::string& path, OpenMode mode, std::unique_ptr<File>* out) = 0;
   virtual int Rename(const std::string& from, const std::string& to) = 0;
   virtual int Unlink(const std::string& path) = 0;
+  // A second name for the same file; -EEXIST if `to` is there.
+  virtual int Link(const std::string& /*from*/, const std::string& /*to*/) { return -kNoLinks; }
   virtual int MakeDir(const std::string& path) = 0;      // 0 if it exists already
   virtual int SyncDir(const std::string& path) = 0;      // fsync of the directory itself
   virtual int List(const std::string& path, std::vector<std::string>* names) = 0;

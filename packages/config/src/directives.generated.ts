@@ -17,6 +17,7 @@ export type DirectiveName =
   | 'activedefrag'
   | 'activerehashing'
   | 'always-show-logo'
+  | 'aof-archive-dir'
   | 'aof-disable-auto-gc'
   | 'aof-load-truncated'
   | 'aof-rewrite-incremental-fsync'
@@ -228,6 +229,7 @@ export const directives: readonly DirectiveSpec[] = [
   { name: 'activedefrag', type: 'bool', default: 'no', check: 'no-defrag', status: 'accepted', summary: 'Move values to reduce fragmentation.' },
   { name: 'activerehashing', type: 'bool', default: 'yes', status: 'accepted', summary: 'Spend idle time on growing hash tables; here tables grow step by step anyway.' },
   { name: 'always-show-logo', type: 'bool', default: 'no', immutable: true, status: 'supported', summary: 'Print the start-up banner even when output is not a terminal.' },
+  { name: 'aof-archive-dir', type: 'string', default: '', emptyIsUnset: true, immutable: true, status: 'supported', summary: 'Keep AOF segments here that a rewrite replaces, for restoring to a point in time; on the same file system as dir.' },
   { name: 'aof-disable-auto-gc', type: 'bool', default: 'no', status: 'supported', summary: 'Keep AOF files that a rewrite has made obsolete (tests).' },
   { name: 'aof-load-truncated', type: 'bool', default: 'yes', status: 'supported', summary: 'Start with an AOF whose last record is cut off, dropping that record.' },
   { name: 'aof-rewrite-incremental-fsync', type: 'bool', default: 'yes', status: 'accepted', summary: 'Sync a rewritten AOF in steps while it is written.' },

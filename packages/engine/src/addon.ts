@@ -75,10 +75,46 @@ export interface EngineStats {
   connections: number
 }
 
+/** Where an append-only directory lies: dir, appenddirname, appendfilename. */
+export interface AofPlace { readonly dir: string; readonly dirname: string; readonly filename: string }
+
+/** Seconds are Unix time, by the index; 0: nothing says. */
+export interface SegmentFacts {
+  readonly name: string
+  readonly seq: number
+  readonly size: number
+  readonly firstSeconds: number
+  readonly lastSeconds: number
+}
+
+export interface AofFacts {
+  readonly base: SegmentFacts | null
+  /** The moment whose data the base holds; null: nothing says. */
+  readonly baseSeconds: number | null
+  /** In order. */
+  readonly segments: readonly SegmentFacts[]
+  readonly commands: number
+  /** Of a unit at the end that was not whole. */
+  readonly droppedBytes: number
+}
+
+/** Of a segment: cut at `end`; undatedAt: nothing says when what begins there was written, so the search stopped. */
+export interface SegmentCut { readonly end: number; readonly size: number; readonly undatedAt: number | null }
+
+type ProgressCallback = (what: string, done: number, total: number) => void
+type WarningCallback = (text: string) => void
+
 export interface Addon {
   readonly version: string
   open(options: AddonOptions, onEvent: EventCallback): Promise<AddonSession>
   checkAof(program: string, args: readonly string[], print: (text: string) => void, readLine: () => string): number
+  copyAof(from: AofPlace, toDir: string, onProgress: ProgressCallback, onWarning: WarningCallback): AofFacts
+  restoreAof(
+    parts: readonly (readonly string[])[], to: AofPlace, onProgress: ProgressCallback, onWarning: WarningCallback,
+  ): AofFacts
+  verifyAof(where: AofPlace, onProgress: ProgressCallback, onWarning: WarningCallback): AofFacts
+  findCut(path: string, what: 'position' | 'seconds', number: number, onProgress: ProgressCallback): SegmentCut
+  segmentFacts(path: string): SegmentFacts
 }
 
 /** Of a length: every byte is below 128. */

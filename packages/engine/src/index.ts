@@ -1,6 +1,9 @@
 /** @slotwise/engine: the typed face of the addon. See README.md. */
-export { ASCII_BIT, LENGTH_MASK, type EngineStats } from './addon.js'
+export {
+  type AofFacts, type AofPlace, ASCII_BIT, LENGTH_MASK, type EngineStats, type SegmentCut, type SegmentFacts,
+} from './addon.js'
 export { whenAborted } from './aborts.js'
+export { copyAof, type CopyReports, findCut, restoreAof, type RestorePart, segmentFacts, verifyAof } from './backup.js'
 export { checkAof, type CheckAofOptions } from './check-aof.js'
 export type { HeadReader, ValueReader } from './batch-lookups.js'
 export { Engine, type EngineCommand } from './engine.js'

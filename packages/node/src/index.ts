@@ -2,3 +2,7 @@
 export { Node, NodeError, type NodeEvents } from './node.js'
 export { type NodeOptions, nodeOptionsOf } from './node-options.js'
 export { checkAof, type CheckAofOptions } from '@slotwise/engine'
+export {
+  type AofFacts, type AofPlace, copyAof, type CopyReports, findCut, restoreAof, type RestorePart, type SegmentCut,
+  segmentFacts, type SegmentFacts, verifyAof,
+} from '@slotwise/engine'
