@@ -19,8 +19,11 @@ export class Supervisor {
   readonly #log: Logger
   readonly #pidFile: string
   readonly #version: string
+  readonly #endStandby = new AbortController()
   #starting: Promise<Node> | null = null
   #ending = false
+  /** Before that it is somebody else's, such as that of the server we stand by for. */
+  #ownsPidFile = false
 
   constructor(config: ServerConfig, version: string) {
     const logfile = config.get('logfile')
@@ -41,7 +44,7 @@ export class Supervisor {
       return this.#refuse('Configured to not listen anywhere, exiting.')
     const startMs = performance.now()
     try {
-      this.#starting = Node.start(nodeOptionsOf(config), (line) => this.#line(line))
+      this.#starting = Node.start(nodeOptionsOf(config), (line) => this.#line(line), this.#endStandby.signal)
       const node = await this.#starting
       node.on('shutdown', (exitCode) => void this.#end(exitCode))
       node.on('logLevel', (level) => this.#log.level = pinoLevel(level))
@@ -49,6 +52,7 @@ export class Supervisor {
       if (this.#ending) return
       this.#setTitle()
       const problem = writePidFile(this.#pidFile)
+      this.#ownsPidFile = problem === null
       if (problem !== null) this.#log.warn(problem)
       const where = { ...node.port === 0 ? {} : { port: node.port }, ...this.#unixSocket() }
       this.#log.info({ ...where, ms: Math.round(performance.now() - startMs) }, 'Ready to accept connections')
@@ -94,7 +98,7 @@ export class Supervisor {
   #signal(signal: NodeJS.Signals): void {
     if (this.#ending) {
       this.#log.warn({ signal }, 'You insist... exiting now.')
-      removePidFile(this.#pidFile)
+      this.#removePidFile()
       process.exit(1)
     }
     this.#log.info({ signal }, `Received ${signal} scheduling shutdown...`)
@@ -113,15 +117,22 @@ export class Supervisor {
     this.#ending = true
     let code = exitCode
     notifySystemd(this.#config.get('supervised'), 'STOPPING=1', this.#log)
+    this.#endStandby.abort()
     try {
       await (await this.#starting)?.stop()
     } catch (error) {
-      this.#log.error(`The node did not stop cleanly: ${(error as Error).message}`)
-      code ||= 1
+      if (!(error instanceof NodeError && error.code === 'STOPPED')) {
+        this.#log.error(`The node did not stop cleanly: ${(error as Error).message}`)
+        code ||= 1
+      }
     }
-    removePidFile(this.#pidFile)
+    this.#removePidFile()
     this.#log.info('Slotwise is now ready to exit, bye bye...')
     process.exit(code)
+  }
+
+  #removePidFile(): void {
+    if (this.#ownsPidFile) removePidFile(this.#pidFile)
   }
 
   /** proc-title-template, with the words of Redis that mean something here. */

@@ -1,7 +1,7 @@
-// The module: open(options, onEvent), checkAof, what backups need, and the version. Context-aware: each environment has its own.
+// The module: open(options, onEvent), checkAof, data directories, and the version. Context-aware: each environment has its own.
 #include "base/version.h"
-#include "binding/backup_binding.h"
 #include "binding/check_aof_binding.h"
+#include "binding/directory_binding.h"
 #include "binding/napi_util.h"
 #include "binding/session_binding.h"
 
@@ -34,7 +34,7 @@ napi_value Init(napi_env env, napi_value exports) {
   napi_value check_aof = nullptr;
   napi_create_function(env, "checkAof", NAPI_AUTO_LENGTH, CheckAofFunction, nullptr, &check_aof);
   napi_set_named_property(env, exports, "checkAof", check_aof);
-  DefineBackup(env, exports);
+  DefineDirectories(env, exports);
   napi_set_named_property(env, exports, "version", Text(env, kSlotwiseVersion));
   return exports;
 }

@@ -124,8 +124,8 @@ Status Engine::Start(const EngineOptions& options) {
     if (Status s = server_->Bind(); s.code() == EADDRINUSE) return s;
   }
   if (options.persistent) {
-    const CommitLogOptions where = LogOptions();
     if (Status s = LockDirectory(); !s.ok()) return s;
+    const CommitLogOptions where = LogOptions();
     loading_.store(true, std::memory_order_relaxed);
     LoadReport report;
     Status loaded;
@@ -194,12 +194,22 @@ CommitLogOptions Engine::LogOptions() const {
   options.fsync = PolicyOf(*config_);
   options.timestamps = config_->Bool(Directive::kAofTimestampEnabled);
   options.archive_dir = config_->Str(Directive::kAofArchiveDir);
+  options.owned = [this] { return dir_lock_ == nullptr || dir_lock_->StillMine(); };
+  options.on_lost = [this] {
+    if (host_ != nullptr) host_->OnShutdown(1);
+  };
+  options.shared = config_->EnumAs<config_value::Standby>(Directive::kStandby) != config_value::Standby::kNo;
+  options.took_over = options.shared && dir_lock_ != nullptr && dir_lock_->took_over();
   return options;
 }
 
 Status Engine::LockDirectory() {
   if (dir_lock_) return Status::Ok();
-  return DataDirLock::Acquire(config_->Str(Directive::kDir), &dir_lock_);
+  const std::string dir = config_->Str(Directive::kDir);
+  Status status = DataDirLock::Acquire(dir, &dir_lock_);
+  if (status.code() != EWOULDBLOCK || config_->EnumAs<config_value::Standby>(Directive::kStandby) != config_value::Standby::kForce) return status;
+  logger_.Warn(status.message() + ": taking it over (standby force)");
+  return DataDirLock::Seize(dir, &dir_lock_);
 }
 
 void Engine::SwitchLog(std::unique_ptr<CommitLog> next) {

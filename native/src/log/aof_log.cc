@@ -94,6 +94,10 @@ Status AofLog::OpenDirectory() {
     manifest.incr.push_back(segment_->info);
     ++next_seq_;
     changed = true;
+  } else if (options_.took_over) {
+    status = TakeOver();
+    if (!status.ok()) return status;
+    changed = true;
   } else {
     status = AofSegment::OpenExisting(files_, paths_, manifest.incr.back(), &segment_);
     if (!status.ok()) return status;
@@ -109,7 +113,7 @@ Status AofLog::OpenDirectory() {
   }
   if (RemoveHistory()) changed = true;
   files_.Unlink(paths_.rewrite_temp);  // of a process that was killed
-  return changed ? PersistManifest(files_, paths_.dir, paths_.manifest_name, manifest) : Status::Ok();
+  return changed ? Persist(manifest) : Status::Ok();
 }
 
 AofLog::~AofLog() {

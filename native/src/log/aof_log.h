@@ -18,6 +18,12 @@
 // and only then goes on in the new one. So a segment that holds anything follows one that is whole, and whoever loads may cut
 // the last that holds anything. InstallBase() puts the data set of L, a base file, in place of all that came before.
 //
+// Whose the directory is (aof_log_owner.cc): on shared storage another process may have taken it over. Everything is written
+// first and the owner's epoch looked at then, before it is acknowledged; whoever takes over writes the epoch first and reads then. So what
+// was acknowledged after such a look is in what the other reads. A look costs a few system calls, so without `shared` it is
+// taken at most every tenth of a second; after a pause the first write finds out. What an owner that does not know yet still appends
+// lies behind the end that the next owner's segment gives for its segment, and counts for nothing.
+//
 // When a write fails, what was written of it is cut off again and the bytes stay in memory; replies that depend on them
 // go on waiting (their effects are applied and will be written in order), new writes are refused through Health().
 #pragma once
@@ -152,11 +158,12 @@ class AofLog final : public CommitLog {
   FsyncPolicy policy() const { return policy_.load(std::memory_order_acquire); }
 
  private:
-  enum class Trouble { kNone, kWrite, kSync, kGone };
+  enum class Trouble { kNone, kWrite, kSync, kGone, kLost };
 
   AofLog(FileSystem& files, Logger& logger, const CommitLogOptions& options, LogClock& clock, const AofLogLimits& limits,
          std::shared_ptr<LogBuffer> buffer);
   Status OpenDirectory();
+  Status TakeOver();
   Status WriteNewBase(const AofFileInfo& base, const std::function<Status(const Emit&)>& write);
   Status Seal();
 
@@ -170,6 +177,7 @@ class AofLog final : public CommitLog {
   int FlushIndex();
   void StartTrouble(Trouble trouble, int error, const std::string& message);
   void StartSyncTrouble(int error);
+  bool IsLost(bool always_look);   // another process has the directory: for good
   void EndTrouble();
   void FreezeIfLate(std::uint64_t now);
   void ReleaseMemory();
@@ -179,6 +187,8 @@ class AofLog final : public CommitLog {
 
   bool RemoveHistory();  // manifest_lock_ is held
 
+  // manifest_lock_ is held.
+  Status Persist(const AofManifest& manifest);
   // These: writer_ is not held.
   bool RotationDue();
   Status SelectIn(AofSegment& segment, int db);
@@ -263,6 +273,7 @@ class AofLog final : public CommitLog {
   bool settle_asked_ = false;                 // the driver was told to, and has not finished
   std::uint64_t block_since_ = 0;             // when the open index block got its first byte
   std::vector<std::string_view> parts_;
+  std::uint64_t owned_at_ = 0;                // when that was last looked at
   std::uint64_t active_at_ = 0;               // last time anything was written
   bool trimmed_ = true;
 

@@ -27,7 +27,7 @@ Status AofLog::PrepareRotation() {
   }
   AofManifest manifest = manifest_;
   manifest.incr.push_back(next->info);
-  status = PersistManifest(files_, paths_.dir, paths_.manifest_name, manifest);
+  status = Persist(manifest);
   if (!status.ok()) {
     abandoned_.push_back(next->info.name);
     return status;
@@ -154,7 +154,7 @@ void AofLog::CancelRotation() {
   Ask(LogDriver::kNow);
   if (abandoned_.empty() || !listed_) return;
   // Nothing is lost if this fails: the segment is empty, and the next one to persist the manifest leaves it out.
-  if (PersistManifest(files_, paths_.dir, paths_.manifest_name, manifest_).ok()) RemoveAbandoned();
+  if (Persist(manifest_).ok()) RemoveAbandoned();
 }
 
 void AofLog::RemoveAbandoned() {
@@ -192,7 +192,7 @@ Status AofLog::InstallBase(const NewBase& base, bool keep_history) {
   const std::uint64_t seq = next_base_seq_++;
   AofManifest manifest = manifest_;
   Status status = PlaceBase(files_, paths_, base, seq, rotated_seq_, &manifest);
-  if (status.ok()) status = PersistManifest(files_, paths_.dir, paths_.manifest_name, manifest);
+  if (status.ok()) status = Persist(manifest);
   if (!status.ok()) {
     abandoned_.push_back(paths_.BaseName(seq, base.rdb));
     return status;
@@ -223,7 +223,7 @@ Status AofLog::InstallBase(const NewBase& base, bool keep_history) {
     return Status::Ok();
   }
   if (!RemoveHistory()) return Status::Ok();
-  status = PersistManifest(files_, paths_.dir, paths_.manifest_name, manifest_);
+  status = Persist(manifest_);
   if (!status.ok()) logger_.Warn(status.message());  // it names files that are gone: the next start does not mind
   return Status::Ok();
 }

@@ -89,7 +89,7 @@ Status AofLog::StartOver(const std::function<Status(const Emit&)>& write, int db
     }
     next->index->MarkDurable(next->size);
     manifest.incr.push_back(next->info);
-    status = PersistManifest(files_, paths_.dir, paths_.manifest_name, manifest);
+    status = Persist(manifest);
     named = true;
     if (status.ok()) {
       const std::uint64_t tail = buffer_.tail();

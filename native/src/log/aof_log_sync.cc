@@ -12,6 +12,7 @@ namespace {
 // The promise of everysec is one second, so the fsync has to be finished by then.
 constexpr std::uint64_t kSyncAfterMs = 900;
 constexpr std::uint64_t kTrimAfterMs = 5000;
+constexpr std::uint64_t kIdleLookMs = 500;  // readers of an owner that has lost the directory see old data for so long
 constexpr std::size_t kFramePartsMax = 64;
 
 using Guard = std::lock_guard<FutexLock>;
@@ -53,6 +54,7 @@ void AofLog::SyncWritten(bool pair) {
     syncing_ = false;
     if (segment != segment_.get()) return;  // the log began anew meanwhile: nothing of it matters
     if (error < 0) return StartSyncTrouble(error);
+    if (IsLost(options_.shared)) return;
     settled_mark_ = target;
     segment->index->MarkDurable(segment->PositionOf(target.offset));
     settled_.store(target.offset, std::memory_order_release);
@@ -166,6 +168,7 @@ bool AofLog::CommitToJournal() {
   }
   {
     Guard guard(writer_);
+    if (IsLost(options_.shared)) return true;
     if (durable() < target.offset) durable_.store(target.offset, std::memory_order_release);
   }
   NotifyPromise();
@@ -245,6 +248,8 @@ std::uint64_t AofLog::Tick(std::uint64_t now) {
   }
   CloseRetired();
   Guard guard(writer_);
+  if (trouble_ == Trouble::kLost) return kNever;
+  if (options_.shared) (void)IsLost(/*always_look=*/false);
   if (trouble_ != Trouble::kNone) return retry_at_;
   if (sync_target_.load() > settled()) return now;
   std::uint64_t next = kNever;
@@ -254,7 +259,8 @@ std::uint64_t AofLog::Tick(std::uint64_t now) {
     buffer_.Trim();
     trimmed_ = true;
   }
-  return trimmed_ ? next : std::min(next, active_at_ + kTrimAfterMs);
+  if (!trimmed_) next = std::min(next, active_at_ + kTrimAfterMs);
+  return options_.shared ? std::min(next, now + kIdleLookMs) : next;
 }
 
 }  // namespace slotwise

@@ -46,7 +46,7 @@ LogBuffer::Mark AofLog::WritableMark() {
 
 void AofLog::WritePending(std::uint64_t now) {
   LogBuffer::Mark mark = WritableMark();
-  if (mark.offset <= written() || closed_) return;
+  if (mark.offset <= written() || closed_ || trouble_ == Trouble::kLost) return;
   FreezeIfLate(now);
   int error = WriteParts(mark.offset);
   if (error < 0) {
@@ -90,6 +90,7 @@ int AofLog::WriteParts(std::uint64_t target) {
   }
   segment_->size += at - start;
   segment_size_.store(segment_->size, std::memory_order_relaxed);
+  if (IsLost(/*always_look=*/false)) return -EOWNERDEAD;
   written_.store(at, std::memory_order_release);
   return error;
 }
@@ -159,7 +160,7 @@ void AofLog::StartTrouble(Trouble trouble, int error, const std::string& message
     logger_.Error(trouble == Trouble::kSync ? message : "Error writing to the AOF file: " + std::string(std::strerror(error)));
   }
   // A failed fsync is the graver: it is not healed by a write that works again.
-  if (trouble_ == Trouble::kNone || trouble_ == Trouble::kWrite) trouble_ = trouble;
+  if (trouble_ == Trouble::kNone || trouble_ == Trouble::kWrite || trouble == Trouble::kLost) trouble_ = trouble;
   retry_at_ = clock_.NowMs() + kRetryMs;
   if (limit_.load(std::memory_order_relaxed) == kNever) limit_.store(written(), std::memory_order_release);
   {
@@ -195,6 +196,11 @@ void AofLog::Retry(std::uint64_t now) {
     retry_at_ = now + kRetryMs;
     switch (trouble_) {
       case Trouble::kNone: return;
+      case Trouble::kLost:
+        // For good; whoever waits for an attempt is told.
+        failures_.fetch_add(1, std::memory_order_acq_rel);
+        sync_target_.store(0);
+        return;
       case Trouble::kGone:
         if (!segment_->file->StillAt(segment_->path)) {
           failures_.fetch_add(1, std::memory_order_acq_rel);
@@ -241,7 +247,7 @@ bool AofLog::SwitchSegment(std::uint64_t now) {
     manifest.incr.push_back(next->info);
     abandoned_.push_back(next->info.name);
     // From here on the manifest on disk may name the new segment, so it is not touched again if this fails.
-    if (status.ok() && listed_) status = PersistManifest(files_, paths_.dir, paths_.manifest_name, manifest);
+    if (status.ok() && listed_) status = Persist(manifest);
     if (status.ok()) {
       abandoned_.pop_back();
       manifest_ = std::move(manifest);

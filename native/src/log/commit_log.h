@@ -37,6 +37,11 @@ struct CommitLogOptions {
   std::string append_filename = "appendonly.aof";
   FsyncPolicy fsync = FsyncPolicy::kEverySec;
   bool timestamps = false;                        // aof-timestamp-enabled
+  // False from the moment when another process has taken the directory over. Null: there is nobody who could.
+  std::function<bool()> owned;
+  std::function<void()> on_lost;                  // called once when that was found out
+  bool shared = false;                            // standby: asked before each commit is acknowledged, and when idle
+  bool took_over = false;                         // from one that may not know yet: nothing is added to its last segment
   std::string archive_dir;                        // aof-archive-dir; empty: segments that a rewrite replaces are removed
 };
 

@@ -115,6 +115,8 @@ export interface Addon {
   verifyAof(where: AofPlace, onProgress: ProgressCallback, onWarning: WarningCallback): AofFacts
   findCut(path: string, what: 'position' | 'seconds', number: number, onProgress: ProgressCallback): SegmentCut
   segmentFacts(path: string): SegmentFacts
+  /** The pid of who holds the data directory, '' for nobody. */
+  directoryHolder(dir: string): string
 }
 
 /** Of a length: every byte is below 128. */

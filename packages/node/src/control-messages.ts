@@ -4,7 +4,10 @@
  */
 import type { LogLevel, RedisLogLevel } from '@slotwise/engine'
 
-export type ToControl = { readonly type: 'stop' }
+export type ToControl =
+  | { readonly type: 'stop' }
+  /** A node that waits for its directory ends with the failure STOPPED; any other goes on. */
+  | { readonly type: 'endStandby' }
 
 export type FromControl =
   | { readonly type: 'log'; readonly level: LogLevel; readonly message: string }

@@ -3,8 +3,9 @@
  * application which blocks its own event loop neither stalls the node nor loses its seat in a cluster.
  * Data never passes here: clients are served by the engine's own threads.
  */
+import { setTimeout as sleep } from 'node:timers/promises'
 import { parentPort, workerData } from 'node:worker_threads'
-import { Engine } from '@slotwise/engine'
+import { directoryHolder, Engine, LockedError } from '@slotwise/engine'
 import type { FromControl, ToControl } from './control-messages.js'
 import type { NodeOptions } from './node-options.js'
 
@@ -12,20 +13,52 @@ const options = workerData as NodeOptions
 const parent = parentPort!
 const tell = (message: FromControl): void => parent.postMessage(message)
 
+/** How late a standby notices that its directory is free. Looking costs three system calls. */
+const standbyPollMs = 20
+let standbyEnded = false
+
 function fail(error: unknown): void {
   const { code = 'ERR', message } = error as NodeJS.ErrnoException
   tell({ type: 'failed', code, message })
   parent.close()
 }
 
+const open = (): Promise<Engine> => Engine.open({
+  ...options,
+  willListen: true,
+  onLog: (level, message) => tell({ type: 'log', level, message }),
+  onLogLevel: (level) => tell({ type: 'logLevel', level }),
+  onShutdown: (exitCode) => tell({ type: 'shutdown', exitCode }),
+})
+
+/** Nothing is bound, loaded or written meanwhile. */
+async function untilFree(dir: string): Promise<void> {
+  let told = ''
+  for (let pid = directoryHolder(dir); pid !== null; pid = directoryHolder(dir)) {
+    if (standbyEnded) throw Object.assign(new Error('it was standing by'), { code: 'STOPPED' })
+    if (pid !== told) {
+      const message = `Standing by: pid ${pid} has the data directory '${dir}', which is taken over when it ends`
+      tell({ type: 'log', level: 'warn', message })
+    }
+    told = pid
+    await sleep(standbyPollMs)
+  }
+  if (told !== '') tell({ type: 'log', level: 'warn', message: `Pid ${told} has let go of the data directory: taking over` })
+}
+
+async function openInTurn(dir: string): Promise<Engine> {
+  for (;;) {
+    await untilFree(dir)
+    try {
+      return await open()
+    } catch (error) {
+      if (!(error instanceof LockedError)) throw error // else another standby was faster
+    }
+  }
+}
+
 async function start(): Promise<Engine> {
-  const engine = await Engine.open({
-    ...options,
-    willListen: true,
-    onLog: (level, message) => tell({ type: 'log', level, message }),
-    onLogLevel: (level) => tell({ type: 'logLevel', level }),
-    onShutdown: (exitCode) => tell({ type: 'shutdown', exitCode }),
-  })
+  const engine = options.standbyDir === '' ? await open() : await openInTurn(options.standbyDir)
   try {
     tell({ type: 'ready', port: await engine.listen({ anyPort: options.anyPort }) })
     return engine
@@ -44,6 +77,7 @@ async function stop(engine: Engine): Promise<void> {
 // A stop that comes while the data is still being loaded waits for the end of loading.
 const started = start()
 started.catch(fail)
-parent.once('message', (_message: ToControl) => {
-  started.then(stop).catch(fail)
+parent.on('message', (message: ToControl) => {
+  if (message.type === 'endStandby') standbyEnded = true
+  else started.then(stop).catch(fail)
 })

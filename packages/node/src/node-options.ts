@@ -14,6 +14,8 @@ export interface NodeOptions {
   readonly configFile: string
   /** appendonly. */
   readonly persistent: boolean
+  /** standby: wait while another process has this directory; '' to refuse at once. */
+  readonly standbyDir: string
   /** With port 0, listen on a port that the system chooses instead of on none. */
   readonly anyPort: boolean
 }
@@ -36,6 +38,7 @@ export function nodeOptionsOf(
     renames: config.renamedCommands.map(({ from, to }) => [from, to] as const),
     configFile: config.file ?? '',
     persistent: config.bool('appendonly'),
+    standbyDir: config.bool('appendonly') && config.get('standby') === 'yes' ? dir : '',
     anyPort: also.anyPort ?? false,
   }
 }

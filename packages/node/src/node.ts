@@ -9,7 +9,10 @@ import type { LogLevel, RedisLogLevel } from '@slotwise/engine'
 import type { FromControl, ToControl } from './control-messages.js'
 import type { NodeOptions } from './node-options.js'
 
-/** `code`: LOCKED (another process has the directory), OPEN (configuration or data), LISTEN, LOG (it did not close). */
+/**
+ * `code`: LOCKED (another process has the directory), OPEN (configuration or data), LISTEN, LOG (it did not close),
+ * STOPPED (it was standing by when it was told to end).
+ */
 export class NodeError extends Error {
   override readonly name = 'NodeError'
   constructor(readonly code: string, message: string) { super(message) }
@@ -73,12 +76,21 @@ export class Node extends EventEmitter<NodeEvents> implements AsyncDisposable {
   /**
    * Opens the data directory, loads it and listens.
    * @param onLog  gets the log lines of loading too; a listener of 'log' added later would miss them
+   * @param endStandby  aborting it ends the wait for a directory that another process has, and nothing else
    * @returns when clients are answered
    * @throws {NodeError}
    */
-  static async start(options: NodeOptions, onLog: (line: NodeEvents['log'][0]) => void = () => undefined): Promise<Node> {
+  static async start(
+    options: NodeOptions, onLog: (line: NodeEvents['log'][0]) => void = () => undefined, endStandby?: AbortSignal,
+  ): Promise<Node> {
     const node = new Node(options, onLog)
-    node.#port = await node.#ready
+    const end = (): void => node.#worker.postMessage({ type: 'endStandby' } satisfies ToControl)
+    endStandby?.addEventListener('abort', end, { once: true })
+    try {
+      node.#port = await node.#ready
+    } finally {
+      endStandby?.removeEventListener('abort', end)
+    }
     return node
   }
 

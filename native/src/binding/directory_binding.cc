@@ -1,4 +1,4 @@
-#include "binding/backup_binding.h"
+#include "binding/directory_binding.h"
 
 #include <cstdint>
 #include <string>
@@ -7,6 +7,7 @@
 #include "backup/aof_copy.h"
 #include "backup/segment_cut.h"
 #include "binding/napi_util.h"
+#include "log/data_dir_lock.h"
 
 namespace slotwise::binding {
 namespace {
@@ -140,9 +141,15 @@ napi_value SegmentFactsFunction(napi_env env, napi_callback_info info) {
   return status.ok() ? FactsObject(env, facts) : ThrowStatus(env, status);
 }
 
+napi_value DirectoryHolderFunction(napi_env env, napi_callback_info info) {
+  Arguments<void, 1> a(env, info);
+  std::string pid;
+  return Text(env, DataDirLock::IsHeld(String(env, a.values[0]), &pid) ? pid : std::string());
+}
+
 }  // namespace
 
-void DefineBackup(napi_env env, napi_value exports) {
+void DefineDirectories(napi_env env, napi_value exports) {
   auto define = [&](const char* name, napi_callback callback) {
     napi_value function = nullptr;
     napi_create_function(env, name, NAPI_AUTO_LENGTH, callback, nullptr, &function);
@@ -153,6 +160,7 @@ void DefineBackup(napi_env env, napi_value exports) {
   define("verifyAof", VerifyFunction);
   define("findCut", FindCutFunction);
   define("segmentFacts", SegmentFactsFunction);
+  define("directoryHolder", DirectoryHolderFunction);
 }
 
 }  // namespace slotwise::binding
