@@ -9,6 +9,7 @@
 #include "../test/recording_files.h"
 #include "log/aof_loader.h"
 #include "log/aof_log.h"
+#include "backup/rdb_extent.h"
 #include "log/check_aof.h"
 #include "log/segment_index.h"
 
@@ -61,7 +62,7 @@ Result Load(FileSystem& files) {
 
 int Check(FileSystem& files, std::vector<std::string> args) {
   SilentConsole console;
-  return CheckAof(files, "check", args, console);
+  return CheckAof(files, "check", args, console, RdbEndOf);
 }
 
 [[noreturn]] void Disagree() { std::abort(); }

@@ -9,6 +9,7 @@
 #include <fstream>
 #include <sstream>
 
+#include "backup/rdb_extent.h"
 #include "log/segment_index.h"
 #include "log_support.h"
 
@@ -58,7 +59,7 @@ Outcome RunOurs(const std::string& dir, std::vector<std::string> args, const std
   Outcome outcome;
   Console console(input);
   args.push_back(dir + "/" + file);
-  outcome.code = CheckAof(PosixFiles(), kRealTool, args, console);
+  outcome.code = CheckAof(PosixFiles(), kRealTool, args, console, RdbEndOf);
   outcome.output = console.output;
   outcome.content = ReadFile(dir + "/" + file);
   return outcome;
@@ -191,25 +192,25 @@ TEST(AofCheck, FindsAndRepairsWhatOnlyChecksumsShow) {
   const std::string segment = "/data/appendonlydir/appendonly.aof.1.incr.aof";
   const std::string manifest = "/data/appendonlydir/appendonly.aof.manifest";
   Console fine;
-  EXPECT_EQ(CheckAof(files, "check", {manifest}, fine), 0);
+  EXPECT_EQ(CheckAof(files, "check", {manifest}, fine, RdbEndOf), 0);
   files.Content(segment)[100] ^= 1;
   Console found;
-  EXPECT_EQ(CheckAof(files, "check", {manifest}, found), 1);
+  EXPECT_EQ(CheckAof(files, "check", {manifest}, found, RdbEndOf), 1);
   EXPECT_TRUE(found.output.find("Expected checksum") != std::string::npos);
   EXPECT_FALSE(Load(files).status.ok());
   Console repaired("y\n");
-  EXPECT_EQ(CheckAof(files, "check", {"--fix", manifest}, repaired), 0);
+  EXPECT_EQ(CheckAof(files, "check", {"--fix", manifest}, repaired, RdbEndOf), 0);
   Loaded loaded = Load(files);
   EXPECT_TRUE(loaded.status.ok());
   EXPECT_EQ(loaded.report.commands, 1u);
   // A damaged index alone costs no data.
   files.Content(IndexPath(segment))[40] ^= 1;
   Console index_found;
-  EXPECT_EQ(CheckAof(files, "check", {manifest}, index_found), 1);
+  EXPECT_EQ(CheckAof(files, "check", {manifest}, index_found, RdbEndOf), 1);
   Console index_repaired;
-  EXPECT_EQ(CheckAof(files, "check", {"--fix", manifest}, index_repaired), 0);
+  EXPECT_EQ(CheckAof(files, "check", {"--fix", manifest}, index_repaired, RdbEndOf), 0);
   Console again;
-  EXPECT_EQ(CheckAof(files, "check", {manifest}, again), 0);
+  EXPECT_EQ(CheckAof(files, "check", {manifest}, again, RdbEndOf), 0);
   EXPECT_EQ(Load(files).report.commands, 1u);
 }
 

@@ -4,6 +4,7 @@
 
 #include <functional>
 
+#include "backup/rdb_extent.h"
 #include "base/crc32c.h"
 #include "log/check_aof.h"
 #include "log_support.h"
@@ -67,7 +68,7 @@ class CollectingConsole final : public CheckAofConsole {
 int Check(RecordingFiles& files, std::vector<std::string> args, std::string* printed) {
   CollectingConsole console;
   args.push_back(kDir + "appendonly.aof.manifest");
-  int code = CheckAof(files, "slotwise-check-aof", args, console);
+  int code = CheckAof(files, "slotwise-check-aof", args, console, RdbEndOf);
   *printed = console.printed;
   return code;
 }

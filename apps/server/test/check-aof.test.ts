@@ -3,7 +3,7 @@
  * makes of the file.
  */
 import { spawnSync } from 'node:child_process'
-import { appendFileSync, cpSync, readFileSync } from 'node:fs'
+import { appendFileSync, cpSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describePeer, startSlotwise, tempDir } from '@slotwise/testing'
 import { expect, it } from 'vitest'
@@ -17,6 +17,32 @@ function check(program: 'ours' | 'theirs', args: readonly string[], input = ''):
 }
 
 describePeer('redis-check-aof', 'slotwise-check-aof', () => {
+  it('takes commands behind an RDB with keys, the layout before Redis 7, and cuts only them', async () => {
+    await using dir = tempDir()
+    const server = await startSlotwise({ dir: dir.path })
+    await using client = await server.client()
+    await client.pipeline([['SET', 'a', '1'], ['RPUSH', 'list', 'x', 'y'], ['HSET', 'hash', 'f', 'v'], ['SAVE']])
+    await server.stop()
+    const rdb = readFileSync(join(dir.path, 'dump.rdb'))
+    const tail = '*3\r\n$3\r\nSET\r\n$1\r\nb\r\n$1\r\n2\r\n'
+    const make = (name: string, ...parts: (string | Buffer)[]): string => {
+      const path = join(dir.path, name)
+      writeFileSync(path, Buffer.concat(parts.map((part) => Buffer.from(part))))
+      return path
+    }
+    const damaged = Buffer.from(rdb)
+    damaged[damaged.length - 12]! ^= 1
+    for (const program of ['ours', 'theirs'] as const) {
+      expect(check(program, [make(program, rdb, tail)])).toMatchObject({ status: 0 })
+      expect(check(program, [make(program, rdb)])).toMatchObject({ status: 0 })
+      expect(check(program, [make(program, damaged, tail)])).toMatchObject({ status: 1 })
+      const torn = make(program, rdb, tail, tail.slice(0, 20))
+      expect(check(program, [torn])).toMatchObject({ status: 1 })
+      expect(check(program, ['--fix', torn], 'y\n')).toMatchObject({ status: 0 })
+      expect(readFileSync(torn)).toEqual(Buffer.concat([rdb, Buffer.from(tail)]))
+    }
+  })
+
   it('says what redis-check-aof says, and repairs as it does', async () => {
     await using dir = tempDir()
     const server = await startSlotwise({ dir: dir.path, args: ['--appendonly', 'yes'] })

@@ -56,4 +56,11 @@ Status MeasureRdb(File& file, const std::string& name, RdbExtent* out) {
   }
 }
 
+Status RdbEndOf(File& file, const std::string& name, std::uint64_t* end) {
+  RdbExtent extent;
+  Status status = MeasureRdb(file, name, &extent);
+  *end = extent.end;
+  return status;
+}
+
 }  // namespace slotwise

@@ -17,5 +17,7 @@ struct RdbExtent {
 
 // Reads from the beginning of `file`; `name` is for messages, which say the byte.
 Status MeasureRdb(File& file, const std::string& name, RdbExtent* out);
+// Only the end, as slotwise-check-aof wants it.
+Status RdbEndOf(File& file, const std::string& name, std::uint64_t* end);
 
 }  // namespace slotwise

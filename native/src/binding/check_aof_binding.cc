@@ -1,5 +1,6 @@
 #include "binding/check_aof_binding.h"
 
+#include "backup/rdb_extent.h"
 #include "binding/napi_util.h"
 #include "log/check_aof.h"
 
@@ -41,7 +42,7 @@ napi_value CheckAofFunction(napi_env env, napi_callback_info info) {
     args.push_back(String(env, item));
   }
   ScriptConsole console(env, a.values[2], a.values[3]);
-  return Int32(env, CheckAof(PosixFiles(), String(env, a.values[0]), args, console));
+  return Int32(env, CheckAof(PosixFiles(), String(env, a.values[0]), args, console, RdbEndOf));
 }
 
 }  // namespace slotwise::binding

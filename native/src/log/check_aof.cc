@@ -10,7 +10,6 @@
 #include <memory>
 #include <optional>
 
-#include "base/crc64.h"
 #include "log/aof_manifest.h"
 #include "log/empty_rdb.h"
 #include "log/journal_recovery.h"
@@ -38,8 +37,8 @@ enum class Verdict { kValid, kEmpty, kNotValid, kTruncated, kCutAtTimestamp };
 
 class Checker {
  public:
-  Checker(FileSystem& files, CheckAofConsole& console, bool fix, long to_timestamp)
-      : files_(files), console_(console), fix_(fix), to_timestamp_(to_timestamp) {}
+  Checker(FileSystem& files, CheckAofConsole& console, const RdbEnd& rdb_end, bool fix, long to_timestamp)
+      : files_(files), console_(console), rdb_end_(rdb_end), fix_(fix), to_timestamp_(to_timestamp) {}
 
   // nullopt: stop with exit code 1.
   using Result = std::optional<Verdict>;
@@ -226,9 +225,14 @@ class Checker {
     position_ = rdb_size;
     without_checksum_ = false;
     if (result == EmptyRdbResult::kHoldsKeys) {
-      // Without decoding the keys only the checksum over the whole file can be judged.
-      if (!WholeRdbChecksum(file, size)) return NotSane();
-      position_ = size;
+      Status status = rdb_end_(file, name, &position_);
+      if (!status.ok()) {
+        Print("--- RDB ERROR DETECTED ---\n%s\n", status.message().c_str());
+        return NotSane();
+      }
+      static constexpr char kNone[8] = {};
+      char checksum[8];
+      without_checksum_ = position_ < 8 || file.ReadAt(position_ - 8, checksum, 8) != 8 || std::memcmp(checksum, kNone, 8) == 0;
     }
     if (without_checksum_) {
       Print("[offset %llu] RDB file was saved with checksum disabled: no check performed.\n", static_cast<unsigned long long>(position_));
@@ -243,23 +247,6 @@ class Checker {
   bool NotSane() {
     Print("RDB preamble of AOF file is not sane, aborting.\n");
     return false;
-  }
-  bool WholeRdbChecksum(File& file, std::uint64_t size) {
-    if (size < 17) return false;
-    std::uint64_t crc = 0;
-    std::string piece(1 << 20, '\0');
-    for (std::uint64_t at = 0; at < size - 8;) {
-      auto n = static_cast<std::size_t>(std::min<std::uint64_t>(piece.size(), size - 8 - at));
-      if (file.ReadAt(at, piece.data(), n) != static_cast<std::int64_t>(n)) return false;
-      crc = Crc64(crc, {piece.data(), n});
-      at += n;
-    }
-    unsigned char stored[8];
-    if (file.ReadAt(size - 8, reinterpret_cast<char*>(stored), 8) != 8) return false;
-    std::uint64_t expected = 0;
-    for (int i = 0; i < 8; ++i) expected |= static_cast<std::uint64_t>(stored[i]) << (8 * i);
-    without_checksum_ = expected == 0;
-    return without_checksum_ || expected == crc;
   }
 
   // --- the commands
@@ -502,6 +489,7 @@ class Checker {
 
   FileSystem& files_;
   CheckAofConsole& console_;
+  const RdbEnd& rdb_end_;
   const bool fix_;
   const long to_timestamp_;
   const std::vector<IndexBlock> no_blocks_;
@@ -529,7 +517,8 @@ static std::string JournalPath(const std::string& manifest_path) {
   return base + ".journal";
 }
 
-int CheckAof(FileSystem& files, const std::string& program, const std::vector<std::string>& args, CheckAofConsole& console) {
+int CheckAof(FileSystem& files, const std::string& program, const std::vector<std::string>& args, CheckAofConsole& console,
+             const RdbEnd& rdb_end) {
   bool fix = false;
   long to_timestamp = 0;
   std::string path;
@@ -557,7 +546,7 @@ int CheckAof(FileSystem& files, const std::string& program, const std::vector<st
     console.Print("Cannot open file " + path + ": " + std::strerror(-error) + "\n");
     return 1;
   }
-  Checker checker(files, console, fix, to_timestamp);
+  Checker checker(files, console, rdb_end, fix, to_timestamp);
   // A manifest is what has a line that starts with `file` before any other that is no comment.
   std::string start(64 << 10, '\0');
   std::int64_t n = file->ReadAt(0, start.data(), start.size());
