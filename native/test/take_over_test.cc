@@ -1,8 +1,8 @@
 // A data directory that changes hands: who holds the lock, what an owner does that has lost it, and what becomes of what it
 // still writes without knowing.
-#include <fcntl.h>
 #include <unistd.h>
 
+#include <cstdio>
 #include <fstream>
 #include <sstream>
 
@@ -49,6 +49,9 @@ TEST(DataDirLock, IsLostWhenAnotherEpochIsWrittenOrTheFileIsAnotherOne) {
   EXPECT_FALSE(lock->StillMine());
   std::ofstream(dir.path() + "/slotwise.lock") << mine;
   EXPECT_TRUE(lock->StillMine());
+  rename((dir.path() + "/slotwise.lock").c_str(), (dir.path() + "/elsewhere").c_str());
+  EXPECT_TRUE(lock->StillMine());  // nobody has come
+  rename((dir.path() + "/elsewhere").c_str(), (dir.path() + "/slotwise.lock").c_str());
   ASSERT_TRUE(DataDirLock::Seize(dir.path(), &other).ok());
   EXPECT_FALSE(lock->StillMine());
   EXPECT_TRUE(other->StillMine());

@@ -145,10 +145,13 @@ Status Engine::Start(const EngineOptions& options) {
     // A server without an append-only file begins with its last snapshot, as Redis does.
     loading_.store(true, std::memory_order_relaxed);
     RdbLoadReport report;
-    Status loaded = LoadRdbFile(*this, PosixFiles(), config_->Str(Directive::kDir) + "/" + config_->Str(Directive::kDbfilename), {}, &report);
+    RdbLoadOptions load_options;
+    load_options.continues_stream = true;
+    Status loaded = LoadRdbFile(*this, PosixFiles(), config_->Str(Directive::kDir) + "/" + config_->Str(Directive::kDbfilename), load_options, &report);
     loading_.store(false, std::memory_order_relaxed);
     if (!loaded.ok()) return loaded;
     saver_->NoteLoaded(report.keys, report.expired);
+    if (report.place) replication_->RestorePlace(*report.place);
   }
   takes_snapshots_ = options.will_listen;
   append_only_->Started(options.persistent);

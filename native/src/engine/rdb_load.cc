@@ -66,6 +66,7 @@ Status LoadRdb(Engine& engine, File& file, std::uint64_t size, const std::string
   auto twice = [&] {
     return Status::Error(EINVAL, "The RDB file " + path + " holds a key twice, or one that is there already, before byte " + std::to_string(in.offset()));
   };
+  StreamPlaceReader place;
   RdbKey key;
   for (;;) {
     key.value.Reset();
@@ -75,11 +76,16 @@ Status LoadRdb(Engine& engine, File& file, std::uint64_t size, const std::string
       std::string why = source.error() != 0 ? std::string("reading it failed: ") + std::strerror(source.error()) : reader.error();
       return Status::Error(EINVAL, "The RDB file " + path + " can't be loaded, " + why + ". Check it with redis-check-rdb, or restore it from a backup");
     }
+    if (event == RdbFileReader::Event::kAux && options.continues_stream) {
+      place.Field(reader.aux_name(), reader.aux_value());
+      report->place = place.place();
+      if (report->place && report->place->db >= engine.keyspace().database_count()) report->place.reset();
+    }
     if (event == RdbFileReader::Event::kKey) {
       if (key.value.empty()) {
         ++report->empty;
         engine.logger().Warn("rdb_load: a key of " + path + " holds an empty collection and is left out");
-      } else if (!options.keep_expired && key.expire_at_ms != kNoExpire && key.expire_at_ms <= now_ms) {
+      } else if (!options.keep_expired && !report->place && key.expire_at_ms != kNoExpire && key.expire_at_ms <= now_ms) {
         ++report->expired;
       } else {
         inserter.Add(key);

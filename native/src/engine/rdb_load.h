@@ -3,10 +3,12 @@
 // Source: spec rdb.md section 15. Elsewhere: the format (snapshot/rdb_file_reader), which file (engine).
 #pragma once
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "base/status.h"
 #include "log/file_system.h"
+#include "replication/history_file.h"
 
 namespace slotwise {
 
@@ -15,6 +17,8 @@ class Entry;
 
 struct RdbLoadOptions {
   bool keep_expired = false;  // of an AOF base: the DEL that belongs to it follows in the log
+  // The stream goes on where the snapshot was taken, if it says so. Then expired keys stay too: replicas get their DEL from it.
+  bool continues_stream = false;
   bool holds_all = false;     // the caller holds every stripe
   bool replace = false;       // a key that is there already gives way; else that is an error
 };
@@ -25,6 +29,7 @@ struct RdbLoadReport {
   std::uint64_t expired = 0;   // left out
   std::uint64_t empty = 0;     // collections without members, left out
   std::uint64_t bytes = 0;
+  std::optional<StreamPlace> place;  // with continues_stream
 };
 
 // What `file` begins with; `name` is for messages. report->bytes is where it ends.

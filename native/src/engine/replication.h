@@ -18,11 +18,13 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "engine/replica.h"
+#include "replication/history_file.h"
 #include "replication/link.h"
 #include "replication/resync.h"
 
@@ -97,6 +99,10 @@ class Replication {
   // What outlives the process (replication_history.cc). Saving blocks until it is on disk.
   void SaveHistory();
   void RestoreHistory(int db);
+  // The same without an append-only file, in a snapshot. Under all stripes; nothing if there is no stream.
+  std::optional<StreamPlace> PlaceNow() const;
+  // At the start: the data set is the one that a history had there.
+  void RestorePlace(const StreamPlace& place);
   Failover& failover() { return *failover_; }
   // Under some stripe: whether the client, a link, is that of the present role.
   bool Obeys(const Client& client) const { return client.role == role_.load(std::memory_order_relaxed); }

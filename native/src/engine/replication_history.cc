@@ -4,6 +4,8 @@
 // such a replica has more must not meet what is written now under the same name and offsets.
 #include <unistd.h>
 
+#include <algorithm>
+
 #include "base/atomic_file.h"
 #include "base/random_hex.h"
 #include "base/ticks.h"
@@ -72,6 +74,21 @@ void Replication::RestoreHistory(int db) {
   no_replicas_since_ms_ = MonotonicMs();
   active_.store(true, std::memory_order_release);
   engine_.logger().Info("The replication history " + id_ + " goes on at offset " + std::to_string(OffsetOf(tail)));
+}
+
+std::optional<StreamPlace> Replication::PlaceNow() const {
+  std::lock_guard<std::mutex> guard(mutex_);
+  if (!active() || data_missing_) return std::nullopt;
+  const LogBuffer::Mark mark = engine_.log().buffer().TailMark();
+  return StreamPlace{id_, OffsetOf(mark.offset), mark.db};
+}
+
+void Replication::RestorePlace(const StreamPlace& place) {
+  TakeOverStream(place.id, place.offset, std::max(0, place.db));
+  std::lock_guard<std::mutex> guard(mutex_);
+  no_replicas_since_ms_ = MonotonicMs();
+  engine_.RecordEffects(true);
+  engine_.logger().Info("The replication history " + id_ + " goes on at offset " + std::to_string(place.offset) + ", where the snapshot was taken");
 }
 
 void Replication::BeginHistoryLocked() {

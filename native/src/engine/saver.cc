@@ -9,6 +9,7 @@
 #include "base/ticks.h"
 #include "base/version.h"
 #include "engine/engine.h"
+#include "engine/replication.h"
 #include "snapshot/rdb_file_writer.h"
 #include "snapshot/snapshot_pass.h"
 
@@ -188,12 +189,7 @@ Status Saver::WriteFile(const char* temporary_name, Status (Saver::*write)(RdbFi
         return failed < 0 ? FileError("Write error saving DB on disk", failed) : Status::Ok();
       },
       engine_.config().Bool(Directive::kRdbchecksum));
-  Status status = writer.Begin({{"redis-ver", kRedisVersion},
-                                {"redis-bits", "64"},
-                                {"ctime", std::to_string(engine_.NowMs() / 1000)},
-                                {"used-mem", std::to_string(UsedMemory())},
-                                {"aof-base", "0"}});
-  if (status.ok()) status = (this->*write)(writer);
+  Status status = (this->*write)(writer);
   if (status.ok()) status = writer.End();
   if (status.ok() && (error = file->SyncData()) < 0) status = FileError("Write error saving DB on disk", error);
   file.reset();
@@ -205,9 +201,24 @@ Status Saver::WriteFile(const char* temporary_name, Status (Saver::*write)(RdbFi
   return status;
 }
 
+Status Saver::Begin(RdbFileWriter& writer, const std::optional<StreamPlace>& place) {
+  std::vector<RdbFileWriter::Aux> fields = {{"redis-ver", kRedisVersion},
+                                            {"redis-bits", "64"},
+                                            {"ctime", std::to_string(engine_.NowMs() / 1000)},
+                                            {"used-mem", std::to_string(UsedMemory())}};
+  if (place) {
+    fields.push_back({"repl-stream-db", std::to_string(place->db)});
+    fields.push_back({"repl-id", place->id});
+    fields.push_back({"repl-offset", std::to_string(place->offset)});
+  }
+  fields.push_back({"aof-base", "0"});
+  return writer.Begin(fields);
+}
+
 // Every stripe is held by the caller.
 Status Saver::WriteAll(RdbFileWriter& writer) {
   constexpr std::size_t kFlushBytes = 64 * 1024;
+  if (Status status = Begin(writer, engine_.replication().PlaceNow()); !status.ok()) return status;
   const RdbEntryOptions options = SnapshotEntryOptions(engine_);
   std::string entries;
   for (int db = 0; db < engine_.keyspace().database_count(); ++db) {
@@ -246,12 +257,15 @@ Status Saver::RunPass(RdbFileWriter& writer) {
   SnapshotPass pass(engine_.keyspace(), [options](const Entry* entry, std::string& out) { AppendRdbEntry(entry, options, out); });
   pass.set_paced_keys(engine_.config().Int(Directive::kRdbKeySaveDelay) != 0 ? 1 : 1024);
   std::uint64_t paced = 0;
-  engine_.BeginSnapshot(pass);
+  std::optional<StreamPlace> place;
+  engine_.BeginSnapshot(pass, [&] { place = engine_.replication().PlaceNow(); });
   {
     std::lock_guard<std::mutex> guard(info_mutex_);
     info_.current_total = pass.total_keys();
   }
-  Status status = pass.Walk([&](int db, std::string_view entries) { return writer.Entries(db, pass.keys(db), pass.expiring(db), entries); },
+  Status status = Begin(writer, place);
+  if (!status.ok()) pass.Cancel(status);
+  Status walked = pass.Walk([&](int db, std::string_view entries) { return writer.Entries(db, pass.keys(db), pass.expiring(db), entries); },
                      [&](std::uint64_t walked) {
                        Rest(walked - paced);
                        paced = walked;
@@ -265,7 +279,7 @@ Status Saver::RunPass(RdbFileWriter& writer) {
                                              std::to_string(info_.current_total) + " keys");
                      });
   engine_.EndSnapshot(pass);
-  return status;
+  return status.ok() ? walked : status;
 }
 
 }  // namespace slotwise

@@ -7,11 +7,13 @@
 #include <atomic>
 #include <cstdint>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 
 #include "base/status.h"
 #include "log/file_system.h"
+#include "replication/history_file.h"
 
 namespace slotwise {
 
@@ -72,6 +74,8 @@ class Saver {
   bool Reserve(bool background);
   // `write` fills a temporary file, which then takes the place of the last one.
   Status WriteFile(const char* temporary, Status (Saver::*write)(RdbFileWriter& writer));
+  // `place`: where in the stream the data set is.
+  Status Begin(RdbFileWriter& writer, const std::optional<StreamPlace>& place);
   Status RunPass(RdbFileWriter& writer);
   Status WriteAll(RdbFileWriter& writer);
   // As long as rdb-key-save-delay says; less, if it is taken back meanwhile or the walk given up.

@@ -187,6 +187,7 @@ class AofLog final : public CommitLog {
 
   bool RemoveHistory();  // manifest_lock_ is held
 
+  Status CheckOwned() const;
   // manifest_lock_ is held.
   Status Persist(const AofManifest& manifest);
   // These: writer_ is not held.

@@ -55,9 +55,14 @@ Status AofLog::TakeOver() {
   return status;
 }
 
+Status AofLog::CheckOwned() const {
+  if (!options_.owned || options_.owned()) return Status::Ok();
+  return Status::Error(EOWNERDEAD, "Another process has taken over the data directory " + paths_.data_dir);
+}
+
 // A manifest of an owner that is none any more would undo what the next one did.
 Status AofLog::Persist(const AofManifest& manifest) {
-  if (options_.owned && !options_.owned()) return Status::Error(EOWNERDEAD, "Another process has taken over the data directory " + paths_.data_dir);
+  if (Status status = CheckOwned(); !status.ok()) return status;
   return PersistManifest(files_, paths_.dir, paths_.manifest_name, manifest);
 }
 

@@ -184,6 +184,8 @@ bool AofLog::RemoveHistory() {
 
 Status AofLog::InstallBase(const NewBase& base, bool keep_history) {
   std::lock_guard<std::mutex> manifest_guard(manifest_lock_);
+  // The temporary file has the same name for everybody.
+  if (Status status = CheckOwned(); !status.ok()) return status;
   if (archive_ != nullptr && !listed_) {
     // What was written while there was no append-only file is in no segment: nothing leads from the old ones to these.
     if (Status status = archive_->Begin(rotated_seq_); !status.ok()) return status;

@@ -129,9 +129,10 @@ std::string DataDirLock::Text(bool released) const {
 
 bool DataDirLock::StillMine() const {
   int fd = open(path_.c_str(), O_RDONLY | O_CLOEXEC);
-  // Without a free descriptor nothing is known of others, and much else goes wrong.
-  if (fd < 0) return errno == EMFILE || errno == ENFILE || errno == ENOMEM;
-  const bool mine = IsSameFile(fd, fd_) && (epoch_ == 0 || ReadText(fd).find(" " + token_ + "\n") != std::string::npos);
+  // Whoever takes over leaves a file with a token there. Without one somebody has removed it, or nothing can be opened.
+  if (fd < 0) return true;
+  const std::string text = ReadText(fd);
+  const bool mine = epoch_ == 0 ? IsSameFile(fd, fd_) : text.empty() || text.find(" " + token_ + "\n") != std::string::npos;
   close(fd);
   return mine;
 }

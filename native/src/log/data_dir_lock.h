@@ -28,7 +28,8 @@ class DataDirLock {
   DataDirLock(const DataDirLock&) = delete;
   DataDirLock& operator=(const DataDirLock&) = delete;
 
-  // Opens and reads the file anew, as a network file system wants it for news from other machines. Any thread.
+  // False if somebody else's token stands in the file. Opens it anew, as a network file system wants it for news from other
+  // machines. Any thread.
   bool StillMine() const;
   // The holder before did not let go by itself: it died, or it lives and does not know yet.
   bool took_over() const { return took_over_; }

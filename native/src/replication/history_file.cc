@@ -1,5 +1,7 @@
 #include "replication/history_file.h"
 
+#include <algorithm>
+#include <cctype>
 #include <charconv>
 #include <cstdio>
 
@@ -10,6 +12,7 @@ namespace {
 
 constexpr std::string_view kHead = "slotwise replication history 1\n";
 constexpr std::size_t kIdSize = 40;
+constexpr std::int64_t kOffsetMax = std::int64_t{1} << 53;
 constexpr std::size_t kSumSize = 16;  // "crc32c 01234567\n"
 
 std::string SumLine(std::string_view text) {
@@ -59,6 +62,25 @@ bool ParseHistory(std::string_view text, SavedHistory* h) {
   text.remove_suffix(1);
   h->segment = text;
   return h->first >= 1 && !text.empty();
+}
+
+void StreamPlaceReader::Field(std::string_view name, std::string_view value) {
+  const char* end = value.data() + value.size();
+  if (name == "repl-id") {
+    const bool is_name = value.size() == kIdSize && std::all_of(value.begin(), value.end(), [](char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0; });
+    place_.id = is_name ? value : std::string_view();
+  } else if (name == "repl-offset") {
+    auto [at, error] = std::from_chars(value.data(), end, place_.offset);
+    has_offset_ = error == std::errc() && at == end && place_.offset >= 0 && place_.offset < kOffsetMax;
+  } else if (name == "repl-stream-db") {
+    auto [at, error] = std::from_chars(value.data(), end, place_.db);
+    has_db_ = error == std::errc() && at == end && place_.db >= -1;
+  }
+}
+
+std::optional<StreamPlace> StreamPlaceReader::place() const {
+  if (place_.id.empty() || !has_offset_ || !has_db_) return std::nullopt;
+  return place_;
 }
 
 }  // namespace slotwise

@@ -6,6 +6,7 @@
 // Sans I/O. Elsewhere: when it is written and what follows from it at the start (engine/replication_history.cc).
 #pragma once
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -18,6 +19,27 @@ struct SavedHistory {
   std::int64_t begin_offset = 0;                   // offset of the byte before the segment's first; negative if it begins with a SELECT of its own
   std::int64_t first = 1;                          // offset of the oldest byte that the segment has of this history
   std::string segment;
+};
+
+// The same in a snapshot, as Redis writes it: the data set is the one that history `id` has at `offset`, where the stream has `db`
+// selected (-1: none). Source: spec rdb.md section 3, AUX repl-id, repl-offset, repl-stream-db.
+struct StreamPlace {
+  std::string id;
+  std::int64_t offset = 0;
+  int db = -1;
+};
+
+// Takes what one AUX field says of it.
+class StreamPlaceReader {
+ public:
+  void Field(std::string_view name, std::string_view value);
+  // If all of it was there and in form.
+  std::optional<StreamPlace> place() const;
+
+ private:
+  StreamPlace place_;
+  bool has_offset_ = false;
+  bool has_db_ = false;
 };
 
 std::string PrintHistory(const SavedHistory& history);
