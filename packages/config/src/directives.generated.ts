@@ -175,6 +175,7 @@ export type DirectiveName =
   | 'slowlog-log-slower-than'
   | 'slowlog-max-len'
   | 'socket-mark-id'
+  | 'standby'
   | 'stop-writes-on-bgsave-error'
   | 'stream-node-max-bytes'
   | 'stream-node-max-entries'
@@ -370,6 +371,7 @@ export const directives: readonly DirectiveSpec[] = [
   { name: 'slowlog-log-slower-than', type: 'int', default: '10000', min: '-1', max: '9223372036854775807', status: 'supported', summary: 'Microseconds from which a command is slow; negative for none.' },
   { name: 'slowlog-max-len', type: 'int', default: '128', min: '0', max: '9223372036854775807', status: 'supported', summary: 'Entries the slow log keeps.' },
   { name: 'socket-mark-id', type: 'int', default: '0', min: '0', max: '4294967295', unsigned: true, immutable: true, status: 'accepted', summary: 'Mark on listening sockets, for packet filters.' },
+  { name: 'standby', type: 'enum', default: 'no', values: { no: 0, yes: 1, force: 2 }, immutable: true, status: 'supported', summary: 'With appendonly, while another process has the data directory: refuse to start, wait until it lets go or dies, or take the directory from it.' },
   { name: 'stop-writes-on-bgsave-error', type: 'bool', default: 'yes', status: 'supported', summary: 'Refuse writes while the last snapshot failed.' },
   { name: 'stream-node-max-bytes', type: 'memory', default: '4096', min: '0', max: '9223372036854775807', unsigned: true, status: 'accepted', summary: 'Bytes of a stream node; 0 for no limit.' },
   { name: 'stream-node-max-entries', type: 'int', default: '100', min: '0', max: '9223372036854775807', status: 'accepted', summary: 'Entries of a stream node; 0 for no limit.' },
