@@ -156,6 +156,7 @@ void AofLog::FreezeIfLate(std::uint64_t now) {
 // --- failing and healing --------------------------------------------------------------------------------------------
 
 void AofLog::StartTrouble(Trouble trouble, int error, const std::string& message) {
+  if (trouble_ == Trouble::kLost) return;
   if (trouble_ == Trouble::kNone) {
     logger_.Error(trouble == Trouble::kSync ? message : "Error writing to the AOF file: " + std::string(std::strerror(error)));
   }
