@@ -7,7 +7,7 @@ import { readFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { encodeCommand, freePort, type RespClient, RespError, startSlotwise, tempDir, waitFor } from '@slotwise/testing'
+import { encodeCommand, freePort, RespClient, RespError, startSlotwise, tempDir, waitFor } from '@slotwise/testing'
 import { describe, expect, it } from 'vitest'
 
 const server = join(import.meta.dirname, '../bin/slotwise-server')
@@ -66,34 +66,34 @@ function segments(dir: string): number {
 describe('a standby', () => {
   it.each(['always', 'everysec'])('takes over from an owner that is killed, with all it had acknowledged (appendfsync %s)', async (policy) => {
     await using dir = tempDir()
-    const args = [...standby, '--appendfsync', policy]
+    const args = ['--appendfsync', policy]
     const tookMs: number[] = []
     let floor = 0
-    let owner = await startSlotwise({ dir: dir.path, args })
+    const first = await startSlotwise({ dir: dir.path, args: [...standby, ...args] })
+    let owner: { port: number; kill: () => unknown } = { port: first.port, kill: () => first.signal('SIGKILL') }
     for (let round = 0; round < 4; round++) {
-      const port = await freePort()
-      let serving = false
-      const next = startSlotwise({ dir: dir.path, args, port }).finally(() => serving = true)
-      await using client = await owner.client()
+      const next = await waiting(dir.path, ...args)
+      await using client = await RespClient.connect({ port: owner.port })
       await client.command('FLUSHALL')
       const writing = load(client)
       await waitFor(() => writing.acknowledged > 2000)
-      expect([serving, await refuses(port)]).toEqual([false, true])
+      expect(await refuses(next.port)).toBe(true)
       const killedAt = performance.now()
-      await owner.sigkill()
+      owner.kill()
+      await waitFor(() => next.output().includes('Ready to accept connections'), { intervalMs: 2, timeoutMs: 20_000 })
+      tookMs.push(performance.now() - killedAt)
+      expect(next.output()).toMatch(/has let go of the data directory: taking over/)
       await writing.ended
       floor = writing.acknowledged
-      owner = await next
-      tookMs.push(performance.now() - killedAt)
-      expect(owner.output).toMatch(/Standing by: pid \d+ has the data directory/)
-      expect(owner.output).toMatch(/has let go of the data directory: taking over/)
-      await using after = await owner.client()
+      await using after = await RespClient.connect({ port: next.port })
       expect(await countKeys(after)).toBeGreaterThanOrEqual(floor)
+      owner = { port: next.port, kill: () => next.process.kill('SIGKILL') }
     }
     console.log(`take-over after kill -9, ${policy}: serving after ${tookMs.map((ms) => Math.round(ms)).join(', ')} ms`)
     expect(segments(dir.path)).toBe(5)
-    await owner.stop()
+    owner.kill()
     // A plain start, also without knowing of standbys, finds all of it.
+    await waitFor(() => refuses(owner.port))
     await using plain = await startSlotwise({ dir: dir.path, args: ['--appendonly', 'yes'] })
     await using client = await plain.client()
     expect(await countKeys(client)).toBeGreaterThanOrEqual(floor)
