@@ -156,8 +156,9 @@ Status Engine::Start(const EngineOptions& options) {
   takes_snapshots_ = options.will_listen;
   append_only_->Started(options.persistent);
   cron_ = std::make_unique<Cron>(*this);
-  cron_->Start();
+  // The role first: what expires meanwhile is a primary's to say, and a replica that said it would add to its primary's stream.
   replication_->FollowConfigured();
+  cron_->Start();
   semi_sync_->Start();
   return Status::Ok();
 }
