@@ -3,6 +3,8 @@
  * policies, without and with the AOF being rewritten all the time, and no acknowledged write may be lost. The rounds
  * are packages/node/test/kill.test.ts, which `npm test` runs with few.
  * `-- --semi-sync`: a primary is killed and a redis-server that followed it is promoted: semi-sync-kill.test.ts.
+ * `-- --dual-channel`: a replica of ours that lags is killed around the merge of its two channels, then its primary:
+ * dual-channel-kill.test.ts.
  */
 import { bootstrap } from './lib/bootstrap.mjs'
 import { parseArgs } from 'node:util'
@@ -16,13 +18,15 @@ await main(async () => {
       rounds: { type: 'string', default: '100' },
       'rewrite-rounds': { type: 'string', default: '100' },
       'semi-sync': { type: 'boolean', default: false },
+      'dual-channel': { type: 'boolean', default: false },
     },
   })
   await bootstrap()
-  const file = values['semi-sync'] ? 'test/semi-sync-kill' : 'test/kill'
+  const file = values['dual-channel'] ? 'test/dual-channel-kill' : values['semi-sync'] ? 'test/semi-sync-kill' : 'test/kill'
   await become(process.execPath, [inRoot('node_modules', 'vitest', 'vitest.mjs'), 'run', '--project', 'peers', file], {
-    env: values['semi-sync']
-      ? { SLOTWISE_SEMI_SYNC_ROUNDS: values.rounds }
-      : { SLOTWISE_KILL_ROUNDS: values.rounds, SLOTWISE_KILL_REWRITE_ROUNDS: values['rewrite-rounds'] },
+    env: {
+      SLOTWISE_SEMI_SYNC_ROUNDS: values.rounds, SLOTWISE_DUAL_CHANNEL_ROUNDS: values.rounds,
+      SLOTWISE_KILL_ROUNDS: values.rounds, SLOTWISE_KILL_REWRITE_ROUNDS: values['rewrite-rounds'],
+    },
   })
 })

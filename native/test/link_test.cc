@@ -216,5 +216,19 @@ TEST(Link, ANewOrderEndsWhatWasUnderWay) {
   EXPECT_TRUE(s.Step({Type::kFailed, "late"}).empty());
 }
 
+TEST(Link, OffersASecondChannelAndHearsWhetherItIsTaken) {
+  for (const auto& [answer, taken] : {std::pair<std::string, bool>{"+DUAL", true}, {"+OK", false}, {"-ERR Unrecognized REPLCONF option: slotwise-dual", false}}) {
+    LinkOptions options;
+    options.channel_name = std::string(40, 'n');
+    Script s(options);
+    s.Step({Type::kTick});
+    s.Step({Type::kConnected});
+    EXPECT_TRUE(s.Sent(s.Line("+PONG")).ends_with("*3\r\n$8\r\nREPLCONF\r\n$13\r\nslotwise-dual\r\n$40\r\n" + options.channel_name + "\r\n"));
+    EXPECT_TRUE(s.Line("+OK").empty() && s.Line("+OK").empty());
+    EXPECT_EQ(s.Sent(s.Line(answer)), "*3\r\n$5\r\nPSYNC\r\n$1\r\n?\r\n$2\r\n-1\r\n");
+    EXPECT_EQ(s.link.takes_channel(), taken);
+  }
+}
+
 }  // namespace
 }  // namespace slotwise::test

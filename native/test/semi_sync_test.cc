@@ -179,5 +179,24 @@ TEST(SemiSync, WaitsDoNotPileUp) {
   EXPECT_EQ(r.After(0).last.change, Change::kFellBack);  // two seconds of them
 }
 
+// A relay begins at 500 while nothing is promised. A copy may have what is behind it and not what is before.
+TEST(SemiSync, WhatWasWrittenBeforeARelayBeganIsNotWaitedForByItsAcknowledgements) {
+  Rig r;
+  r.Acks({0}).Write(100).After(1000);
+  ASSERT_TRUE(r.machine.state() == State::kReturning);
+  r.tail = 500;
+  r.last = r.machine.Step(SemiSync::RelayBegins{500}, r.now);
+  EXPECT_EQ(r.last.promise, SemiSync::kUnlimited);
+  // The other connection answers the old question: on again, and everything up to the relay has left already.
+  EXPECT_EQ(r.Acks({137}).last.change, Change::kReturned);
+  EXPECT_EQ(r.last.promise, 500u);
+  EXPECT_EQ(r.Acks({500}).last.promise, 500u);
+  r.Write(100);
+  EXPECT_EQ(r.Acks({560}).last.promise, 560u);
+  // One that begins while it is on changes nothing.
+  r.last = r.machine.Step(SemiSync::RelayBegins{9000}, r.now);
+  EXPECT_EQ(r.last.promise, 560u);
+}
+
 }  // namespace
 }  // namespace slotwise

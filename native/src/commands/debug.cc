@@ -25,6 +25,8 @@
 #include "engine/client_eviction.h"
 #include "engine/cron.h"
 #include "engine/engine.h"
+#include "engine/replica_link.h"
+#include "engine/replication.h"
 #include "snapshot/rdb_reader.h"
 #include "values/list.h"
 
@@ -126,6 +128,13 @@ void PauseCron(CommandContext& ctx) {
   ctx.reply.Ok();
 }
 
+void PauseReplicaApply(CommandContext& ctx) {
+  std::int64_t ms;
+  if (!CountArg(ctx, 2, &ms)) return;
+  ctx.engine.replication().link().Pause(std::min<std::int64_t>(ms, 3'600'000));
+  ctx.reply.Ok();
+}
+
 void ClientEviction(CommandContext& ctx) {
   if (ClientMemoryLimit(ctx.engine.config()) == 0) return ctx.Error("ERR maxmemory-clients is disabled.");
   ctx.reply.Verbatim(ClientSizes(ctx.engine.clients()));
@@ -189,6 +198,7 @@ constexpr Subcommand kSubcommands[] = {
     {"log", 3, 3, Log, " <message>", "Write a line to the server's log."},
     {"object", 3, 4, DebugObject, " <key>", "How a key's value is stored."},
     {"pause-cron", 3, 3, PauseCron, " <0|1>", "Whether the housekeeping thread rests: expiry, eviction, limits."},
+    {"pause-replica-apply", 3, 3, PauseReplicaApply, " <milliseconds>", "As a replica, neither read nor apply the stream for so long: a lag."},
     {"populate", 3, 5, Populate, " <count> [<prefix>] [<size>]", "Create string keys <prefix>:<number>."},
     {"protocol", 3, 3, DebugProtocol, " <type>", "Reply with a value of a protocol type."},
     {"quicklist-packed-threshold", 3, 3, PackedThreshold, " <size>", "From which size on elements of lists are nodes of their own."},

@@ -290,6 +290,12 @@ void ReplicaLines(CommandContext& ctx, const Replication::Info& info, InfoText& 
     out.Line("master_sync_last_io_seconds_ago", (now_ms - link.last_io_ms) / 1000);
   }
   if (!up) out.Line("master_link_down_since_seconds", link.down_since_ms == 0 ? -1 : (now_ms - link.down_since_ms) / 1000);
+  if (const RelayChannel::Info relay = ctx.engine.replication().link().relay_info(); relay.state != DualChannel::State::kNone || relay.relays > 0) {
+    out.Line("semi_sync_relay", RelayStateName(relay));
+    out.Line("semi_sync_relay_bytes", relay.bytes);
+    out.Line("semi_sync_relay_first_offset", relay.start);
+    out.Line("semi_sync_relay_last_offset", relay.end == 0 ? 0 : relay.end - 1);
+  }
   out.Line("slave_priority", config.Int(Directive::kReplicaPriority));
   out.Line("slave_read_only", config.Bool(Directive::kReplicaReadOnly) ? 1 : 0);
   out.Line("replica_announced", config.Bool(Directive::kReplicaAnnounced) ? 1 : 0);
@@ -306,12 +312,23 @@ const char* StateName(SemiSync::State state) {
 }
 
 // MySQL's counters by its names; a transaction is a command that wrote, times are microseconds.
-void SemiSyncLines(CommandContext& ctx, InfoText& out) {
+void SemiSyncLines(CommandContext& ctx, const Replication::Info& replication, InfoText& out) {
   if (!ctx.engine.semi_sync().on()) return;
   const SemiSyncGate::Info info = ctx.engine.semi_sync().info();
   out.Line("semi_sync_master_status", info.state == SemiSync::State::kOn ? "ON" : "OFF");
   out.Line("semi_sync_master_state", StateName(info.state));
   out.Line("semi_sync_master_clients", info.clients);
+  // By a second channel: what lies between what a replica has applied and its relay is promised by nobody.
+  std::int64_t relays = 0, gap = 0;
+  for (const Replication::ReplicaLine& r : replication.replicas) {
+    if (r.relay_start == 0) continue;
+    ++relays;
+    gap += std::max<std::int64_t>(0, r.relay_start - 1 - r.acked);
+  }
+  out.Line("semi_sync_master_relays", relays);
+  out.Line("semi_sync_master_gap_bytes", gap);
+  out.Line("semi_sync_master_unprotected_time", info.unprotected_us);
+  out.Line("semi_sync_master_last_unprotected_time", info.last_unprotected_us);
   out.Line("semi_sync_master_yes_tx", info.yes);
   out.Line("semi_sync_master_no_tx", info.no);
   out.Line("semi_sync_master_no_times", info.fallen_back_count);
@@ -336,6 +353,7 @@ void ReplicationSection(CommandContext& ctx, InfoText& out) {
     const Replication::ReplicaLine& r = info.replicas[i];
     std::string line = "ip=" + r.ip + ",port=" + std::to_string(r.port) + ",state=" + StateName(r.state) + ",offset=" + std::to_string(r.acked) +
                        ",lag=" + std::to_string(r.lag_seconds);
+    if (r.relay_start > 0) line += ",relay=" + std::to_string(r.relay_start) + "-" + std::to_string(std::max(r.relay_end, r.relay_start - 1));
     if (r.fsynced >= 0) line += ",fsynced=" + std::to_string(r.fsynced);
     out.Line("slave" + std::to_string(i), line);
   }
@@ -349,7 +367,7 @@ void ReplicationSection(CommandContext& ctx, InfoText& out) {
   out.Line("repl_backlog_first_byte_offset", history.active ? history.first : 0);
   out.Line("repl_backlog_histlen", history.active ? history.next - history.first : 0);
   if (info.fsynced >= 0) out.Line("master_fsynced_offset", info.fsynced);
-  SemiSyncLines(ctx, out);
+  SemiSyncLines(ctx, info, out);
 }
 
 void CpuSection(CommandContext&, InfoText& out) {

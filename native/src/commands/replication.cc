@@ -12,6 +12,7 @@
 #include "engine/replica.h"
 #include "engine/replica_link.h"
 #include "engine/replication.h"
+#include "engine/semi_sync_gate.h"
 #include "engine/thread_state.h"
 #include "replication/replconf.h"
 
@@ -78,11 +79,33 @@ void Psync(CommandContext& ctx) {
   replication.StartFullResync(ctx.client, /*acknowledges=*/true);
 }
 
+// The second channel of a replica of ours (replication_relays.cc).
+void SecondChannel(CommandContext& ctx, ReplconfResult::Channel channel) {
+  using Channel = ReplconfResult::Channel;
+  Client& client = ctx.client;
+  Replication& replication = ctx.engine.replication();
+  if (!client.sink || client.fd < 0 || ctx.inside_exec()) return ctx.Error("ERR only a connection can follow the replication stream");
+  switch (channel) {
+    case Channel::kNone: return;
+    case Channel::kOffered: return ctx.reply.Simple(ctx.engine.semi_sync().takes_relays() ? "DUAL" : "OK");
+    case Channel::kStandsBy:
+      if (client.replica || client.monitor) return ctx.Error("ERR this connection is a replica already");
+      replication.AddStandby(client);
+      return ctx.reply.Ok();
+    case Channel::kStarts:
+      if (!client.replica || !client.replica->relay) return ctx.Error("ERR this connection is no replica's second channel");
+      return ctx.reply.Simple(ctx.engine.semi_sync().StartRelay(client));
+    case Channel::kMerged: return replication.RelayMerged(client);
+    case Channel::kLeft: return replication.LeaveLink(client);
+  }
+}
+
 void Replconf(CommandContext& ctx) {
   Client& client = ctx.client;
   if (!client.announce) client.announce = std::make_shared<ReplicaAnnounce>();
   ReplconfResult result = ParseReplconf(ctx.args, client.announce.get());
   if (!result.error.empty()) return ctx.Error(result.error);
+  if (result.channel != ReplconfResult::Channel::kNone) return SecondChannel(ctx, result.channel);
   if (!result.silent) return ctx.reply.Ok();
   if (result.acknowledges && client.replica) ctx.engine.replication().Acknowledged(*client.replica, result.offset, result.fsynced);
 }
@@ -125,6 +148,8 @@ void ReplicaOf(CommandContext& ctx) {
     if (replication.SamePrimary(host, static_cast<int>(port))) return ctx.reply.Simple("OK Already connected to specified master");
   }
   if (nobody && !ctx.engine.is_replica()) return ctx.reply.Ok();
+  // What a relay holds next is a part of what is promoted. The link that applies it needs stripes.
+  if (nobody && !ctx.holds_all()) replication.link().FinishRelay();
   std::unique_lock<std::mutex> role(replication.role_mutex(), std::defer_lock);
   if (!ctx.holds_all()) {
     role.lock();

@@ -208,6 +208,8 @@ CommitLogOptions Engine::LogOptions() const {
 }
 
 Status Engine::LockDirectory() {
+  static std::mutex mutex;  // several threads may be the first that want it
+  std::lock_guard<std::mutex> guard(mutex);
   if (dir_lock_) return Status::Ok();
   const std::string dir = config_->Str(Directive::kDir);
   Status status = DataDirLock::Acquire(dir, &dir_lock_);

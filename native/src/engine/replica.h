@@ -33,6 +33,11 @@ struct Replica {
   bool early_ack = false;      // acknowledged before its snapshot was known to be sent
   std::int64_t soft_limit_since_ms = 0;
   std::uint64_t floor_at = 0;  // position when the log was last told
+  // Of a second channel (replication_relays.cc); it stands by while it is kWaiting.
+  bool relay = false;
+  bool invited = false;        // told that its replica lags, and has not asked yet
+  std::int64_t relay_start = 0; // offset of the first byte it was sent
+  bool left = false;           // a replica's connection that is not read any more: its relay is applied
 
   std::atomic<State> state{State::kWaiting};
   std::atomic<bool> streams{false};         // the owner sends what the log holds from `position` on

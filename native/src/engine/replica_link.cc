@@ -1,9 +1,6 @@
 #include "engine/replica_link.h"
 
 #include <fcntl.h>
-#include <netdb.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <poll.h>
 #include <pthread.h>
 #include <sys/eventfd.h>
@@ -17,6 +14,7 @@
 #include "base/ticks.h"
 #include "engine/engine.h"
 #include "engine/failover.h"
+#include "engine/peer_socket.h"
 #include "engine/replica_load.h"
 #include "engine/replica_stream.h"
 #include "engine/replication.h"
@@ -30,6 +28,7 @@ namespace {
 constexpr std::size_t kLineMax = 1024;
 constexpr int kPollMsMax = 1000;
 constexpr int kDiskPollMs = 20;
+constexpr int kMergePollMs = 10;
 constexpr std::int64_t kKeepAliveMs = 1000;
 constexpr int kReadsATurn = 16;
 
@@ -93,7 +92,8 @@ class ReplicaLink::Snapshot final : public RdbSource {
 };
 
 ReplicaLink::ReplicaLink(Engine& engine, Replication& replication)
-    : engine_(engine), replication_(replication), wake_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)), link_(engine.NextSeed()) {}
+    : engine_(engine), replication_(replication), wake_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)),
+      relay_(engine, [this] { eventfd_write(wake_, 1); }), link_(engine.NextSeed()) {}
 
 ReplicaLink::~ReplicaLink() {
   Stop();
@@ -110,6 +110,10 @@ void ReplicaLink::Give(Order order) {
   eventfd_write(wake_, 1);
 }
 
+void ReplicaLink::Pause(std::int64_t ms) { paused_until_ms_.store(MonotonicMs() + ms); }
+
+bool ReplicaLink::Stalled() const { return !engine_.log().healthy() || MonotonicMs() < paused_until_ms_.load(std::memory_order_relaxed); }
+
 void ReplicaLink::Stop() {
   {
     std::lock_guard<std::mutex> guard(mutex_);
@@ -118,6 +122,7 @@ void ReplicaLink::Stop() {
     eventfd_write(wake_, 1);
   }
   if (thread_.joinable()) thread_.join();
+  relay_.Stop();
 }
 
 ReplicaLink::Info ReplicaLink::info() const {
@@ -134,7 +139,10 @@ void ReplicaLink::Run() {
   };
   while (!stopping_.load()) {
     if (HasOrder()) TakeOrder();
+    FinishRelayHere();
     Step({LinkEvent::Type::kTick});
+    if (streaming_ && (merge_ || relay_.wanted())) FollowRelay();
+    if (merge_) Merge();
     if (snapshot_) {
       const LinkEffect header = *std::exchange(snapshot_, std::nullopt);
       ReceiveSnapshot(header);
@@ -143,6 +151,7 @@ void ReplicaLink::Run() {
     Publish();
     Wait();
   }
+  FinishRelayHere();
   Close();
   stream_.reset();
 }
@@ -159,6 +168,9 @@ void ReplicaLink::TakeOrder() {
   failover_ = order.failover;
   link_.set_options(Options());
   down_since_ms_ = 0;
+  relay_.Find();
+  relay_.SetPrimary(order.host, order.port);
+  TellRelay(order.host.empty() ? DualChannelEvent::Type::kUnfollow : DualChannelEvent::Type::kFollow);
   LinkEvent event{order.host.empty() ? LinkEvent::Type::kUnfollow : LinkEvent::Type::kFollow};
   event.text = order.host;
   event.port = order.port;
@@ -175,6 +187,7 @@ LinkOptions ReplicaLink::Options() const {
   options.port = config.Int(Directive::kReplicaAnnouncePort);
   if (options.port == 0) options.port = engine_.server() != nullptr ? engine_.server()->port() : config.Int(Directive::kPort);
   options.failover = failover_;
+  if (config.Bool(Directive::kReplSemiSyncDualChannel)) options.channel_name = relay_.name();
   return options;
 }
 
@@ -201,6 +214,7 @@ void ReplicaLink::Perform(Link::Effects effects) {
         if (!replication_.ContinueStream(stream_->client(), effect.id)) break;
         streaming_ = true;
         Acknowledge();
+        TellRelay(DualChannelEvent::Type::kLinkUp, !effect.id.empty());
         break;
       case LinkEffect::Type::kAcknowledge: Acknowledge(); break;
       case LinkEffect::Type::kRefused: replication_.failover().TargetRefused(effect.text); break;
@@ -215,37 +229,19 @@ void ReplicaLink::Perform(Link::Effects effects) {
 
 void ReplicaLink::Connect() {
   link_.set_options(Options());
-  auto fail = [&](const std::string& why) { Step({LinkEvent::Type::kFailed, "Unable to connect to MASTER: " + why}); };
-  addrinfo hints{};
-  hints.ai_family = AF_UNSPEC;
-  hints.ai_socktype = SOCK_STREAM;
-  hints.ai_flags = AI_NUMERICSERV;
-  addrinfo* found = nullptr;
-  if (int error = getaddrinfo(link_.host().c_str(), std::to_string(link_.port()).c_str(), &hints, &found); error != 0) return fail(gai_strerror(error));
-  int error = 0;
-  for (const addrinfo* a = found; a != nullptr && fd_ < 0; a = a->ai_next) {
-    int fd = socket(a->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (fd < 0) continue;
-    if (connect(fd, a->ai_addr, a->ai_addrlen) == 0 || errno == EINPROGRESS) {
-      fd_ = fd;
-    } else {
-      error = errno;
-      close(fd);
-    }
-  }
-  freeaddrinfo(found);
-  if (fd_ < 0) return fail(std::strerror(error));
+  std::string why;
+  fd_ = StartConnect(link_.host(), link_.port(), &why);
+  if (fd_ < 0) return Step({LinkEvent::Type::kFailed, "Unable to connect to MASTER: " + why});
   connecting_ = true;
 }
 
 void ReplicaLink::FinishConnect() {
-  int error = 0;
-  socklen_t size = sizeof error;
-  if (getsockopt(fd_, SOL_SOCKET, SO_ERROR, &error, &size) != 0) error = errno;
-  if (error != 0) return Step({LinkEvent::Type::kFailed, std::string("Error condition on socket for SYNC: ") + std::strerror(error)});
+  if (const int error = slotwise::FinishConnect(fd_); error != 0) {
+    return Step({LinkEvent::Type::kFailed, std::string("Error condition on socket for SYNC: ") + std::strerror(error)});
+  }
   connecting_ = false;
-  int one = 1;
-  setsockopt(fd_, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+  if (!forget_position_) ApplyCovering();
+  if (fd_ < 0) return;
   LinkEvent event{LinkEvent::Type::kConnected};
   if (!forget_position_) event.position = replication_.Position();
   Step(std::move(event));
@@ -253,7 +249,11 @@ void ReplicaLink::FinishConnect() {
 
 void ReplicaLink::Close() {
   if (fd_ >= 0) close(fd_);
-  if (streaming_) down_since_ms_ = MonotonicMs();
+  EndMerge();
+  if (streaming_) {
+    down_since_ms_ = MonotonicMs();
+    TellRelay(DualChannelEvent::Type::kLinkDown);
+  }
   fd_ = -1;
   connecting_ = streaming_ = syncing_ = false;
   snapshot_.reset();
@@ -367,17 +367,19 @@ void ReplicaLink::ReceiveSnapshot(const LinkEffect& header) {
   forget_position_ = false;
   streaming_ = true;
   Step({LinkEvent::Type::kSnapshotLoaded});
+  if (streaming_) TellRelay(DualChannelEvent::Type::kLinkUp);
   TakeRestOfInput();
 }
 
 void ReplicaLink::ReadStream() {
-  for (int i = 0; i < kReadsATurn && streaming_ && !HasOrder(); ++i) {
-    if (!engine_.log().healthy()) return;
+  for (int i = 0; i < kReadsATurn && streaming_ && !merge_ && !HasOrder(); ++i) {
+    if (Stalled()) return;
     std::span<char> room = stream_->Room();
     const std::int64_t n = Receive(room.data(), room.size());
     if (n <= 0) return;
     stream_->Received(static_cast<std::size_t>(n));
     ApplyStream();
+    if (streaming_ && relay_.wanted()) FollowRelay();
     if (static_cast<std::size_t>(n) < room.size()) return;
   }
 }
@@ -400,22 +402,28 @@ void ReplicaLink::ApplyStream() {
 }
 
 void ReplicaLink::Wait() {
-  const bool stalled = streaming_ && !engine_.log().healthy();
+  const bool stalled = streaming_ && Stalled();
   std::int64_t wait_ms = std::min<std::int64_t>(link_.NextTick() - MonotonicMs(), stalled ? kDiskPollMs : kPollMsMax);
   if (AwaitsFsync()) {
     if (replication_.info().fsynced > told_fsynced_) Acknowledge();
     if (AwaitsFsync()) wait_ms = std::min<std::int64_t>(wait_ms, 1);
   }
+  if (merge_) wait_ms = std::min<std::int64_t>(wait_ms, merge_moves_ && !stalled ? 0 : kMergePollMs);
   pollfd items[2] = {{wake_, POLLIN, 0}, {fd_, 0, 0}};
   if (connecting_ || !output_.empty()) items[1].events |= POLLOUT;
-  if (!connecting_ && !stalled) items[1].events |= POLLIN;
-  if (poll(items, fd_ >= 0 ? 2 : 1, static_cast<int>(std::max<std::int64_t>(0, wait_ms))) <= 0) return;
+  if (!connecting_ && !stalled && !merge_) items[1].events |= POLLIN;
+  // While a relay is applied the old connection is neither read nor missed.
+  if (poll(items, fd_ >= 0 && (items[1].events != 0 || !merge_) ? 2 : 1, static_cast<int>(std::max<std::int64_t>(0, wait_ms))) <= 0) return;
   if (items[0].revents != 0) {
     eventfd_t value;
     eventfd_read(wake_, &value);
   }
   if (fd_ < 0 || items[1].revents == 0 || HasOrder()) return;
   if (connecting_) return FinishConnect();
+  if (merge_) {
+    if (!SendPending()) output_.clear();
+    return;
+  }
   if ((items[1].revents & POLLOUT) != 0 && !SendPending()) return Step({LinkEvent::Type::kFailed, std::strerror(errno)});
   if ((items[1].revents & (POLLIN | POLLHUP | POLLERR)) == 0 || stalled) return;
   if (streaming_) ReadStream();

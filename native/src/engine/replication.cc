@@ -132,8 +132,10 @@ void Replication::WakeFeeders() {
   std::uint64_t tail = engine_.log().tail();
   if (announced_.exchange(tail, std::memory_order_acq_rel) == tail) return;
   std::lock_guard<std::mutex> guard(mutex_);
-  for (const auto& replica : replicas_) {
-    if (replica->streams.load(std::memory_order_relaxed)) replica->sink->LogGrew();
+  for (const Replicas* all : {&replicas_, &relays_}) {
+    for (const auto& replica : *all) {
+      if (replica->streams.load(std::memory_order_relaxed)) replica->sink->LogGrew();
+    }
   }
 }
 
@@ -146,16 +148,18 @@ void Replication::LogSwitched() {
 void Replication::SetFloorLocked() {
   std::uint64_t floor = ~std::uint64_t{0};
   if (!engine_.log().persistent()) {
-    for (const auto& replica : replicas_) {
-      if (replica->state.load() == Replica::State::kWaiting || replica->announced.rdb_only) continue;
-      floor = std::min(floor, replica->position.load(std::memory_order_relaxed));
+    for (const Replicas* all : {&replicas_, &relays_}) {
+      for (const auto& replica : *all) {
+        if (replica->state.load() == Replica::State::kWaiting || replica->announced.rdb_only || replica->left) continue;
+        floor = std::min(floor, replica->position.load(std::memory_order_relaxed));
+      }
     }
   }
   engine_.log().buffer().SetFloor(floor);
 }
 
 bool Replication::OverLimitLocked(Replica& replica, std::uint64_t tail, std::int64_t now_ms) {
-  if (replica.state.load() == Replica::State::kWaiting || replica.announced.rdb_only) return false;
+  if (replica.state.load() == Replica::State::kWaiting || replica.announced.rdb_only || replica.left) return false;
   std::uint64_t lag = tail - replica.position.load(std::memory_order_relaxed);
   OutputLimit limit = engine_.config().OutputLimitOf(OutputClass::kReplica);
   // As in Redis: what the backlog holds anyway costs nothing.
@@ -198,7 +202,7 @@ std::shared_ptr<Replica> Replication::MakeReplica(Client& client) {
 void Replication::AddLocked(std::shared_ptr<Replica> replica) {
   if (replicas_.empty()) next_ping_ms_ = MonotonicMs() + engine_.config().Int(Directive::kReplPingReplicaPeriod) * 1000;
   replicas_.push_back(std::move(replica));
-  count_.store(static_cast<int>(replicas_.size()));
+  CountConnectionsLocked();
 }
 
 ReplicationHistory Replication::HistoryLocked(bool memory_only) const {
@@ -311,7 +315,7 @@ void Replication::Acknowledged(Replica& replica, std::int64_t offset, std::int64
     if (fsynced > replica.fsynced && fsynced <= end) replica.fsynced = fsynced;
     replica.acked_ms = MonotonicMs();
     replica.early_ack = true;
-    if (replica.state.load() == Replica::State::kOnline && !replica.announced.rdb_only) replica.streams = true;
+    if (replica.state.load() == Replica::State::kOnline && !replica.announced.rdb_only && !replica.left) replica.streams = true;
     if (!waits_.empty()) AnswerWaitsLocked(&answered);
   }
   engine_.semi_sync().ReplicasChanged();
@@ -333,11 +337,12 @@ void Replication::Remove(Client& client) {
   client.replica->state = Replica::State::kGone;
   client.replica->streams = false;
   std::erase(replicas_, client.replica);
-  count_.store(static_cast<int>(replicas_.size()));
+  std::erase(relays_, client.replica);
+  CountConnectionsLocked();
   if (replicas_.empty()) no_replicas_since_ms_ = MonotonicMs();
   SetFloorLocked();
   CountGoodLocked();
-  engine_.logger().Info("Connection with replica " + client.replica->Name() + " lost.");
+  engine_.logger().Info((client.replica->relay ? "Second channel of replica " : "Connection with replica ") + client.replica->Name() + " lost.");
 }
 
 // --- promises -------------------------------------------------------------------------------------------------------
@@ -421,6 +426,9 @@ bool Replication::Step() {
       }
       if (cut) replica->sink->Kill();
     }
+    for (const auto& relay : relays_) {
+      if (OverLimitLocked(*relay, tail, now_ms) || Seconds(now_ms - relay->acked_ms) > timeout) relay->sink->Kill();
+    }
     CountGoodLocked();
     expired = replicas_.empty() && !engine_.is_replica() && !keeps_stream_.load() && ttl_ms > 0 && now_ms - no_replicas_since_ms_ > ttl_ms;
     if (!replicas_.empty() && !engine_.is_replica() && failover_->state() == Failover::State::kNone && now_ms >= next_ping_ms_) {
@@ -451,6 +459,10 @@ Replication::Info Replication::info() const {
     const Replica::State state = replica->state.load();
     info.replicas.push_back({replica->ip, replica->announced.listening_port, state, replica->acked,
                              state == Replica::State::kOnline ? Seconds(now_ms - replica->acked_ms) : 0, replica->fsynced});
+    if (const auto relay = RelayOfLocked(*replica); relay && relay->state.load() == Replica::State::kOnline) {
+      info.replicas.back().relay_start = relay->relay_start;
+      info.replicas.back().relay_end = relay->acked;
+    }
   }
   info.good_replicas = good_;
   info.replica = engine_.is_replica();

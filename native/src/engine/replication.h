@@ -60,6 +60,8 @@ class Replication {
   // Some replica has been here: effects are recorded, and PUBLISH is one of them.
   bool active() const { return active_.load(std::memory_order_relaxed); }
   std::int64_t offset() const;  // master_repl_offset
+  // What of the stream a crash of this server leaves: fsynced, or written if nothing is fsynced; all of it, if nothing is on disk.
+  std::int64_t SafeOffset() const;
   // How far replicas may be sent to: what was promised to clients, if there is a disk in it.
   std::uint64_t SendableEnd() const;
   // After appending to the log: wakes the threads of replicas that could be sent more.
@@ -79,8 +81,20 @@ class Replication {
   void RefuseForSemiSync(bool on);
   // Asks replicas how far they are, unless this server is one itself.
   void AppendGetAck();
-  // What each online replica has acknowledged, as log offsets; `durable`: has fsynced, of those that say so.
-  void CollectAcks(bool durable, std::vector<std::uint64_t>* acks) const;
+  // What each online replica has acknowledged, as log offsets; `durable`: has fsynced, of those that say so; `relays`: what its
+  // second channel has counts.
+  void CollectAcks(bool durable, bool relays, std::vector<std::uint64_t>* acks) const;
+
+  // --- second channels of replicas (replication_relays.cc).
+  void AddStandby(Client& client);
+  // They may have new writes at once: their replicas lag.
+  void InviteRelays();
+  // The gate's mutex is held. The answer: from where on the relay is, or that none is wanted.
+  std::string StartRelay(Client& client, bool durable, std::uint64_t* begin);
+  void DeclineRelay(Client& client);
+  // The relay is applied: the channel is the replica's connection, and the old one is none.
+  void RelayMerged(Client& client);
+  void LeaveLink(Client& client);
   // The stream begins, and lasts, without replicas too. No stripe is held.
   void KeepStream(bool on);
 
@@ -135,6 +149,7 @@ class Replication {
     std::int64_t acked;
     std::int64_t lag_seconds;
     std::int64_t fsynced;  // -1: it does not say
+    std::int64_t relay_start = 0, relay_end = 0;  // what it has ahead of a gap: the first byte's offset, the last's; 0: nothing
   };
   struct Info {
     std::vector<ReplicaLine> replicas;
@@ -166,6 +181,8 @@ class Replication {
   void AddLocked(std::shared_ptr<Replica> replica);
   ReplicationHistory HistoryLocked(bool memory_only) const;
   std::int64_t OffsetOf(std::uint64_t log_offset) const { return static_cast<std::int64_t>(log_offset - origin_); }
+  std::shared_ptr<Replica> RelayOfLocked(const Replica& replica) const;
+  void CountConnectionsLocked() { count_.store(static_cast<int>(replicas_.size() + relays_.size())); }
   void SetFloorLocked();
   void CountGoodLocked();
   void AnswerWaitsLocked(std::vector<std::shared_ptr<Waiter>>* answered);
@@ -184,7 +201,7 @@ class Replication {
   std::unique_ptr<ReplicaLink> link_;
   std::unique_ptr<Failover> failover_;
   std::atomic<bool> active_{false};
-  std::atomic<int> count_{0};               // replicas
+  std::atomic<int> count_{0};               // replicas and second channels
   std::atomic<std::uint32_t> restrictions_{0};
   std::atomic<std::uint64_t> role_{0};      // counts changes; changed under all stripes
   std::atomic<bool> keeps_stream_{false};
@@ -207,6 +224,7 @@ class Replication {
   std::uint64_t begin_ = 0;                 // log offset from which this history can be read
   std::uint64_t backlog_size_ = 0;
   Replicas replicas_;
+  Replicas relays_;                         // second channels, which are no replicas
   struct Wait {
     std::weak_ptr<Waiter> waiter;
     std::uint64_t log_offset;

@@ -99,6 +99,7 @@ void Replication::FollowConfigured() {
   if (space == std::string::npos) {
     // A primary, which goes on with another history than the one it may have come back with.
     if (!active()) return;
+    link_->FinishRelayAtStart();
     engine_.keyspace().LockAll();
     {
       std::lock_guard<std::mutex> guard(mutex_);
@@ -110,6 +111,7 @@ void Replication::FollowConfigured() {
   }
   int port = 0;
   std::from_chars(primary.data() + space + 1, primary.data() + primary.size(), port);
+  link_->FindRelays();
   engine_.keyspace().LockAll();
   SetPrimary(primary.substr(0, space), port);
   engine_.keyspace().UnlockAll();
@@ -165,6 +167,10 @@ void Replication::TakeOverStream(const std::string& id, std::int64_t offset, int
 
 void Replication::DropReplicas(const char* why) {
   std::lock_guard<std::mutex> guard(mutex_);
+  for (const auto& relay : relays_) {
+    relay->streams = false;
+    relay->sink->Kill();
+  }
   for (const auto& replica : replicas_) {
     if (replica->state.load() == Replica::State::kWaiting) continue;
     engine_.logger().Info("Disconnecting replica " + replica->Name() + ": " + why);

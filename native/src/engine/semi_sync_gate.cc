@@ -1,6 +1,7 @@
 #include "engine/semi_sync_gate.h"
 
 #include <chrono>
+#include <utility>
 
 #include "base/ticks.h"
 #include "engine/engine.h"
@@ -25,6 +26,7 @@ void SemiSyncGate::Configure() {
   options.acks = config.Int(Directive::kReplSemiSyncAcks);
   options.timeout_ms = config.Int(Directive::kReplSemiSyncTimeout);
   options.strict = config.Bool(Directive::kReplSemiSyncStrict);
+  takes_relays_.store(options.enabled && !options.strict && config.Bool(Directive::kReplSemiSyncDualChannel), std::memory_order_relaxed);
   // What is not in the stream no replica can acknowledge, so it begins before the first replica does.
   engine_.replication().KeepStream(options.enabled);
   std::lock_guard<std::mutex> guard(mutex_);
@@ -64,7 +66,7 @@ void SemiSyncGate::ReplicasChanged() {
 
 void SemiSyncGate::Refresh() {
   if (machine_.state() == SemiSync::State::kOff) return;
-  engine_.replication().CollectAcks(durable_, &acks_);
+  engine_.replication().CollectAcks(durable_, !machine_.options().strict, &acks_);
   Apply(machine_.Step(SemiSync::Replicas{acks_, engine_.log().tail()}, MonotonicMs()), true);
 }
 
@@ -111,15 +113,41 @@ void SemiSyncGate::Say(SemiSync::Change change) {
   switch (change) {
     case SemiSync::Change::kNone: return;
     case SemiSync::Change::kTurnedOn: logger.Info("Semi-sync replication is on: replies wait for " + k); break;
-    case SemiSync::Change::kTurnedOff: logger.Info("Semi-sync replication is off"); break;
+    case SemiSync::Change::kTurnedOff: EndUnprotected(); logger.Info("Semi-sync replication is off"); break;
     case SemiSync::Change::kFellBack:
       ++fallen_back_count_;
+      fell_back_us_ = MonotonicUs();
       logger.Warn("Semi-sync replication fell back to asynchronous: " + k + " did not acknowledge within " +
                   std::to_string(machine_.options().timeout_ms) + " ms (" + std::to_string(machine_.replica_count()) + " connected)");
       break;
-    case SemiSync::Change::kReturned: logger.Info("Semi-sync replication is on again: " + k + " caught up"); break;
+    case SemiSync::Change::kReturned: EndUnprotected(); logger.Info("Semi-sync replication is on again: " + k + " caught up"); break;
   }
+  if (change == SemiSync::Change::kFellBack && takes_relays()) engine_.replication().InviteRelays();
   if (engine_.host() != nullptr) engine_.host()->OnSemiSync(machine_.state(), machine_.replica_count());
+}
+
+void SemiSyncGate::EndUnprotected() {
+  if (fell_back_us_ == 0) return;
+  last_unprotected_us_ = MonotonicUs() - std::exchange(fell_back_us_, 0);
+  unprotected_us_ += last_unprotected_us_;
+}
+
+std::string SemiSyncGate::StartRelay(Client& client) {
+  std::lock_guard<std::mutex> guard(mutex_);
+  if (!takes_relays() || !FallenBack()) {
+    engine_.replication().DeclineRelay(client);
+    return "NO";
+  }
+  std::uint64_t begin = 0;
+  std::string answer = engine_.replication().StartRelay(client, durable_, &begin);
+  if (begin > 0) Apply(machine_.Step(SemiSync::RelayBegins{begin}, MonotonicMs()), true);
+  return answer;
+}
+
+void SemiSyncGate::InviteIfFallenBack() {
+  if (!takes_relays()) return;
+  std::lock_guard<std::mutex> guard(mutex_);
+  if (FallenBack()) engine_.replication().InviteRelays();
 }
 
 SemiSyncGate::Info SemiSyncGate::info() const {
@@ -130,6 +158,8 @@ SemiSyncGate::Info SemiSyncGate::info() const {
     info.clients = machine_.replica_count();
     info.fallen_back_count = fallen_back_count_;
     info.acked = machine_.acked();
+    info.last_unprotected_us = fell_back_us_ != 0 ? MonotonicUs() - fell_back_us_ : last_unprotected_us_;
+    info.unprotected_us = unprotected_us_ + (fell_back_us_ != 0 ? info.last_unprotected_us : 0);
     info.net_waits = machine_.answered_count();
     info.net_wait_ms = machine_.answered_ms();
   }

@@ -20,6 +20,7 @@
 namespace slotwise {
 
 class Engine;
+struct Client;
 
 class SemiSyncGate {
  public:
@@ -54,6 +55,12 @@ class SemiSyncGate {
   void WaitFor(std::uint64_t offset);
   void ReplicasChanged();
   void Tick();
+  // Replicas may have a second channel (replication_relays.cc): there is a fall-back that it would shorten.
+  bool takes_relays() const { return takes_relays_.load(std::memory_order_relaxed); }
+  // Answers a second channel that would have new writes. Only while nothing is promised: everything before its first byte was
+  // written without a promise and stays so, and a copy that has a hole there is counted for nothing in it.
+  std::string StartRelay(Client& client);
+  void InviteIfFallenBack();
   // For a caller inside the process: blocks until `offset` is promised, at most for a moment. False: not yet.
   bool Await(std::uint64_t offset, std::int64_t moment_ms);
 
@@ -63,6 +70,7 @@ class SemiSyncGate {
     std::uint64_t fallen_back_count = 0;
     std::uint64_t acked = 0;
     std::uint64_t net_waits = 0, net_wait_ms = 0;
+    std::int64_t unprotected_us = 0, last_unprotected_us = 0;  // from falling back to the return; all, and the last
     std::uint64_t yes = 0, no = 0, waits = 0, wait_us = 0;  // of writes answered with and without K acknowledgements
   };
   Info info() const;
@@ -71,9 +79,12 @@ class SemiSyncGate {
   void Apply(const SemiSync::Effects& effects, bool flush);
   void Say(SemiSync::Change change);
   void Refresh();
+  bool FallenBack() const { return machine_.state() == SemiSync::State::kFallenBack || machine_.state() == SemiSync::State::kReturning; }
+  void EndUnprotected();
 
   Engine& engine_;
   std::atomic<bool> on_{false};
+  std::atomic<bool> takes_relays_{false};
   std::atomic<std::uint64_t> promise_{SemiSync::kUnlimited};
   std::atomic<std::uint64_t> acked_{0};
   std::atomic<std::int64_t> tick_at_ms_{SemiSync::kNever};
@@ -85,6 +96,9 @@ class SemiSyncGate {
   bool stopped_ = false;
   bool durable_ = false;      // repl-semi-sync-ack-on
   std::uint64_t fallen_back_count_ = 0;
+  std::int64_t fell_back_us_ = 0;    // MonotonicUs(); 0: it has not
+  std::int64_t unprotected_us_ = 0;
+  std::int64_t last_unprotected_us_ = 0;
   std::vector<std::uint64_t> acks_;
   std::condition_variable progress_;
   std::mutex waker_mutex_;

@@ -30,7 +30,8 @@ void IoThread::AfterReplicaCommand(Connection* c) {
     replicas_.push_back(c);
     return;
   }
-  if (c->out.empty()) return;
+  // A second channel is answered until the stream begins.
+  if (c->out.empty() || c->client.replica->relay) return;
   const Command* command = c->client.last_command;
   engine_.logger().Warn("Replica generated a reply to command '" + std::string(command != nullptr ? command->full_name() : "<unknown>") +
                         "', disconnecting it: " + c->client.address);

@@ -1,44 +1,11 @@
 #include "replication/link.h"
 
 #include <algorithm>
-#include <charconv>
-#include <initializer_list>
+
+#include "replication/peer_text.h"
 
 namespace slotwise {
 namespace {
-
-constexpr std::size_t kIdSize = 40;
-
-std::string Resp(std::initializer_list<std::string_view> words) {
-  std::string text = "*" + std::to_string(words.size()) + "\r\n";
-  for (std::string_view w : words) {
-    text += "$" + std::to_string(w.size()) + "\r\n";
-    text += w;
-    text += "\r\n";
-  }
-  return text;
-}
-
-// What a peer said, in a line of the log: one line, and not a long one.
-std::string Printable(std::string_view text) {
-  std::string out(text.substr(0, 128));
-  for (char& c : out) {
-    if (static_cast<unsigned char>(c) < 32 || static_cast<unsigned char>(c) > 126) c = '.';
-  }
-  return out;
-}
-
-// Digits only; -1: it is not a number that an offset or a length could be.
-std::int64_t Number(std::string_view text) {
-  std::int64_t value = -1;
-  if (text.empty() || text[0] == '-' || text[0] == '+') return -1;
-  auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  return error == std::errc() && end == text.data() + text.size() ? value : -1;
-}
-
-bool IsId(std::string_view text) {
-  return text.size() == kIdSize && std::all_of(text.begin(), text.end(), [](char c) { return c > 32 && c < 127; });
-}
 
 using Type = LinkEffect::Type;
 using EventType = LinkEvent::Type;
@@ -73,7 +40,7 @@ Link::Effects Link::Step(const LinkEvent& event, std::int64_t now) {
       heard_at_ = now;
       position_ = event.position;
       out.push_back({Type::kInfo, "MASTER <-> REPLICA sync started"});
-      out.push_back({Type::kSend, Resp({"PING"})});
+      out.push_back({Type::kSend, CommandText({"PING"})});
       break;
     case EventType::kLine:
       heard_at_ = now;
@@ -142,19 +109,21 @@ void Link::Answer(std::string_view line, Effects& out, std::int64_t now) {
     case Expect::kPong:
       if (!line.starts_with('+') && !line.starts_with("-NOAUTH") && !line.starts_with("-NOPERM") &&
           !line.starts_with("-ERR operation not permitted")) {
-        return GiveUp("Error reply to PING from master: '" + Printable(line) + "'", out, now);
+        return GiveUp("Error reply to PING from master: '" + PrintableLine(line) + "'", out, now);
       }
       return Introduce(out);
     case Expect::kAuth:
-      if (line.starts_with('-')) return GiveUp("Unable to AUTH to MASTER: " + Printable(line), out, now);
-      if (!line.starts_with('+')) return GiveUp("Unexpected reply to AUTH from MASTER: " + Printable(line), out, now);
+      if (line.starts_with('-')) return GiveUp("Unable to AUTH to MASTER: " + PrintableLine(line), out, now);
+      if (!line.starts_with('+')) return GiveUp("Unexpected reply to AUTH from MASTER: " + PrintableLine(line), out, now);
       expect_ = Expect::kReplconf;
       return;
     case Expect::kReplconf:
-      if (line.starts_with('-')) {
-        out.push_back({Type::kInfo, "(Non critical) Master does not understand a REPLCONF: " + Printable(line)});
+      if (replies_left_ == 1 && !options_.channel_name.empty()) {
+        takes_channel_ = line == "+DUAL";  // anybody else says OK, or that this is unknown
+      } else if (line.starts_with('-')) {
+        out.push_back({Type::kInfo, "(Non critical) Master does not understand a REPLCONF: " + PrintableLine(line)});
       } else if (!line.starts_with('+')) {
-        return GiveUp("Unexpected reply to REPLCONF from MASTER: " + Printable(line), out, now);
+        return GiveUp("Unexpected reply to REPLCONF from MASTER: " + PrintableLine(line), out, now);
       }
       if (--replies_left_ == 0) AskForStream(out);
       return;
@@ -167,16 +136,21 @@ void Link::Answer(std::string_view line, Effects& out, std::int64_t now) {
 void Link::Introduce(Effects& out) {
   std::string text;
   if (!options_.password.empty()) {
-    text += options_.user.empty() ? Resp({"AUTH", options_.password}) : Resp({"AUTH", options_.user, options_.password});
+    text += options_.user.empty() ? CommandText({"AUTH", options_.password}) : CommandText({"AUTH", options_.user, options_.password});
   }
   expect_ = text.empty() ? Expect::kReplconf : Expect::kAuth;
-  text += Resp({"REPLCONF", "listening-port", std::to_string(options_.port)});
+  text += CommandText({"REPLCONF", "listening-port", std::to_string(options_.port)});
   replies_left_ = 2;
   if (!options_.ip.empty()) {
-    text += Resp({"REPLCONF", "ip-address", options_.ip});
+    text += CommandText({"REPLCONF", "ip-address", options_.ip});
     ++replies_left_;
   }
-  text += Resp({"REPLCONF", "capa", "eof", "capa", "psync2", "capa", "slotwise-ack"});
+  text += CommandText({"REPLCONF", "capa", "eof", "capa", "psync2", "capa", "slotwise-ack"});
+  takes_channel_ = false;
+  if (!options_.channel_name.empty()) {
+    text += CommandText({"REPLCONF", "slotwise-dual", options_.channel_name});
+    ++replies_left_;
+  }
   out.push_back({Type::kSend, std::move(text)});
 }
 
@@ -184,12 +158,12 @@ void Link::AskForStream(Effects& out) {
   expect_ = Expect::kPsync;
   if (position_.id.empty()) {
     out.push_back({Type::kInfo, "Partial resynchronization not possible (no cached master)"});
-    out.push_back({Type::kSend, Resp({"PSYNC", "?", "-1"})});
+    out.push_back({Type::kSend, CommandText({"PSYNC", "?", "-1"})});
     return;
   }
   const std::string next = std::to_string(position_.offset + 1);
   out.push_back({Type::kInfo, "Trying a partial resynchronization (request " + position_.id + ":" + next + ")."});
-  out.push_back({Type::kSend, options_.failover ? Resp({"PSYNC", position_.id, next, "FAILOVER"}) : Resp({"PSYNC", position_.id, next})});
+  out.push_back({Type::kSend, options_.failover ? CommandText({"PSYNC", position_.id, next, "FAILOVER"}) : CommandText({"PSYNC", position_.id, next})});
 }
 
 void Link::PsyncAnswer(std::string_view line, Effects& out, std::int64_t now) {
@@ -197,8 +171,8 @@ void Link::PsyncAnswer(std::string_view line, Effects& out, std::int64_t now) {
   if (line.starts_with("+FULLRESYNC ")) {
     std::string_view rest = line.substr(12);
     const std::string_view id = rest.substr(0, std::min(rest.find(' '), rest.size()));
-    const std::int64_t offset = rest.size() > id.size() ? Number(rest.substr(id.size() + 1)) : -1;
-    if (!IsId(id) || offset < 0) return GiveUp("Master replied with wrong +FULLRESYNC syntax: " + Printable(line), out, now);
+    const std::int64_t offset = rest.size() > id.size() ? ParseCount(rest.substr(id.size() + 1)) : -1;
+    if (!IsReplicationId(id) || offset < 0) return GiveUp("Master replied with wrong +FULLRESYNC syntax: " + PrintableLine(line), out, now);
     full_id_ = id;
     full_offset_ = offset;
     state_ = LinkState::kSync;
@@ -209,7 +183,7 @@ void Link::PsyncAnswer(std::string_view line, Effects& out, std::int64_t now) {
   if (line == "+CONTINUE" || line.starts_with("+CONTINUE ")) {
     if (position_.id.empty()) return GiveUp("Master continues a stream that was not asked for", out, now);
     std::string id(line.substr(std::min<std::size_t>(line.size(), 10)));
-    if (!id.empty() && !IsId(id)) return GiveUp("Master replied with wrong +CONTINUE syntax: " + Printable(line), out, now);
+    if (!id.empty() && !IsReplicationId(id)) return GiveUp("Master replied with wrong +CONTINUE syntax: " + PrintableLine(line), out, now);
     if (id == position_.id) id.clear();
     Online(now);
     attempts_ = 0;
@@ -218,24 +192,24 @@ void Link::PsyncAnswer(std::string_view line, Effects& out, std::int64_t now) {
     return;
   }
   if (line.starts_with("-NOMASTERLINK") || line.starts_with("-LOADING")) {
-    return GiveUp("Master is currently unable to PSYNC but should be in the future: " + Printable(line), out, now);
+    return GiveUp("Master is currently unable to PSYNC but should be in the future: " + PrintableLine(line), out, now);
   }
-  const std::string why = "Unexpected reply to PSYNC from master: " + Printable(line);
+  const std::string why = "Unexpected reply to PSYNC from master: " + PrintableLine(line);
   if (options_.failover) out.push_back({Type::kRefused, why});
   GiveUp(why, out, now);
 }
 
 void Link::SnapshotHeader(std::string_view line, Effects& out, std::int64_t now) {
   if (line.empty()) return;
-  if (line.starts_with('-')) return GiveUp("MASTER aborted replication with an error: " + Printable(line), out, now);
+  if (line.starts_with('-')) return GiveUp("MASTER aborted replication with an error: " + PrintableLine(line), out, now);
   LinkEffect effect{Type::kReceiveSnapshot, {}, full_id_, full_offset_};
   if (line.starts_with("$EOF:")) {
     effect.mark = line.substr(5);
-    if (effect.mark.size() != kMarkSize) return GiveUp("Bad protocol from MASTER, the mark of a snapshot has to be 40 bytes: " + Printable(line), out, now);
+    if (effect.mark.size() != kMarkSize) return GiveUp("Bad protocol from MASTER, the mark of a snapshot has to be 40 bytes: " + PrintableLine(line), out, now);
   } else {
-    effect.length = line.starts_with('$') ? Number(line.substr(1)) : -1;
+    effect.length = line.starts_with('$') ? ParseCount(line.substr(1)) : -1;
     if (effect.length <= 0) {
-      return GiveUp("Bad protocol from MASTER, the first byte is not '$' or no length follows (we received '" + Printable(line) + "')", out, now);
+      return GiveUp("Bad protocol from MASTER, the first byte is not '$' or no length follows (we received '" + PrintableLine(line) + "')", out, now);
     }
   }
   out.push_back({Type::kInfo, "MASTER <-> REPLICA sync: receiving " +

@@ -31,6 +31,7 @@ struct LinkOptions {
   std::int64_t port = 0;             // of this server, or replica-announce-port
   std::string ip;                    // replica-announce-ip; empty: the primary sees for itself
   bool failover = false;             // PSYNC ... FAILOVER: the primary-to-be is told to become one
+  std::string channel_name;          // of a second channel (dual_channel.h), which is offered; empty: none
 };
 
 // Where the data that this server has ends: which history, and the last byte of it that was applied.
@@ -98,6 +99,8 @@ class Link {
   LinkState state() const { return state_; }
   const std::string& host() const { return host_; }
   int port() const { return port_; }
+  // The primary takes a second channel. Known once the stream has been asked for.
+  bool takes_channel() const { return takes_channel_; }
 
  private:
   enum class Expect : std::uint8_t { kPong, kAuth, kReplconf, kPsync, kSnapshotHeader };
@@ -117,6 +120,7 @@ class Link {
   int port_ = 0;
   Expect expect_ = Expect::kPong;
   int replies_left_ = 0;              // of REPLCONF
+  bool takes_channel_ = false;
   StreamPosition position_;           // what was asked for
   std::string full_id_;               // of +FULLRESYNC
   std::int64_t full_offset_ = 0;

@@ -43,6 +43,25 @@ std::string ParseFilter(std::string_view text, ReplicaAnnounce* announce) {
   return {};
 }
 
+void ParseChannel(bool link, std::string_view value, ReplicaAnnounce* announce, ReplconfResult* result) {
+  using Channel = ReplconfResult::Channel;
+  constexpr std::size_t kNameSize = 40;
+  if (link && Is(value, "leave")) {
+    result->channel = Channel::kLeft;
+    result->silent = true;
+  } else if (!link && Is(value, "merged")) {
+    result->channel = Channel::kMerged;
+    result->silent = true;
+  } else if (!link && Is(value, "start")) {
+    result->channel = Channel::kStarts;
+  } else if (value.size() == kNameSize) {
+    result->channel = link ? Channel::kOffered : Channel::kStandsBy;
+    (link ? announce->dual_name : announce->relay_of) = value;
+  } else {
+    result->error = "ERR a channel's name has 40 characters";
+  }
+}
+
 }  // namespace
 
 ReplconfResult ParseReplconf(std::span<const std::string_view> args, ReplicaAnnounce* announce) {
@@ -64,6 +83,9 @@ ReplconfResult ParseReplconf(std::span<const std::string_view> args, ReplicaAnno
       announce->eof |= Is(value, "eof");
       announce->psync2 |= Is(value, "psync2");
       announce->slotwise_ack |= Is(value, "slotwise-ack");
+    } else if (Is(name, "slotwise-dual") || Is(name, "slotwise-relay")) {
+      ParseChannel(Is(name, "slotwise-dual"), value, announce, &result);
+      return result;
     } else if (Is(name, "ack")) {
       result.silent = true;
       if (auto offset = Integer(value)) {

@@ -76,6 +76,12 @@ void SemiSync::On(const Tick& event, std::int64_t now_ms) {
   if (late) FallBack(event.tail, now_ms);
 }
 
+// What was written while nothing was promised stays so, whoever acknowledges it when it is on again: an acknowledgement of
+// later bytes is none of these.
+void SemiSync::On(const RelayBegins& event, std::int64_t) {
+  if (state_ == State::kFallenBack || state_ == State::kReturning) floor_ = std::max(floor_, event.tail);
+}
+
 void SemiSync::TurnOn(std::uint64_t tail, Change change) {
   state_ = State::kOn;
   floor_ = std::max(floor_, tail);

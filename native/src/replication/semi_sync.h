@@ -38,7 +38,8 @@ class SemiSync {
   struct Waiting { std::uint64_t offset; std::uint64_t tail; };                 // replies that depend on `offset` <= tail wait
   struct Replicas { std::span<std::uint64_t> acked; std::uint64_t tail; };      // of each that counts, in any order; is sorted
   struct Tick { std::uint64_t tail; };
-  using Event = std::variant<Configured, Waiting, Replicas, Tick>;
+  struct RelayBegins { std::uint64_t tail; };  // a replica has what is written from here on, and perhaps not what was before
+  using Event = std::variant<Configured, Waiting, Replicas, Tick, RelayBegins>;
 
   enum class Change : std::uint8_t { kNone, kTurnedOn, kTurnedOff, kFellBack, kReturned };
   struct Effects {
@@ -67,6 +68,7 @@ class SemiSync {
   void On(const Waiting& event, std::int64_t now_ms);
   void On(const Replicas& event, std::int64_t now_ms);
   void On(const Tick& event, std::int64_t now_ms);
+  void On(const RelayBegins& event, std::int64_t now_ms);
   void TurnOn(std::uint64_t tail, Change change);
   void FallBack(std::uint64_t tail, std::int64_t now_ms);
   void Ask(std::uint64_t tail, std::int64_t now_ms);
@@ -78,7 +80,7 @@ class SemiSync {
   State state_ = State::kOff;
   std::int64_t count_ = 0;
   std::uint64_t acked_ = 0;      // never goes back
-  std::uint64_t floor_ = 0;      // what was promised before it was turned on
+  std::uint64_t floor_ = 0;      // what was promised before it was turned on, or written while it had fallen back
   std::uint64_t wanted_ = 0;     // the last byte that somebody waits for
   std::deque<Wait> waits_;       // ascending; at most about kWaitsMax
   bool asking_ = false;          // a question is under way:

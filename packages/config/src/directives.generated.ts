@@ -138,6 +138,8 @@ export type DirectiveName =
   | 'repl-semi-sync'
   | 'repl-semi-sync-ack-on'
   | 'repl-semi-sync-acks'
+  | 'repl-semi-sync-dual-channel'
+  | 'repl-semi-sync-relay-max-size'
   | 'repl-semi-sync-strict'
   | 'repl-semi-sync-timeout'
   | 'repl-timeout'
@@ -342,6 +344,8 @@ export const directives: readonly DirectiveSpec[] = [
   { name: 'repl-semi-sync', type: 'bool', default: 'no', status: 'supported', summary: 'MySQL\'s word for the same: yes means repl-ack semisync.' },
   { name: 'repl-semi-sync-ack-on', type: 'enum', default: 'received', values: { received: 0, durable: 1 }, status: 'supported', summary: 'Whether an acknowledgement means that a replica has applied the write, or that it has fsynced it; only replicas that say so count for durable.' },
   { name: 'repl-semi-sync-acks', type: 'int', default: '1', min: '1', max: '65535', status: 'supported', summary: 'How many replicas must acknowledge a write before its reply leaves.' },
+  { name: 'repl-semi-sync-dual-channel', type: 'bool', default: 'yes', status: 'supported', summary: 'While a replica of ours lags, send it new writes by a second connection; it acknowledges them from a relay on its disk before it has caught up. Read by both sides when they connect; not with repl-semi-sync-strict.' },
+  { name: 'repl-semi-sync-relay-max-size', type: 'memory', default: '4294967296', min: '1048576', max: '9223372036854775807', status: 'supported', summary: 'Bytes of relays that a replica keeps on its disk; beyond it new writes wait for it to catch up.' },
   { name: 'repl-semi-sync-strict', type: 'bool', default: 'no', status: 'supported', summary: 'Never answer without the acknowledgements: without enough replicas writes are refused.' },
   { name: 'repl-semi-sync-timeout', type: 'int', default: '10000', min: '1', max: '4294967295', status: 'supported', summary: 'Milliseconds after which a waiting write makes replication asynchronous until replicas have caught up; not with repl-semi-sync-strict.' },
   { name: 'repl-timeout', type: 'int', default: '60', min: '1', max: '2147483647', status: 'supported', summary: 'Seconds of silence after which a replication link is cut.' },

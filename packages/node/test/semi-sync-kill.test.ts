@@ -7,21 +7,12 @@
  */
 import { connect, createServer, type Server, type Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
-import {
-  describePeer, encodeCommand, RespError, startRedis, startSlotwise, waitFor, type RespClient, type ServerProcess,
-} from '@slotwise/testing'
+import { describePeer, startRedis, startSlotwise, waitFor, type RespClient, type ServerProcess } from '@slotwise/testing'
 import { expect, it } from 'vitest'
+import { missing, randomOf, write } from './fixtures/acknowledged-writes.js'
 
 const rounds = Number(process.env.SLOTWISE_SEMI_SYNC_ROUNDS ?? 5)
 const seed = Number(process.env.SLOTWISE_KILL_SEED ?? Date.now() % 1e9)
-
-function randomOf(start: number): () => number {
-  let state = start >>> 0
-  return () => {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0
-    return state / 2 ** 32
-  }
-}
 
 interface Link extends AsyncDisposable { readonly port: number; cut(): void }
 
@@ -49,31 +40,6 @@ async function slowLink(to: number, delayMs: number): Promise<Link> {
     port: (server.address() as { port: number }).port,
     cut,
     [Symbol.asyncDispose]: () => Promise.resolve(cut()),
-  }
-}
-
-interface Written { prefix: string; acknowledged: number; sent: number }
-
-/** One key for each write, so that a hole is seen as well as a short end. Until the connection dies. */
-async function write(client: RespClient, prefix: string, depth: number): Promise<Written> {
-  const done = { prefix, acknowledged: 0, sent: 0 }
-  try {
-    for (;;) {
-      const batch: Buffer[] = []
-      while (done.sent - done.acknowledged < depth) {
-        const index = done.sent++
-        batch.push(encodeCommand(['SET', `${prefix}:${index}`, String(index).padEnd(index % 100 === 99 ? 20_000 : 40, 'x')]))
-      }
-      client.send(Buffer.concat(batch))
-      do {
-        const reply = await client.read()
-        if (reply instanceof RespError) throw reply
-        done.acknowledged++
-      } while (client.unreadCount > 0 || done.sent - done.acknowledged === depth)
-    }
-  } catch (error) {
-    if (error instanceof RespError) throw error
-    return done
   }
 }
 
@@ -131,13 +97,10 @@ async function round(primary: ServerProcess, number: number, random: () => numbe
   const outcome: Outcome = { acknowledged: await counted, lost: 0 }
   const left = Number(await follower.command('GET', key) ?? 0)
   outcome.lost += Math.max(0, Math.max(await counted, await watched) - left)
-  for (const { prefix, acknowledged, sent } of written) {
-    outcome.acknowledged += acknowledged
-    for (let at = 0; at < acknowledged; at += 1000) {
-      const keys = Array.from({ length: Math.min(1000, acknowledged - at) }, (_, index) => `${prefix}:${at + index}`)
-      outcome.lost += keys.length - (await follower.command('EXISTS', ...keys) as number)
-    }
-    expect(sent).toBeGreaterThanOrEqual(acknowledged)
+  for (const one of written) {
+    outcome.acknowledged += one.acknowledged
+    outcome.lost += await missing(follower, one)
+    expect(one.sent).toBeGreaterThanOrEqual(one.acknowledged)
   }
   await Promise.all(clients.map((client) => client.close()))
   return outcome
