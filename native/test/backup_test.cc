@@ -116,6 +116,8 @@ TEST(SegmentCut, WithoutIndexTheLinesCountAlone) {
   EXPECT_EQ(cut.end, 0u);
   ASSERT_TRUE(cut.undated_at.has_value());
   EXPECT_EQ(*cut.undated_at, 0u);
+  // The same with the index of a copy, which says when it was made, and that is nothing.
+  EXPECT_TRUE(Segment({{Set("a"), 0}}).Cut({{}, 5}).undated_at.has_value());
 }
 
 TEST(SegmentCut, DamageBeforeTheEndIsRefusedAndATornUnitIsLeftOut) {

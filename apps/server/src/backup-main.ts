@@ -2,6 +2,6 @@
 import { writeSync } from 'node:fs'
 import { runBackup } from './backup/cli.js'
 
-process.exitCode = runBackup(process.argv.slice(2), {
+process.exitCode = await runBackup(process.argv.slice(2), {
   out: (text) => writeSync(1, text), err: (text) => writeSync(2, text), isTerminal: process.stderr.isTTY,
 })

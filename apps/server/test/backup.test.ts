@@ -243,6 +243,62 @@ describe('what is in the way', () => {
     expect(readdirSync(backups)).toEqual(before)
   })
 
+  it('is not the server: it is asked where its files are', async () => {
+    await using dir = tempDir()
+    const backups = join(dir.path, 'backups')
+    const args = ['--appendonly', 'yes', '--appenddirname', 'log ü', '--appendfilename', 'file']
+    await using server = await startSlotwise({ args: [...args, '--requirepass', 'secret'], password: 'secret' })
+    await using client = await server.client()
+    await client.command('SET', 'a', 1)
+    const from = ['create', '--from', `127.0.0.1:${server.port}`, '--to', backups, '--quiet']
+    refuses(await backupBeside(...from), /asked for its directory: NOAUTH/)
+    process.env.REDISCLI_AUTH = 'secret'
+    try {
+      done(await backupBeside(...from))
+    } finally {
+      delete process.env.REDISCLI_AUTH
+    }
+    const to = fresh(dir)
+    done(backup('restore', '--from', backups, '--to', to, '--quiet'))
+    await using again = await startSlotwise({ dir: to, args })
+    await using restored = await again.client()
+    expect(await restored.command('GET', 'a')).toBe('1')
+    await using memory = await startSlotwise()
+    const fromMemory = ['create', '--from', `127.0.0.1:${memory.port}`, '--to', backups]
+    refuses(await backupBeside(...fromMemory), /keeps no append-only file/)
+    await memory.stop()
+    refuses(await backupBeside(...fromMemory), /ECONNREFUSED/)
+    refuses(await backupBeside('create', '--from', 'nonsense', '--to', backups), /'nonsense' is no HOST:PORT/)
+  })
+
+  it.skipIf(!peer('redis-server').usable)('is a log that says no times: redis-server without annotations', async () => {
+    await using dir = tempDir()
+    for (const timestamps of ['no', 'yes']) {
+      const backups = join(dir.path, timestamps)
+      await using redis = await startRedis({ args: ['--appendonly', 'yes', '--aof-timestamp-enabled', timestamps] })
+      await using client = await redis.client()
+      const second = (): number => Math.floor(Date.now() / 1000)
+      await client.command('SET', 'transfers', 1)
+      const first = second()
+      await waitFor(() => second() > first)
+      await client.command('SET', 'transfers', 2)
+      const later = second()
+      await waitFor(() => second() > later)
+      done(await backupBeside('create', '--from', `127.0.0.1:${redis.port}`, '--to', backups, '--quiet'))
+      const to = fresh(dir)
+      const restored = backup('restore', '--from', backups, '--to', to, '--time', String(first))
+      if (timestamps === 'no') {
+        refuses(restored, /Nothing says when what begins at byte \d+ of .*\.1\.incr\.aof was written/)
+        const all = fresh(dir)
+        done(backup('restore', '--from', backups, '--to', all, '--quiet'))
+        expect(await served(all)).toMatchObject({ transfers: 2 })
+      } else {
+        done(restored)
+        expect(await served(to)).toMatchObject({ transfers: 1 })
+      }
+    }
+  })
+
   it('is a segment that was never archived: later times are refused', async () => {
     await using dir = tempDir()
     const { backups, archive } = await small(dir)
@@ -316,7 +372,7 @@ describe('what is in the way', () => {
   it('are arguments that make no sense: exit code 2', async () => {
     await using dir = tempDir()
     for (const [args, why] of [
-      [[], /create, list, verify or restore/], [['steal'], /Unknown command 'steal'/], [['create', '--to', 'x'], /create needs --from-dir/],
+      [[], /create, list, verify or restore/], [['steal'], /Unknown command 'steal'/], [['create', '--to', 'x'], /create needs either --from-dir or --from/],
       [['list', '--from', dir.path, '--time', '1'], /list takes no --time/], [['list', '--nonsense'], /nonsense/],
       [['restore', '--from', dir.path, '--to', 'x', '--time', '2026-11-29 14:00'], /is no time/],
       [['restore', '--from', dir.path, '--to', 'x', '--time', '2026-11-29T14:00:00'], /with its zone/],

@@ -119,6 +119,16 @@ Status Check(FileSystem& files, Logger& logger, const CommitLogOptions& where, b
   return Status::Ok();
 }
 
+// The index that the check made for a file that had none says when that was, not when anything was written.
+Status ForgetDates(FileSystem& files, const AofPaths& paths, const std::string& name) {
+  const std::string path = IndexPath(paths.InDir(name));
+  SegmentIndex index;
+  Status status = ReadSegmentIndex(files, path, &index);
+  if (!status.ok() || !index.present) return status;
+  for (IndexBlock& block : index.blocks) block.seconds = 0;
+  return WriteSegmentIndex(files, paths.dir, path, index, UnixSeconds());
+}
+
 Status Build(FileSystem& files, Logger& logger, std::vector<Source>& sources, const CommitLogOptions& to,
              const CopyProgress& progress, AofFacts* facts) {
   const AofPaths paths(to);
@@ -147,6 +157,13 @@ Status Build(FileSystem& files, Logger& logger, std::vector<Source>& sources, co
   }
   Status status = PersistManifest(files, paths.dir, paths.manifest_name, manifest);
   if (status.ok()) status = Check(files, logger, to, /*repair=*/true, progress, facts);
+  for (std::size_t i = 0; status.ok() && i < sources.size(); ++i) {
+    if (sources[i].index || !sources[i].raw_index.empty()) continue;
+    status = ForgetDates(files, paths, sources[i].info.name);
+    for (SegmentFacts& segment : facts->segments) {
+      if (segment.info.name == sources[i].info.name) segment.first_seconds = segment.last_seconds = 0;
+    }
+  }
   if (!status.ok()) return status;
   int error = files.SyncDir(paths.dir);
   if (error >= 0) error = files.SyncDir(paths.data_dir);

@@ -71,11 +71,12 @@ class Search {
     if (const IndexBlock* block = Block(); block != nullptr && block->seconds > seconds + 2) made_at_start_ = block->seconds;
   }
 
-  // The block of the current position, if it is covered.
+  // The block of the current position, if there is one and it has a date.
   const IndexBlock* Block() {
     const std::uint64_t at = reader_.position();
     while (block_ < blocks_.size() && blocks_[block_].end <= at) ++block_;
-    return block_ < blocks_.size() && blocks_[block_].begin <= at ? &blocks_[block_] : nullptr;
+    const bool dated = block_ < blocks_.size() && blocks_[block_].begin <= at && blocks_[block_].seconds != 0;
+    return dated ? &blocks_[block_] : nullptr;
   }
 
   // The unit that begins here was written in time.

@@ -5,10 +5,11 @@
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import type { CopyReports } from '@slotwise/node'
+import { placeOfServer } from './ask-server.js'
 import { create, list, restore, verify } from './commands.js'
 import { type Position, printPosition, printTime, type Target } from './plan.js'
 
-export const backupUsage = `Usage: slotwise-backup create  --from-dir DIR --to BACKUPS
+export const backupUsage = `Usage: slotwise-backup create  --from-dir DIR | --from HOST:PORT --to BACKUPS
        slotwise-backup list    --from BACKUPS [--archive DIR]
        slotwise-backup verify  --from BACKUPS [--archive DIR] [--backup NAME]
        slotwise-backup restore --from BACKUPS [--archive DIR] [--backup NAME] --to DIR
@@ -21,6 +22,7 @@ restore  makes a data directory from a backup and the archived segments behind i
          a position, or everything written up to a second
 
 --from-dir DIR           the server's dir, with --appenddirname and --appendfilename if it does not use the defaults
+--from HOST:PORT         ask the server, on this machine, for the three; password in REDISCLI_AUTH
 --archive DIR            its aof-archive-dir, or a copy of it (default: BACKUPS/archive)
 --backup NAME            begin with this copy (default: the newest that is early enough)
 --position SEGMENT:BYTE  number of the segment and bytes of it, such as 3:1048576
@@ -42,7 +44,7 @@ type Option = keyof typeof options
 
 /** Which options a verb takes; those with ! it needs. */
 const verbs = {
-  create: ['from-dir!', 'to!', 'appenddirname', 'appendfilename'],
+  create: ['from-dir', 'from', 'to!', 'appenddirname', 'appendfilename'],
   list: ['from!', 'archive'],
   verify: ['from!', 'archive', 'backup'],
   restore: ['from!', 'to!', 'archive', 'backup', 'position', 'time'],
@@ -56,9 +58,9 @@ export interface BackupConsole {
 }
 
 /** @returns the exit code */
-export function runBackup(args: readonly string[], console: BackupConsole): number {
+export async function runBackup(args: readonly string[], console: BackupConsole): Promise<number> {
   try {
-    run(args, console)
+    await run(args, console)
     return 0
   } catch (error) {
     console.err(`slotwise-backup: ${(error as Error).message}\n`)
@@ -68,7 +70,7 @@ export function runBackup(args: readonly string[], console: BackupConsole): numb
   }
 }
 
-function run(args: readonly string[], { out, err, isTerminal }: BackupConsole): void {
+async function run(args: readonly string[], { out, err, isTerminal }: BackupConsole): Promise<void> {
   const { verb, values } = parse(args)
   if (values.help === true) return out(backupUsage)
   const reports = values.quiet === true ? {} : reportsTo(err, isTerminal)
@@ -77,7 +79,10 @@ function run(args: readonly string[], { out, err, isTerminal }: BackupConsole): 
   const archive = values.archive ?? join(backups, 'archive')
   switch (verb) {
     case 'create': {
-      const from = { dir: values['from-dir'] ?? '', dirname: values.appenddirname, filename: values.appendfilename }
+      const { 'from-dir': dir, from: server, appenddirname: dirname, appendfilename: filename } = values
+      if ((dir === undefined) === (server === undefined)) throw new UsageError('create needs either --from-dir or --from')
+      const asked = server === undefined ? null : await placeOfServer(server, process.env.REDISCLI_AUTH)
+      const from = asked ?? { dir: dir ?? '', dirname, filename }
       const made = create({ from, to: values.to ?? '' }, reports)
       const last = made.segments.at(-1)
       return say([`${made.name}  ${made.commands} commands${last === undefined ? '' : `, up to ${printPosition({ seq: last.seq, byte: last.size })}`}`])
