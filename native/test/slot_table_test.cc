@@ -1,5 +1,6 @@
 #include "keyspace/slot_table.h"
 
+#include <algorithm>
 #include <map>
 #include <set>
 #include <string>
@@ -62,6 +63,32 @@ TEST(SlotTable, IndexCostsAtMostFifteenBytesAKey) {
     for (int i = 0; i < n; ++i) t.Add("key:" + std::to_string(i));
     double bytes = static_cast<double>(t.table.IndexMemory()) / n;
     EXPECT_LT(bytes, 15.5);
+  }
+}
+
+// From one bucket to more than one segment, with more or fewer items than expected, in tables that go on growing and shrinking.
+TEST(SlotTable, ATableMadeWideEnoughIsOneThatHasGrown) {
+  for (int expected : {0, 1, 5, 6, 7, 300, 1530, 1536, 5000}) {
+    for (int n : {1, 10, 400, 3000}) {
+      Table t;
+      t.table.Reserve(static_cast<std::uint64_t>(expected));
+      t.Add("first");
+      if (expected > 0) EXPECT_GE(t.table.bucket_count(), static_cast<std::uint32_t>(std::min(expected, 1536) / 6));
+      t.table.Reserve(100000);  // does nothing to one that holds something
+      EXPECT_LE(t.table.bucket_count(), 256u);
+      for (int i = 1; i < n; ++i) t.Add("key:" + std::to_string(i));
+      for (int i = 1; i < n; ++i) ASSERT_TRUE(t.Has("key:" + std::to_string(i)));
+      std::size_t scanned = 0;
+      for (std::uint64_t cursor = 0;;) {
+        cursor = t.table.Scan(cursor, [&](Entry*) { ++scanned; });
+        if (cursor == 0) break;
+      }
+      EXPECT_EQ(scanned, static_cast<std::size_t>(n));
+      for (int i = 1; i < n; ++i) ASSERT_TRUE(t.Remove("key:" + std::to_string(i)));
+      ASSERT_TRUE(t.Has("first"));
+      ASSERT_TRUE(t.Remove("first"));
+      EXPECT_EQ(t.table.IndexMemory(), 0u);
+    }
   }
 }
 

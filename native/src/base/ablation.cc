@@ -15,6 +15,8 @@ const Ablation& Ablated() {
     a.hashbits = names.find("hashbits") != std::string_view::npos;
     a.wire = names.find("wire") != std::string_view::npos;
     a.journal = names.find("journal") != std::string_view::npos;
+    a.crc64 = names.find("crc64") != std::string_view::npos;
+    a.sizehint = names.find("sizehint") != std::string_view::npos;
     a.batching = names.find("batching") != std::string_view::npos;
     return a;
   }();

@@ -10,6 +10,8 @@ struct Ablation {
   bool batching = false;    // every command executed as soon as it is parsed
   bool hashbits = false;    // a table's split hashes the keys again instead of using the bits kept in the bucket
   bool journal = false;     // `always` syncs the segment and its index with each commit
+  bool crc64 = false;       // checksums of snapshots by tables, not by carry-less products
+  bool sizehint = false;    // a snapshot's number of keys does not size the tables
   bool wire = false;        // effects are encoded anew, also where the client's own bytes would do
 };
 

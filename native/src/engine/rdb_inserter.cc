@@ -40,7 +40,7 @@ RdbInserter::~RdbInserter() {
   }
 }
 
-void RdbInserter::Add(RdbKey& key) {
+void RdbInserter::Add(RdbKey& key, std::uint64_t keys_of_db) {
   const std::uint16_t slot = HashSlot(key.key);
   Worker& worker = *workers_[static_cast<std::size_t>(StripeOf(slot)) % workers_.size()];
   Job& job = *worker.filling;
@@ -48,6 +48,7 @@ void RdbInserter::Add(RdbKey& key) {
   item.key_size = static_cast<std::uint32_t>(key.key.size());
   item.slot = slot;
   item.db = key.db;
+  item.keys_of_slot = static_cast<std::uint32_t>(std::min<std::uint64_t>(keys_of_db / kSlotCount, UINT32_MAX));
   item.type = key.value.type;
   item.encoding = key.value.encoding;
   item.object = std::exchange(key.value.object, nullptr);
@@ -152,6 +153,7 @@ void RdbInserter::InsertOne(Database& db, const KeyRef& key, std::string_view te
     engine_.BeforeChange(db, place.entry());
     db.Erase(key, place);
   }
+  if (SlotTable& table = db.Table(key.slot); table.size() == 0) table.Reserve(item.keys_of_slot + item.keys_of_slot / 16);  // slots differ
   Entry* entry = item.type == Type::kString ? db.SetString(key, {}, text, item.expire_at_ms) : value.Put(db, key, {}, item.expire_at_ms);
   SetLoadedAccess(engine_, entry, item.idle_seconds, item.frequency, now_ms_);
 }

@@ -24,8 +24,9 @@ class RdbInserter {
   RdbInserter(const RdbInserter&) = delete;
   RdbInserter& operator=(const RdbInserter&) = delete;
 
-  // Takes the value over.
-  void Add(RdbKey& key);
+  // Takes the value over. `keys_of_db`: how many its database is likely to get, 0 if unknown; tables are made wide enough for
+  // their share when they get their first key.
+  void Add(RdbKey& key, std::uint64_t keys_of_db);
   // Returns when all are in. Then failed() is final.
   void Finish();
   // A key was there already.
@@ -37,6 +38,7 @@ class RdbInserter {
     std::uint64_t text_size = 0;     // of a string
     std::uint16_t slot = 0;
     int db = 0;
+    std::uint32_t keys_of_slot = 0;
     Type type = Type::kString;
     Encoding encoding = Encoding::kRaw;
     void* object = nullptr;          // of a collection

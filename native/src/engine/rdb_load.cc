@@ -1,10 +1,12 @@
 #include "engine/rdb_load.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <memory>
 #include <mutex>
 
+#include "base/ablation.h"
 #include "base/ticks.h"
 #include "engine/engine.h"
 #include "engine/rdb_inserter.h"
@@ -15,6 +17,7 @@ namespace slotwise {
 namespace {
 
 constexpr std::uint64_t kParallelBytes = 1 << 20;
+constexpr std::uint64_t kBytesPerKey = 16;  // at least, or its number is not believed
 
 class FileSource final : public RdbSource {
  public:
@@ -88,7 +91,7 @@ Status LoadRdb(Engine& engine, File& file, std::uint64_t size, const std::string
       } else if (!options.keep_expired && !report->place && key.expire_at_ms != kNoExpire && key.expire_at_ms <= now_ms) {
         ++report->expired;
       } else {
-        inserter.Add(key);
+        inserter.Add(key, Ablated().sizehint ? 0 : std::min(reader.expected_keys(), size / kBytesPerKey));
         ++report->keys;
       }
     }

@@ -1,5 +1,7 @@
 #include "keyspace/linear_table.h"
 
+#include <algorithm>
+
 namespace slotwise {
 
 Bucket* LinearBuckets::NewBucket() {
@@ -71,6 +73,15 @@ void LinearBuckets::EraseAt(Bucket* b, int index, std::uint64_t hash) {
   }
   // Half as full as where it grows: give buckets back, one a removal.
   if (buckets_ > 1 && std::uint64_t{size_} * 20 < std::uint64_t{buckets_} * kItemsPerTenBuckets) Shrink();
+}
+
+void LinearBuckets::Reserve(std::uint64_t items) {
+  if (root_ != nullptr || items == 0) return;
+  const std::uint64_t want = (items * 10 + kItemsPerTenBuckets - 1) / kItemsPerTenBuckets;
+  Resize(static_cast<std::uint32_t>(std::min<std::uint64_t>(want, kSegmentBuckets)));
+  std::memset(root_, 0, std::size_t{capacity_} * sizeof(Bucket));
+  buckets_ = capacity_;
+  mask_ = std::bit_ceil(buckets_) - 1;
 }
 
 // Makes room for and clears bucket number buckets_.

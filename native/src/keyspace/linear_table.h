@@ -75,6 +75,9 @@ class LinearBuckets {
   __attribute__((no_sanitize("thread"))) std::uint32_t SizeHint() const { return size_; }
   std::uint32_t bucket_count() const { return buckets_; }
   std::size_t IndexMemory() const;
+  // Makes an empty table as wide as it would become with `items`, up to one segment, so that it need not grow step by step.
+  // Costs nothing if they never come but that memory, until something is erased.
+  void Reserve(std::uint64_t items);
 
   // Lock-free hints of where to prefetch: may be stale, never faults (slab memory stays mapped).
   void PrefetchBucket(std::uint64_t hash) const;

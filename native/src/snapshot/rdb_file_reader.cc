@@ -47,9 +47,10 @@ RdbFileReader::Event RdbFileReader::Next(RdbKey* key) {
           return Fail("FATAL: Data file was created with a Redis server configured to handle more than " + std::to_string(databases_) + " databases");
         }
         db_ = static_cast<int>(n);
+        expected_keys_ = 0;
         break;
       case rdb::kResizeDb:
-        if (!in_.Length(&n) || !in_.Length(&n)) return Event::kError;  // hints: our tables grow a bucket at a time
+        if (!in_.Length(&expected_keys_) || !in_.Length(&n)) return Event::kError;
         break;
       case rdb::kAux:
         if (!in_.String(&text)) return Event::kError;

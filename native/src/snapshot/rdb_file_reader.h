@@ -32,6 +32,8 @@ class RdbFileReader {
 
   const std::string& aux_name() const { return aux_name_; }
   const std::string& aux_value() const { return aux_value_; }
+  // How many keys the database of the last key has, as the file says; 0: it does not. Nobody vouches for it.
+  std::uint64_t expected_keys() const { return expected_keys_; }
   std::string error() const { return "byte " + std::to_string(in_.offset()) + ": " + in_.error(); }
 
  private:
@@ -46,6 +48,7 @@ class RdbFileReader {
   bool begun_ = false;
   int version_ = 0;
   int db_ = 0;
+  std::uint64_t expected_keys_ = 0;
   std::string aux_name_;
   std::string aux_value_;
 };
