@@ -9,12 +9,18 @@
 #include <mutex>
 #include <new>
 
+#include "base/ablation.h"
+
 namespace slotwise {
 namespace {
 
 constexpr std::string_view kMulti = "*1\r\n$5\r\nMULTI\r\n";
 constexpr std::string_view kExec = "*1\r\n$4\r\nEXEC\r\n";
 constexpr std::size_t kPoolChunksMax = 128;
+constexpr std::size_t kCacheLine = 64;
+constexpr std::size_t kAhead = 512;
+constexpr std::size_t kAheadMost = 256;
+const bool kPrefetch = !Ablated().prefetch;
 
 char* Put(char* out, std::string_view bytes) {
   std::memcpy(out, bytes.data(), bytes.size());
@@ -110,6 +116,10 @@ std::uint64_t LogBuffer::Append(const LogUnit& unit, std::uint32_t seconds) {
   auto prefix_size = static_cast<std::size_t>(p - prefix);
   const std::size_t size = prefix_size + unit.bytes().size() + (wrap ? kExec.size() : 0);
   char* out = Reserve(size);
+  if (kPrefetch) {
+    // The lock is given back once these bytes have reached a cache: what the appends after this one write to is asked for now.
+    for (std::size_t at = 0; at < size && at < kAheadMost; at += kCacheLine) __builtin_prefetch(out + kAhead + at, 1);
+  }
   out = Put(out, {prefix, prefix_size});
   out = Put(out, unit.bytes());
   if (wrap) Put(out, kExec);
