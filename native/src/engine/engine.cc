@@ -168,7 +168,10 @@ Status Engine::Listen() {
   acl_->FollowRequirepass();  // listen({ password }) sets it without a listener being told
   if (!server_) server_ = std::make_unique<Server>(*this);
   Status s = server_->Start();
-  if (!s.ok()) server_.reset();
+  if (!s.ok()) {
+    server_.reset();
+    replication_->SetListeningPort(-1);
+  }
   return s;
 }
 

@@ -20,7 +20,6 @@
 #include "engine/replication.h"
 #include "keyspace/allocator.h"
 #include "log/log_buffer.h"
-#include "net/server.h"
 
 namespace slotwise {
 namespace {
@@ -185,7 +184,8 @@ LinkOptions ReplicaLink::Options() const {
   options.password = config.Str(Directive::kMasterauth);
   options.ip = config.Str(Directive::kReplicaAnnounceIp);
   options.port = config.Int(Directive::kReplicaAnnouncePort);
-  if (options.port == 0) options.port = engine_.server() != nullptr ? engine_.server()->port() : config.Int(Directive::kPort);
+  if (options.port == 0) options.port = replication_.listening_port();
+  if (options.port < 0) options.port = config.Int(Directive::kPort);
   options.failover = failover_;
   if (config.Bool(Directive::kReplSemiSyncDualChannel)) options.channel_name = relay_.name();
   return options;

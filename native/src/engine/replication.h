@@ -98,6 +98,10 @@ class Replication {
   // The stream begins, and lasts, without replicas too. No stripe is held.
   void KeepStream(bool on);
 
+  // The port that clients reach, told by the server; -1: there is none. A link announces it, from its own thread.
+  void SetListeningPort(int port) { listening_port_.store(port, std::memory_order_relaxed); }
+  int listening_port() const { return listening_port_.load(std::memory_order_relaxed); }
+
   // --- what clients may not do. Not cheap: asked if restricts().
   bool restricts() const { return restrictions_.load(std::memory_order_relaxed) != 0; }
   // The error for a command that may not run now; null: it may.
@@ -201,6 +205,7 @@ class Replication {
   std::unique_ptr<ReplicaLink> link_;
   std::unique_ptr<Failover> failover_;
   std::atomic<bool> active_{false};
+  std::atomic<int> listening_port_{-1};
   std::atomic<int> count_{0};               // replicas and second channels
   std::atomic<std::uint32_t> restrictions_{0};
   std::atomic<std::uint64_t> role_{0};      // counts changes; changed under all stripes

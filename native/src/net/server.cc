@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "engine/replication.h"
+
 namespace slotwise {
 namespace {
 
@@ -42,12 +44,17 @@ void CloseOthers(const std::vector<Listener>& some, const std::vector<Listener>&
 Server::Server(Engine& engine) : engine_(engine) {}
 Server::~Server() { Stop(); }
 
-// port_ changes at the end only: a link to a primary may read it to announce it while this runs.
+void Server::SetPort(int port) {
+  port_.store(port, std::memory_order_relaxed);
+  engine_.replication().SetListeningPort(port);
+}
+
+// The port changes at the end only: a link to a primary may announce it while this runs.
 Status Server::OpenTcp(const std::vector<Listener>& existing, std::vector<Listener>* out) {
   Config& config = engine_.config();
   auto port = static_cast<int>(config.Int(Directive::kPort));
   if (port == 0 && !engine_.listen_any_port()) {
-    port_.store(0, std::memory_order_relaxed);
+    SetPort(0);
     return Status::Ok();
   }
   std::vector<std::string> addresses = config.BindAddresses();
@@ -67,7 +74,7 @@ Status Server::OpenTcp(const std::vector<Listener>& existing, std::vector<Listen
     out->push_back(l);
     port = LocalPort(l.fd);
   }
-  port_.store(port, std::memory_order_relaxed);
+  SetPort(port);
   return Status::Ok();
 }
 
@@ -137,7 +144,7 @@ Status Server::Relisten() {
     CloseOthers(next, listeners_);
     if (!overlap) return s;
     next.clear();
-    port_.store(0, std::memory_order_relaxed);
+    SetPort(0);
   }
   for (const Listener& l : listeners_) {
     if (l.unix_socket) next.push_back(l);
