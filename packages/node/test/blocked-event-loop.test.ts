@@ -5,17 +5,18 @@
  */
 import { spawn } from 'node:child_process'
 import { join } from 'node:path'
-import { freePort, RespClient, waitFor } from '@slotwise/testing'
+import { freePort, RespClient, tempDir, waitFor } from '@slotwise/testing'
 import { expect, it } from 'vitest'
 
 const seconds = Number(process.env.SLOTWISE_BLOCK_SECONDS ?? 3)
 
 it(`a service that blocks its event loop for ${seconds} s still answers Redis clients`, async () => {
   const port = await freePort()
+  await using dir = tempDir()
   const service = `
     import { loadConfig } from '@slotwise/config'
     import { Node, nodeOptionsOf } from '@slotwise/node'
-    const config = loadConfig({ args: ['--port', '${port}', '--bind', '127.0.0.1'] })
+    const config = loadConfig({ args: ['--port', '${port}', '--bind', '127.0.0.1', '--dir', '${dir.path}'] })
     await Node.start(nodeOptionsOf(config))
     process.stdout.write('blocking')
     for (const end = Date.now() + ${seconds * 1000}; Date.now() < end;);
