@@ -60,10 +60,10 @@ export default defineConfig(
     },
   },
   {
-    files: ['packages/{gossip,election}/src/**/*.ts'],
+    files: ['packages/{gossip,election,cluster,simulator}/src/**/*.ts'],
     ignores: tests,
     rules: {
-      'no-restricted-imports': ['error', { patterns: [{ group: ['node:*'], message: 'layer:pure decides and does not act: no I/O.' }] }],
+      'no-restricted-imports': ['error', { patterns: [{ group: ['node:*'], message: 'The cluster\'s machines decide and do not act: no I/O.' }] }],
       'no-restricted-globals': ['error', 'setTimeout', 'setInterval', 'setImmediate', 'process', 'performance', 'fetch'],
       'no-restricted-properties': ['error', { object: 'Date', property: 'now' }, { object: 'Math', property: 'random' }],
     },

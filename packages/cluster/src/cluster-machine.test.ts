@@ -1,0 +1,111 @@
+/**
+ * Whole nodes among themselves: forming, failing over by votes and by hand, moving a slot, as redis-cli drives them.
+ */
+import { describe, expect, it } from 'vitest'
+import { Formation } from '../test/formation.js'
+import { clusterInfo, clusterNodes, clusterShards, clusterSlots, type ClusterOptions } from './index.js'
+
+const primaries = [7001, 7002, 7003]
+const all = [...primaries, 7004, 7005, 7006]
+
+/** As `redis-cli --cluster create` does it. */
+function created(options: Partial<ClusterOptions> = {}): Formation {
+  const formation = new Formation(all, options)
+  primaries.forEach((port, index) =>
+    formation.command(port, 'ADDSLOTSRANGE', String(index * 5462), String(Math.min(16_383, index * 5462 + 5461))))
+  all.forEach((port, index) => formation.command(port, 'SET-CONFIG-EPOCH', String(index + 1)))
+  for (const port of all.slice(1)) formation.command(port, 'MEET', '127.0.0.1', '7001')
+  formation.until('everybody knows everybody', () => formation.members.every(({ machine }) =>
+    machine.view.list.length === 6 && machine.view.list.every((node) => !node.inHandshake)))
+  ;[7004, 7005, 7006].forEach((port, index) =>
+    expect(formation.command(port, 'REPLICATE', formation.member(primaries[index]!).id))
+      .toEqual({ type: 'status', text: 'OK' }))
+  formation.until('the state is ok', () => formation.members.every(({ machine }) => machine.view.state === 'ok'))
+  formation.run(2000)
+  return formation
+}
+
+describe('six nodes', () => {
+  it('form a cluster of three shards, in which everybody says the same', () => {
+    const formation = created()
+    for (const { machine } of formation.members) {
+      expect(clusterInfo(machine.view, { failoverWhy: '', linkBufferLimitExceeded: 0 })).toContain('cluster_slots_ok:16384\r\n')
+      expect(clusterSlots(machine.view).map(({ first, last, nodes }) => [first, last, nodes[0]!.port]))
+        .toEqual([[0, 5461, 7001], [5462, 10_923, 7002], [10_924, 16_383, 7003]])
+      expect(clusterShards(machine.view).map(({ nodes }) => nodes.map(({ role }) => role)))
+        .toEqual([['master', 'replica'], ['master', 'replica'], ['master', 'replica']])
+    }
+    expect(clusterNodes(formation.member(7004).machine.view))
+      .toMatch(new RegExp(`^${formation.member(7004).id} 127\\.0\\.0\\.1:7004@17004 myself,slave ${formation.member(7001).id} 0 \\d+ 1 connected$`, 'm'))
+  })
+
+  it('replace a killed primary within half of T, by votes', () => {
+    const formation = created()
+    formation.kill(7001)
+    const killedAt = formation.now
+    formation.until('a new primary', () => formation.member(7004).machine.view.self.slotCount === 5462)
+    expect(formation.now - killedAt).toBeLessThanOrEqual(500)
+    formation.until('all agree', () => formation.members.every(({ machine, isUp, port }) => !isUp || port === 7004 ||
+      machine.view.owners[0]?.id === formation.member(7004).id))
+    expect(formation.member(7002).machine.view.lastVoteEpoch).toBe(formation.member(7004).machine.view.self.configEpoch)
+  })
+
+  it('with silence only, as Redis, not before T', () => {
+    const formation = created({ refusedFactor: 0, promptElections: false })
+    formation.kill(7001)
+    const killedAt = formation.now
+    formation.until('a new primary', () => formation.member(7004).machine.view.self.slotCount === 5462)
+    expect(formation.now - killedAt).toBeGreaterThan(1500)
+  })
+
+  it('CLUSTER FAILOVER: the primary pauses, votes for its replica and follows it', () => {
+    const formation = created()
+    expect(formation.command(7004, 'FAILOVER')).toEqual({ type: 'status', text: 'OK' })
+    formation.until('the roles are changed', () => formation.member(7001).machine.view.self.primary?.id === formation.member(7004).id)
+    const types = formation.member(7001).effects.map(({ type }) => type)
+    expect(types).toContain('pauseWrites')
+    expect(types.lastIndexOf('unpauseWrites')).toBeGreaterThan(types.lastIndexOf('pauseWrites'))
+    formation.until('all agree', () => formation.members.every(({ machine }) =>
+      machine.view.owners[0]?.id === formation.member(7004).id))
+  })
+
+  it('move a slot: the importer takes a new epoch, and everybody believes it', () => {
+    const formation = created()
+    const [source, target] = [formation.member(7001), formation.member(7002)]
+    formation.command(7002, 'SETSLOT', '0', 'IMPORTING', source.id)
+    formation.command(7001, 'SETSLOT', '0', 'MIGRATING', target.id)
+    expect(clusterNodes(source.machine.view)).toContain(`[0->-${target.id}]`)
+    formation.command(7002, 'SETSLOT', '0', 'NODE', target.id)
+    formation.run(1500)
+    for (const { machine } of formation.members) expect(machine.view.owners[0]?.id).toBe(target.id)
+    expect(target.machine.view.self.configEpoch).toBe(7)
+    expect(source.machine.view.migrating.size).toBe(0)
+  })
+
+  it('defect 6 of Redis: a primary without data hides no replica in CLUSTER SLOTS; one that is behind is hidden', () => {
+    const formation = created()
+    const { view } = formation.member(7002).machine
+    const ports = (): number[] => clusterSlots(view)[0]!.nodes.map(({ port }) => port)
+    expect(ports()).toEqual([7001, 7004])
+    view.nodes.get(formation.member(7001).id)!.offset = 9
+    expect(ports()).toEqual([7001])
+    expect(clusterShards(view).flatMap(({ nodes }) => nodes).find(({ port }) => port === 7004)!.health).toBe('loading')
+  })
+
+  it('tell in words why a replica does not take over', () => {
+    const formation = created()
+    for (const port of primaries) formation.kill(port)
+    formation.run(5000)
+    const { view, failoverWhy } = formation.member(7004).machine
+    expect(clusterInfo(view, { failoverWhy, linkBufferLimitExceeded: 0 })).toMatch(/cluster_state_reason:0 of 3 primaries are reachable, 2 are needed\r\n/)
+  })
+
+  it('forget a node that is deleted, and gossip does not bring it back for a minute', () => {
+    const formation = created()
+    const { id } = formation.member(7006)
+    formation.kill(7006)
+    for (const port of all.slice(0, 5)) if (port !== 7006) formation.command(port, 'FORGET', id)
+    formation.run(3000)
+    for (const { machine, isUp } of formation.members) if (isUp) expect(machine.view.nodes.has(id)).toBe(false)
+  })
+})

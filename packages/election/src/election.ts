@@ -1,0 +1,163 @@
+/**
+ * A replica's side of a failover: is my primary failing, is my data fresh enough, when do I ask, who voted, did I win.
+ * Votes are a set of voters: a message that comes twice is one vote. All of it is forgotten when the role changes, the
+ * primary changes or the election is won, so that an old count can never win a later one. A new epoch is on disk before
+ * anybody is asked, and the claim is on disk before anybody hears of it.
+ * `why` says in words why there is no failover (the log has it too, once for each reason).
+ * Source: Redis 7.0 cluster, election. Elsewhere: rank and delay (rank.ts), data age, the voter (vote.ts).
+ */
+import {
+  becomePrimary, broadcast, broadcastPong, bumpWithoutConsensus, type BusMessage, type ClusterNode, type ClusterView,
+} from '@slotwise/gossip'
+import { type ReplicationState, tooOld } from './data-age.js'
+import type { ManualFailover } from './manual-failover.js'
+import { electionDelayMs, rankDelayMs, rankOf } from './rank.js'
+import type { VoteFaults } from './vote.js'
+
+type State =
+  | { phase: 'idle' }
+  | { phase: 'waiting'; startAt: number; rank: number; manual: boolean }
+  | { phase: 'asking'; startAt: number; epoch: number; votes: Set<ClusterNode>; manual: boolean }
+
+export class Election {
+  #state: State = { phase: 'idle' }
+  #startAt: number | null = null
+  /** Why this replica has not replaced its failed primary; empty if there is no reason to. */
+  why = ''
+
+  constructor(readonly view: ClusterView, readonly manual: ManualFailover, readonly faults: VoteFaults = {}) {}
+
+  reset(): void {
+    this.#state = { phase: 'idle' }
+    this.#startAt = null
+    this.why = ''
+  }
+
+  /** Every tick, and whenever a vote, a verdict or a pause may have arrived. */
+  advance(replication: ReplicationState): void {
+    const { view, manual } = this
+    const isManual = manual.mayStart
+    const why = this.#obstacle(isManual, replication)
+    if (why !== null) {
+      if (view.self.primary?.isFail !== true) {
+        this.#state = { phase: 'idle' }
+        this.#startAt = null
+      }
+      this.#say(why)
+      return
+    }
+    const timeoutMs = Math.max(2 * view.options.nodeTimeoutMs, 2000)
+    // A manual failover does not wait for an older attempt to run out.
+    if (isManual && this.#state.phase !== 'idle' && !this.#state.manual) this.#state = { phase: 'idle' }
+    if (this.#state.phase === 'idle') this.#schedule(isManual, timeoutMs)
+    if (this.#state.phase === 'waiting') this.#wait()
+    if (this.#state.phase === 'asking') this.#ask(timeoutMs)
+  }
+
+  /** AUTH_ACK of a known sender. */
+  receiveVote(sender: ClusterNode, { header }: BusMessage, replication: ReplicationState): void {
+    const state = this.#state
+    if (state.phase !== 'asking' || !sender.isVoter || header.currentEpoch < state.epoch) return
+    state.votes.add(sender)
+    this.advance(replication)
+  }
+
+  /** CLUSTER FAILOVER TAKEOVER: no votes. */
+  takeOverWithoutVotes(): void {
+    this.view.log('warn', 'Taking over the master (user request).')
+    bumpWithoutConsensus(this.view)
+    this.#takeOver()
+  }
+
+  #obstacle(isManual: boolean, replication: ReplicationState): string | null {
+    const { self, options } = this.view
+    const { primary } = self
+    if (primary === null || (!primary.isFail && !isManual)) return ''
+    if (primary.slotCount === 0) return 'my primary has no slots'
+    if (isManual) return null
+    if (options.replicaNoFailover) return 'cluster-replica-no-failover is yes'
+    return tooOld(replication, options, this.view.now)
+  }
+
+  #schedule(isManual: boolean, timeoutMs: number): void {
+    const { view } = this
+    // Voters wait 2 T before they vote about the same primary again: earlier would be in vain.
+    const retryMs = view.options.promptElections ? timeoutMs + view.options.nodeTimeoutMs / 4 : 2 * timeoutMs
+    if (!isManual && this.#startAt !== null && view.now - this.#startAt <= retryMs) {
+      this.#say('the last election found no majority, waiting before the next')
+      return
+    }
+    const delayMs = isManual ? 0 : electionDelayMs(view)
+    this.#startAt = view.now + delayMs
+    this.#state = { phase: 'waiting', startAt: this.#startAt, rank: isManual ? 0 : rankOf(view), manual: isManual }
+    if (delayMs === 0) return
+    view.log('info', `Start of election delayed for ${Math.round(delayMs)} milliseconds (rank #${rankOf(view)}, offset ${view.self.offset}).`)
+    // So that the other replicas of my primary know my offset.
+    broadcastPong(view, view.self.primary!.replicas)
+  }
+
+  #wait(): void {
+    const state = this.#state
+    if (state.phase !== 'waiting') return
+    const { view } = this
+    const rank = state.manual ? 0 : rankOf(view)
+    if (rank > state.rank) {
+      state.startAt += rankDelayMs(view, rank - state.rank)
+      state.rank = rank
+      this.#startAt = state.startAt
+      view.log('info', `Replica rank updated to #${rank}`)
+    }
+    if (view.now < state.startAt) return this.#say('waiting for the start of the election')
+    view.currentEpoch++
+    const epoch = view.currentEpoch
+    this.#state = { phase: 'asking', startAt: state.startAt, epoch, votes: new Set(), manual: state.manual }
+    if (this.faults.skipPersist !== true) view.persist(true, 'an election was started')
+    view.log('info', `Starting a failover election for epoch ${epoch}.`)
+    view.event('electionStarted', view.self.id)
+    // A voter must know the verdict before it is asked: the news may still be under way from whoever announced it.
+    if (!state.manual) broadcast(view, { type: 'fail', failed: view.self.primary!.id })
+    broadcast(view, { type: 'auth-req' }, state.manual)
+  }
+
+  #ask(timeoutMs: number): void {
+    const state = this.#state
+    if (state.phase !== 'asking') return
+    const { view } = this
+    const needed = view.quorum
+    if (state.votes.size >= needed) {
+      view.log('info', 'Failover election won: I\'m the new master.')
+      view.self.configEpoch = Math.max(view.self.configEpoch, state.epoch)
+      view.log('info', `configEpoch set to ${view.self.configEpoch} after successful failover`)
+      this.#takeOver()
+      return
+    }
+    if (view.now - state.startAt > timeoutMs) {
+      this.#state = { phase: 'idle' }
+      this.#say(`not enough votes: ${state.votes.size} of ${needed}`)
+      return
+    }
+    this.#say(`waiting for votes: ${state.votes.size} of ${needed}`)
+  }
+
+  #takeOver(): void {
+    const { view, manual } = this
+    const former = view.self.primary
+    if (former === null) return
+    const slots = view.slotsOf(former)
+    // First of all: the facts are read after the step, so what is on disk before the first write is taken is the claim.
+    if (this.faults.skipPersist !== true) view.persist(true, 'slots were taken over')
+    manual.reset()
+    becomePrimary(view)
+    for (const slot of slots) view.bind(slot, view.self)
+    this.reset()
+    view.emit({ type: 'slotMapChanged' })
+    broadcastPong(view)
+  }
+
+  #say(why: string): void {
+    // A reason whose numbers have changed is the same one.
+    const isNew = why.replaceAll(/\d+/g, '') !== this.why.replaceAll(/\d+/g, '')
+    this.why = why
+    if (isNew && why !== '') this.view.log('info', `Currently unable to failover: ${why}`)
+  }
+}

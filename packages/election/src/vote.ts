@@ -1,0 +1,48 @@
+/**
+ * A voter's side: who gets my vote. One vote an epoch, on disk before it leaves, so that a restart cannot vote again.
+ * The checks are in Redis's order; a refusal is silent on the wire and its text is a line in the log.
+ * Source: Redis 7.0 cluster, election, a voter's rules. Elsewhere: asking and counting (election.ts).
+ */
+import { type BusMessage, type ClusterNode, type ClusterView, hasSlot, sendTo, SLOT_COUNT } from '@slotwise/gossip'
+
+/** Planted faults, to see that the simulator's invariants notice: never set outside of tests. */
+export interface VoteFaults {
+  voteTwice?: boolean
+  skipPersist?: boolean
+}
+
+/** AUTH_REQ of a known sender; its epochs were learned before. */
+export function receiveVoteRequest(view: ClusterView, sender: ClusterNode, message: BusMessage,
+  faults: VoteFaults = {}): void {
+  if (!view.self.isVoter) return
+  const why = refusalOf(view, sender, message, faults)
+  if (why !== null) {
+    view.log('info', `Failover auth denied to ${sender.id}: ${why}`)
+    return
+  }
+  view.lastVoteEpoch = view.currentEpoch
+  sender.primary!.votedAt = view.now
+  if (faults.skipPersist !== true) view.persist(true, 'a vote')
+  sendTo(view, sender, { type: 'auth-ack' })
+  view.log('info', `Failover auth granted to ${sender.id} for epoch ${view.currentEpoch}`)
+  view.event('voteGranted', sender.id)
+}
+
+function refusalOf(view: ClusterView, sender: ClusterNode, { header }: BusMessage, faults: VoteFaults): string | null {
+  if (header.currentEpoch < view.currentEpoch) return `reqEpoch (${header.currentEpoch}) < curEpoch(${view.currentEpoch})`
+  if (view.lastVoteEpoch === view.currentEpoch && faults.voteTwice !== true) return `already voted for epoch ${view.currentEpoch}`
+  if (sender.isPrimary) return 'it is a master node'
+  const { primary } = sender
+  if (primary === null) return `I don't know its master`
+  if (!primary.isFail && !header.forceAck) return 'its master is up'
+  const waitMs = 2 * view.options.nodeTimeoutMs - (view.now - primary.votedAt)
+  if (primary.votedAt !== 0 && waitMs > 0 && faults.voteTwice !== true)
+    return `can't vote about this master before ${Math.ceil(waitMs)} milliseconds`
+  for (let slot = 0; slot < SLOT_COUNT; slot++) {
+    const owner = view.ownerOf(slot)
+    if (owner === null || view.notClaiming[slot] === 1 || owner.configEpoch <= header.configEpoch) continue
+    if (hasSlot(header.slots, slot))
+      return `slot ${slot} epoch (${owner.configEpoch}) > reqEpoch (${header.configEpoch})`
+  }
+  return null
+}

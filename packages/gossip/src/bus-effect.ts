@@ -1,0 +1,40 @@
+/**
+ * What a node does, as data, in the order in which it must happen: each effect is finished before the next one starts.
+ * `persist` is the promise behind votes and epochs: the facts of the machine (ClusterMachine.facts, read when the
+ * effect is performed) must be on disk, and with `durable` fsynced, before any effect after it in the list is
+ * performed. The effects of a later step come after those of an earlier one. A driver that cannot persist performs
+ * nothing after it.
+ * Elsewhere: who decides (the other files of this package, election, cluster), who performs (a driver).
+ */
+import type { BusMessage, NodeId } from './bus-message.js'
+
+/** Positive: outbound, numbered by the machine. Negative: inbound, numbered by the driver. */
+export type LinkId = number
+
+export type LogLevel = 'debug' | 'info' | 'warn'
+
+export type Effect =
+  | { type: 'persist'; durable: boolean; why: string }
+  | { type: 'connect'; link: LinkId; node: NodeId; ip: string; port: number }
+  | { type: 'send'; link: LinkId; message: BusMessage }
+  | { type: 'close'; link: LinkId }
+  /** Copy from this primary from now on; the same node again means that its address changed. */
+  | { type: 'replicateFrom'; node: NodeId; ip: string; port: number }
+  /** Stop replicating, begin a history of one's own, take writes. */
+  | { type: 'becomePrimary' }
+  | { type: 'pauseWrites'; untilMs: number }
+  | { type: 'unpauseWrites' }
+  | { type: 'deleteKeysInSlots'; slots: readonly number[] }
+  /** CLUSTER RESET of a replica. */
+  | { type: 'flushData' }
+  /** Who serves which slot, or an open slot, has changed: the data plane's map must be replaced. */
+  | { type: 'slotMapChanged' }
+  | { type: 'stateChanged'; state: 'ok' | 'fail'; why: string }
+  | { type: 'publish'; channel: Uint8Array; message: Uint8Array; sharded: boolean }
+  | { type: 'log'; level: LogLevel; text: string }
+  /** For a dashboard: what changed, with the words of the glossary. */
+  | { type: 'event'; name: EventName; node: NodeId; epoch: number }
+
+export type EventName =
+  | 'nodeAdded' | 'nodeRemoved' | 'suspected' | 'failed' | 'recovered' | 'electionStarted' | 'voteGranted' | 'promoted'
+  | 'demoted' | 'manualFailover' | 'replicaMigrated' | 'epochCollision' | 'duplicateId' | 'refusedMessage'

@@ -1,0 +1,275 @@
+/**
+ * What one node knows: the table of nodes, who owns which slot, the epochs, and the effects of the step that runs.
+ * The rules are functions in files of their own that read and change a view; a view has no rule of its own but keeps
+ * the counts that belong together: slotCount of a node, assignedCount, replicas of a primary.
+ * Random numbers come from the seeded generator passed in, so that the same events give the same effects.
+ * Source: Redis 7.0 cluster, node table and slot table. Elsewhere: bytes (bus-*.ts), commands and files (cluster).
+ */
+import type { BusMessage, MessageType, NodeId } from './bus-message.js'
+import { messageTypes } from './bus-message.js'
+import type { Effect, EventName, LinkId, LogLevel } from './bus-effect.js'
+import { ClusterNode, type Link } from './cluster-node.js'
+import type { ClusterOptions } from './cluster-options.js'
+import { NodeFlag } from './node-flags.js'
+import { NO_SLOTS, SLOT_BYTES, SLOT_COUNT } from './slots.js'
+
+export interface ViewOptions {
+  id: NodeId
+  options: ClusterOptions
+  /** Uniform in [0, 1). */
+  random: () => number
+  nowMs: number
+}
+
+export class ClusterView {
+  readonly options: ClusterOptions
+  readonly random: () => number
+  readonly nodes = new Map<NodeId, ClusterNode>()
+  /** The same nodes, for random draws. */
+  readonly list: ClusterNode[] = []
+  self: ClusterNode
+  now: number
+  currentEpoch = 0
+  lastVoteEpoch = 0
+
+  readonly owners: (ClusterNode | null)[] = new Array<ClusterNode | null>(SLOT_COUNT).fill(null)
+  /** 1: bound, but its owner stopped claiming it, so anybody may take it. */
+  readonly notClaiming = new Uint8Array(SLOT_COUNT)
+  readonly migrating = new Map<number, ClusterNode>()
+  readonly importing = new Map<number, ClusterNode>()
+  assignedCount = 0
+  /** Grows with every change of `owners`. */
+  slotsVersion = 0
+
+  readonly links = new Map<LinkId, Link>()
+  /** Ids that gossip may not add again, until when: CLUSTER FORGET. */
+  readonly blocked = new Map<NodeId, number>()
+  readonly sent = new Map<MessageType, number>()
+  readonly received = new Map<MessageType, number>()
+  refusedMessages = 0
+  /** Tells one gossip section from the next while entries are drawn. */
+  gossipSections = 0
+
+  /** Manual failover, the primary's side: the replica that asked, and that every header says PAUSED. */
+  pausedFor: ClusterNode | null = null
+  /** Grows when I become primary or replica, or follow another one: what was begun in the old role is over. */
+  roleVersion = 0
+
+  state: 'ok' | 'fail' = 'fail'
+  stateWhy = 'the cluster was not looked at yet'
+  stateStale = true
+  stateFirstAt = 0
+  minorityAt = 0
+  /** When this node ran again after a pause longer than its lease. */
+  wokeAt = 0
+
+  #effects: Effect[] = []
+  #nextLink = 1
+  #persisted: 'no' | 'written' | 'durable' = 'no'
+  #bitmaps = new Map<ClusterNode, { version: number; bytes: Uint8Array }>()
+
+  constructor({ id, options, random, nowMs }: ViewOptions) {
+    this.options = options
+    this.random = random
+    this.now = nowMs
+    this.self = new ClusterNode(id, NodeFlag.myself | NodeFlag.primary, nowMs)
+    this.add(this.self)
+  }
+
+  // --- the step ---
+
+  begin(now: number): void {
+    this.now = now
+    this.#effects = []
+    this.#persisted = 'no'
+  }
+
+  end(): Effect[] {
+    const effects = this.#effects
+    this.#effects = []
+    return effects
+  }
+
+  emit(effect: Effect): void { this.#effects.push(effect) }
+  log(level: LogLevel, text: string): void { this.#effects.push({ type: 'log', level, text }) }
+  event(name: EventName, node: NodeId): void {
+    this.#effects.push({ type: 'event', name, node,
+      epoch: this.currentEpoch })
+  }
+
+  /**
+   * Once a step: the facts are read when the effect is performed, after the step, so the first one covers all of it.
+   */
+  persist(durable: boolean, why: string): void {
+    if (this.#persisted === 'durable' || (this.#persisted === 'written' && !durable)) return
+    this.#persisted = durable ? 'durable' : 'written'
+    this.emit({ type: 'persist', durable, why })
+  }
+
+  send(link: Link, message: BusMessage): void {
+    const { type } = message.body
+    this.sent.set(type, (this.sent.get(type) ?? 0) + 1)
+    this.emit({ type: 'send', link: link.id, message })
+  }
+
+  countReceived(type: MessageType): void { this.received.set(type, (this.received.get(type) ?? 0) + 1) }
+
+  // --- nodes ---
+
+  add(node: ClusterNode): void {
+    this.nodes.set(node.id, node)
+    this.list.push(node)
+    this.stateStale = true
+  }
+
+  /** A known node that has finished its handshake. */
+  known(id: NodeId): ClusterNode | null {
+    const node = this.nodes.get(id)
+    return node === undefined || node.inHandshake ? null : node
+  }
+
+  rename(node: ClusterNode, id: NodeId): void {
+    this.nodes.delete(node.id)
+    node.id = id
+    this.nodes.set(id, node)
+  }
+
+  /** Forgets a node with all that refers to it: slots, replicas, reports, links. */
+  remove(node: ClusterNode): void {
+    for (let slot = 0; slot < SLOT_COUNT; slot++) if (this.owners[slot] === node) this.bind(slot, null)
+    for (const map of [this.migrating, this.importing])
+      for (const [slot, other] of map) if (other === node) map.delete(slot)
+    this.setPrimaryOf(node, null)
+    for (const replica of [...node.replicas]) this.setPrimaryOf(replica, null)
+    for (const other of this.list) other.reports?.delete(node)
+    if (node.link !== null) this.closeLink(node.link)
+    if (node.inbound !== null) this.closeLink(node.inbound)
+    if (this.pausedFor === node) this.pausedFor = null
+    this.nodes.delete(node.id)
+    this.list.splice(this.list.indexOf(node), 1)
+    this.#bitmaps.delete(node)
+    this.stateStale = true
+  }
+
+  randomNode(): ClusterNode { return this.list[Math.floor(this.random() * this.list.length)]! }
+
+  randomId(): NodeId {
+    let id = ''
+    for (let index = 0; index < 40; index++) id += Math.floor(this.random() * 16).toString(16)
+    return id
+  }
+
+  setPrimaryOf(node: ClusterNode, primary: ClusterNode | null): void {
+    if (node.primary === primary) return
+    const former = node.primary
+    if (former !== null) {
+      former.replicas.splice(former.replicas.indexOf(node), 1)
+      if (former.replicas.length === 0) former.clear(NodeFlag.migrateTo)
+    }
+    node.primary = primary
+    if (primary !== null) {
+      primary.replicas.push(node)
+      primary.set(NodeFlag.migrateTo)
+    }
+  }
+
+  // --- slots ---
+
+  ownerOf(slot: number): ClusterNode | null { return this.owners[slot] ?? null }
+
+  bind(slot: number, node: ClusterNode | null): void {
+    const former = this.ownerOf(slot)
+    if (former === node) return
+    if (former === null) this.assignedCount++
+    else {
+      former.slotCount--
+      former.slotsVersion++
+    }
+    if (node === null) this.assignedCount--
+    else {
+      // A first slot, while others have replicas: an orphan that replicas may come to.
+      if (node.slotCount === 0 && this.list.some((other) => other.replicas.length > 0)) node.set(NodeFlag.migrateTo)
+      node.slotCount++
+      node.slotsVersion++
+    }
+    this.owners[slot] = node
+    this.notClaiming[slot] = 0
+    this.slotsVersion++
+    this.stateStale = true
+  }
+
+  setNotClaiming(slot: number, value: boolean): void {
+    if (this.notClaiming[slot] === Number(value)) return
+    this.notClaiming[slot] = Number(value)
+    const owner = this.ownerOf(slot)
+    if (owner !== null) owner.slotsVersion++
+  }
+
+  unbindAll(node: ClusterNode): void {
+    if (node.slotCount === 0) return
+    for (let slot = 0; slot < SLOT_COUNT; slot++) if (this.owners[slot] === node) this.bind(slot, null)
+  }
+
+  slotsOf(node: ClusterNode): number[] {
+    const slots: number[] = []
+    if (node.slotCount === 0) return slots
+    for (let slot = 0; slot < SLOT_COUNT; slot++) if (this.owners[slot] === node) slots.push(slot)
+    return slots
+  }
+
+  /** The slots bound to `node` as a bitmap that is never changed again; made anew only when slots have moved. */
+  bitmap(node: ClusterNode): Uint8Array {
+    if (node.slotCount === 0) return NO_SLOTS
+    const kept = this.#bitmaps.get(node)
+    if (kept?.version === node.slotsVersion) return kept.bytes
+    const bytes = new Uint8Array(SLOT_BYTES)
+    for (let slot = 0; slot < SLOT_COUNT; slot++) if (this.owners[slot] === node) bytes[slot >> 3]! |= 1 << (slot & 7)
+    this.#bitmaps.set(node, { version: node.slotsVersion, bytes })
+    return bytes
+  }
+
+  // --- quorum ---
+
+  /** Primaries with slots, myself included. */
+  get voterCount(): number {
+    let count = 0
+    for (const node of this.list) if (node.isVoter) count++
+    return count
+  }
+
+  get quorum(): number { return Math.floor(this.voterCount / 2) + 1 }
+
+  get largestEpoch(): number {
+    let largest = this.currentEpoch
+    for (const node of this.list) if (node.configEpoch > largest) largest = node.configEpoch
+    return largest
+  }
+
+  // --- links ---
+
+  connect(node: ClusterNode): Link {
+    const link: Link = {
+      id: this.#nextLink++, node, open: false, createdAt: this.now, remoteIp: node.ip, localIp: '',
+    }
+    this.links.set(link.id, link)
+    node.link = link
+    this.emit({ type: 'connect', link: link.id, node: node.id, ip: node.ip, port: node.busPort })
+    return link
+  }
+
+  /** Detaches a link; the driver is told unless it told us. */
+  dropLink(link: Link): void {
+    this.links.delete(link.id)
+    if (link.node?.link === link) link.node.link = null
+    if (link.node?.inbound === link) link.node.inbound = null
+  }
+
+  closeLink(link: Link): void {
+    this.dropLink(link)
+    this.emit({ type: 'close', link: link.id })
+  }
+
+  totals(counts: ReadonlyMap<MessageType, number>): [MessageType, number][] {
+    return messageTypes.flatMap((type) => counts.has(type) ? [[type, counts.get(type)!] as [MessageType, number]] : [])
+  }
+}

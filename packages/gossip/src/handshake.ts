@@ -1,0 +1,99 @@
+/**
+ * Becoming known: by MEET, by a MEET of others, by gossip; and what an address means.
+ * An id is the only identity. A node behind a new address is entered under a random id until it has said its own; an
+ * address that answers with another id belongs to somebody else, and the node that was there has none any more.
+ * Source: Redis 7.0 cluster, links, handshake, addresses. Elsewhere: gossip about unknown ids (gossip-receive.ts).
+ */
+import type { BusHeader } from './bus-message.js'
+import { ClusterNode, type Link } from './cluster-node.js'
+import type { ClusterView } from './cluster-view.js'
+import { NodeFlag, ROLE_FLAGS } from './node-flags.js'
+
+export interface Address {
+  ip: string
+  port: number
+  plainPort: number
+  busPort: number
+}
+
+/** @returns false if that address is in handshake already. */
+export function startHandshake(view: ClusterView, address: Address, meet: boolean): boolean {
+  for (const node of view.list)
+    if (node.inHandshake && node.ip === address.ip && node.busPort === address.busPort) return false
+  const node = new ClusterNode(view.randomId(), NodeFlag.handshake | (meet ? NodeFlag.meet : 0), view.now)
+  Object.assign(node, address)
+  view.add(node)
+  return true
+}
+
+/** Where a sender says it is: what it announces, or where its connection comes from. */
+export const addressOf = (header: BusHeader, link: Link): Address => ({
+  ip: header.ip === '' ? link.remoteIp : header.ip,
+  port: header.port,
+  plainPort: header.plainPort,
+  busPort: header.busPort,
+})
+
+/**
+ * The first answer on the outbound link of a node in handshake.
+ * @returns the node under its own id, or null if that id was known already and the handshake is dropped.
+ */
+export function finishHandshake(
+  view: ClusterView, node: ClusterNode, header: BusHeader, link: Link,
+): ClusterNode | null {
+  const known = view.nodes.get(header.sender)
+  if (known !== undefined && known !== node) {
+    // The known entry may stand under an old address: this one answers with its id.
+    if (!known.isMyself)
+      moveTo(view, known, { ip: node.ip, port: header.port, plainPort: header.plainPort, busPort: node.busPort })
+    view.remove(node)
+    return null
+  }
+  view.log('debug', `Handshake with node ${header.sender} completed.`)
+  view.rename(node, header.sender)
+  node.clear(NodeFlag.handshake | NodeFlag.meet)
+  node.set(header.flags & ROLE_FLAGS)
+  node.port = header.port
+  node.plainPort = header.plainPort
+  if (header.ip !== '') node.ip = header.ip
+  link.node = node
+  view.stateStale = true
+  view.persist(false, 'a handshake was completed')
+  view.event('nodeAdded', node.id)
+  return node
+}
+
+/** A PING of a known node on an inbound link from elsewhere than we knew. @returns whether it moved. */
+export function updateAddress(view: ClusterView, node: ClusterNode, header: BusHeader, link: Link): boolean {
+  if (link === node.link) return false
+  return moveTo(view, node, addressOf(header, link))
+}
+
+export function moveTo(view: ClusterView, node: ClusterNode, address: Address): boolean {
+  const same = node.ip === address.ip && node.port === address.port && node.plainPort === address.plainPort &&
+    node.busPort === address.busPort
+  if (same || address.ip === '') return false
+  Object.assign(node, address)
+  node.clear(NodeFlag.noAddress)
+  node.refusedAt = 0
+  node.refusedCount = 0
+  if (node.link !== null) view.closeLink(node.link)
+  view.log('info', `Address updated for node ${node.id}, now ${node.ip}:${node.port}`)
+  view.persist(false, 'an address changed')
+  view.emit({ type: 'slotMapChanged' })
+  if (view.self.primary === node) view.emit({ type: 'replicateFrom', node: node.id, ip: node.ip, port: node.port })
+  return true
+}
+
+/** Another id answers at the address of `node`: wherever it is, it is not there. */
+export function loseAddress(view: ClusterView, node: ClusterNode, header: BusHeader): void {
+  view.log('debug', `PONG contains mismatching sender ID. About node ${node.id} in slot map, sender is ${header.sender}`)
+  node.set(NodeFlag.noAddress)
+  node.ip = ''
+  node.port = 0
+  node.plainPort = 0
+  node.busPort = 0
+  if (node.link !== null) view.closeLink(node.link)
+  view.persist(false, 'an address was lost')
+  view.emit({ type: 'slotMapChanged' })
+}

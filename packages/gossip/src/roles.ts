@@ -1,0 +1,77 @@
+/**
+ * Changing role: the one place where this node becomes a primary or somebody's replica. Whatever was begun in the old
+ * role (an election, a manual failover, open slots) ends with it: roleVersion tells the machines that keep such state.
+ * Replicas of a node that becomes a replica stay attached to it until they say whom they follow now.
+ * Source: Redis 7.0 cluster. Elsewhere: why the role changes (slot-claims.ts, election, CLUSTER REPLICATE).
+ */
+import type { ClusterNode } from './cluster-node.js'
+import type { ClusterView } from './cluster-view.js'
+import { NodeFlag } from './node-flags.js'
+
+export function becomeReplicaOf(view: ClusterView, primary: ClusterNode): void {
+  const { self } = view
+  if (self.isPrimary) {
+    view.migrating.clear()
+    view.importing.clear()
+    view.unbindAll(self)
+    self.clear(NodeFlag.primary | NodeFlag.migrateTo)
+    self.set(NodeFlag.replica)
+    view.event('demoted', self.id)
+  }
+  view.setPrimaryOf(self, primary)
+  roleChanged(view)
+  view.emit({ type: 'replicateFrom', node: primary.id, ip: primary.ip, port: primary.port })
+  view.emit({ type: 'slotMapChanged' })
+}
+
+export function becomePrimary(view: ClusterView): void {
+  const { self } = view
+  if (self.isPrimary) return
+  const former = self.primary
+  view.setPrimaryOf(self, null)
+  self.clear(NodeFlag.replica)
+  self.set(NodeFlag.primary)
+  // Over a primary that had replicas: those are to come to me.
+  if (former !== null) self.set(NodeFlag.migrateTo)
+  roleChanged(view)
+  view.emit({ type: 'becomePrimary' })
+  view.event('promoted', self.id)
+}
+
+function roleChanged(view: ClusterView): void {
+  view.roleVersion++
+  view.stateStale = true
+  if (view.pausedFor !== null) {
+    view.pausedFor = null
+    view.emit({ type: 'unpauseWrites' })
+  }
+}
+
+/** What the header of a known node says about its role. */
+export function learnRole(view: ClusterView, node: ClusterNode, primaryId: string | null): void {
+  if (primaryId === null) {
+    if (node.isPrimary) return
+    view.setPrimaryOf(node, null)
+    node.clear(NodeFlag.replica)
+    node.set(NodeFlag.primary | NodeFlag.migrateTo)
+    changed(view)
+    return
+  }
+  if (!node.isReplica) {
+    view.unbindAll(node)
+    node.clear(NodeFlag.primary | NodeFlag.migrateTo)
+    node.set(NodeFlag.replica)
+    changed(view)
+  }
+  const primary = view.known(primaryId)
+  if (primary !== null && primary !== node && node.primary !== primary) {
+    view.setPrimaryOf(node, primary)
+    changed(view)
+  }
+}
+
+function changed(view: ClusterView): void {
+  view.stateStale = true
+  view.persist(false, 'the role of a node changed')
+  view.emit({ type: 'slotMapChanged' })
+}

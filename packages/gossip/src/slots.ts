@@ -1,0 +1,50 @@
+/**
+ * Slots as the bus carries them: 16384 bits, slot n in byte n / 8, counted from the least significant bit.
+ * Bitmaps are treated as values: whoever holds one never changes it, so messages of one process may share them.
+ * Source: Redis Cluster bus, header field `slots`. Elsewhere: who owns a slot (cluster-view.ts).
+ */
+export const SLOT_COUNT = 16384
+export const SLOT_BYTES = SLOT_COUNT / 8
+
+/** A bitmap without slots; shared, never changed. */
+export const NO_SLOTS: Uint8Array = new Uint8Array(SLOT_BYTES)
+
+export const hasSlot = (bitmap: Uint8Array, slot: number): boolean => (bitmap[slot >> 3]! & (1 << (slot & 7))) !== 0
+
+export function bitmapOf(slots: Iterable<number>): Uint8Array {
+  const bitmap = new Uint8Array(SLOT_BYTES)
+  for (const slot of slots) bitmap[slot >> 3]! |= 1 << (slot & 7)
+  return bitmap
+}
+
+/** The slots of a bitmap, ascending. Bytes without a bit cost one comparison. */
+export function slotsOf(bitmap: Uint8Array): number[] {
+  const slots: number[] = []
+  for (let index = 0; index < SLOT_BYTES; index++) {
+    const byte = bitmap[index]!
+    if (byte === 0) continue
+    for (let bit = 0; bit < 8; bit++) if ((byte & (1 << bit)) !== 0) slots.push(index * 8 + bit)
+  }
+  return slots
+}
+
+export function sameBitmap(left: Uint8Array, right: Uint8Array): boolean {
+  if (left === right) return true
+  for (let index = 0; index < SLOT_BYTES; index++) if (left[index] !== right[index]) return false
+  return true
+}
+
+export type SlotRange = readonly [first: number, last: number]
+
+/** Ascending slots as closed ranges, as CLUSTER NODES prints them. */
+export function rangesOf(slots: readonly number[]): SlotRange[] {
+  const ranges: [number, number][] = []
+  for (const slot of slots) {
+    const last = ranges.at(-1)
+    if (last?.[1] === slot - 1) last[1] = slot
+    else ranges.push([slot, slot])
+  }
+  return ranges
+}
+
+export const rangeText = ([first, last]: SlotRange): string => first === last ? `${first}` : `${first}-${last}`

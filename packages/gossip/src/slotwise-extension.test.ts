@@ -1,0 +1,25 @@
+import { describe, expect, it } from 'vitest'
+import { encodeSlotwise, findSlotwise } from './index.js'
+
+const fields = { version: 1, clusterId: '00112233445566778899aabbccddeeff', durableOffset: 2 ** 40,
+  acknowledgedOffset: 7 }
+
+describe('the extension of our own', () => {
+  it('comes back as it was, also longer and behind others', () => {
+    const extension = encodeSlotwise(fields)
+    expect(findSlotwise([{ type: 9, data: new Uint8Array(8) }, extension])).toEqual(fields)
+    const longer = new Uint8Array(56)
+    longer.set(extension.data)
+    expect(findSlotwise([{ ...extension, data: longer }])).toEqual(fields)
+  })
+
+  it('that is too short, of version 0, or has an offset beyond 2^53 is none', () => {
+    const { type, data } = encodeSlotwise(fields)
+    expect(findSlotwise([])).toBeNull()
+    expect(findSlotwise([{ type, data: data.slice(0, 32) }])).toBeNull()
+    expect(findSlotwise([encodeSlotwise({ ...fields, version: 0 })])).toBeNull()
+    const huge = data.slice()
+    huge.fill(255, 24, 32)
+    expect(findSlotwise([{ type, data: huge }])).toBeNull()
+  })
+})

@@ -1,0 +1,33 @@
+/**
+ * The cluster that a schedule begins with: everybody knows everybody, from nodes.conf. Forming one by MEET is tested
+ * elsewhere; here it would be most of the time and none of the danger.
+ */
+import type { NodeId } from '@slotwise/cluster'
+import { ipOf } from './simulated-node.js'
+
+const SLOTS = 16_384
+
+export const nodeId = (index: number, random: () => number): NodeId => {
+  let id = ''
+  while (id.length < 32) id += Math.floor(random() * 16).toString(16)
+  return id + index.toString(16).padStart(8, '0')
+}
+
+/** @returns the text of nodes.conf for each node; the first `shards` are primaries, the others replicas in turn. */
+export function initialConfs(nodeCount: number, shards: number, random: () => number): string[] {
+  const ids = Array.from({ length: nodeCount }, (_, index) => nodeId(index, random))
+  const lineOf = (index: number, self: boolean): string => {
+    const isPrimary = index < shards
+    const shard = isPrimary ? index : (index - shards) % shards
+    const first = Math.floor(shard * SLOTS / shards)
+    const last = Math.floor((shard + 1) * SLOTS / shards) - 1
+    const flags = `${self ? 'myself,' : ''}${isPrimary ? 'master' : 'slave'}`
+    const slots = isPrimary ? ` ${first}-${last}` : ''
+    return `${ids[index]!} ${ipOf(index)}:7000@17000 ${flags} ${isPrimary ? '-' : ids[shard]!} 0 1 ${shard + 1} connected${slots}`
+  }
+  const others = ids.map((_, index) => lineOf(index, false))
+  return ids.map((_, own) => {
+    const lines = others.map((line, index) => index === own ? lineOf(index, true) : line)
+    return `${lines.join('\n')}\nvars currentEpoch ${shards} lastVoteEpoch 0\n`
+  })
+}

@@ -1,0 +1,236 @@
+/**
+ * One simulated node: a process that runs a ClusterMachine, its clock, its disk, and a model of replication.
+ * The disk keeps two texts of nodes.conf: what was written, which survives a kill, and what was fsynced, which survives
+ * a power cut as well. Effects are performed in order, and a crash may come between any two of them.
+ * Replication is a number: a primary's offset grows, a replica that reaches its primary follows with a lag.
+ */
+import {
+  type BusMessage, type ClusterEffect, type ClusterEvent, ClusterMachine, type ClusterOptions, type LinkId,
+  type NodeId, parseNodesConf,
+  TICK_MS, type VoteFaults,
+} from '@slotwise/cluster'
+import type { EventQueue } from './event-queue.js'
+import { type Invariants, short, Violation } from './invariants.js'
+import type { Endpoint, VirtualNetwork } from './virtual-network.js'
+
+/** What the nodes of a cluster share. */
+export interface World {
+  queue: EventQueue
+  network: VirtualNetwork
+  random: () => number
+  invariants: Invariants
+  nodes: SimulatedNode[]
+  log: ((line: string) => void) | null
+  /** Text on disk is not kept for the largest clusters, whose nodes do not restart. */
+  keepDisk: boolean
+}
+
+/** Virtual 0 in the machines' clock. */
+const CLOCK_START_MS = 1_700_000_000_000
+
+const noKeys = { inSlot: (): number => 0, total: (): number => 0 }
+
+export class SimulatedNode implements Endpoint {
+  machine: ClusterMachine | null = null
+  pausedUntil = 0
+  steps = 0
+  /** The process ends after so many more effects. */
+  crashAfterEffects: number | null = null
+  clockRate = 1
+  clockSkewMs = 0
+  generation = 0
+  #disk = { written: '', durable: '' }
+  #source: NodeId | null = null
+  #offset = 0
+  #syncedAt = 0
+  #loaded = false
+  #writesPausedUntil = 0
+  #peers = new Map<LinkId, number>()
+
+  constructor(
+    readonly world: World, readonly index: number, readonly options: ClusterOptions, conf: string,
+    readonly faults: VoteFaults,
+  ) {
+    this.#disk = { written: conf, durable: conf }
+    world.network.add(this)
+  }
+
+  get isUp(): boolean { return this.machine !== null }
+  get isPaused(): boolean { return this.world.queue.now < this.pausedUntil }
+  get clock(): number { return Math.floor(CLOCK_START_MS + this.clockSkewMs + this.world.queue.now * this.clockRate) }
+  /** Takes writes now: a data plane would acknowledge them. */
+  get isServing(): boolean {
+    if (this.machine === null || this.isPaused) return false
+    const { view } = this.machine
+    return view.state === 'ok' && view.self.isVoter && this.clock < this.machine.leaseUntilMs &&
+      this.clock >= this.#writesPausedUntil
+  }
+
+  get name(): string { return `node${this.index}` }
+
+  start(): void {
+    if (this.machine !== null) return
+    const saved = parseNodesConf(this.#disk.written)
+    if ('refused' in saved) throw new Violation(`${this.name} cannot read what it wrote: ${saved.refused}`)
+    const { random } = this.world
+    this.machine = new ClusterMachine({ options: this.options, random, nowMs: this.clock, saved, faults: this.faults })
+    this.generation++
+    this.#say('starts', () => `epoch ${saved.currentEpoch}, last vote ${saved.lastVoteEpoch}`)
+    this.world.invariants.started(this.machine)
+    this.#perform(this.machine, this.machine.start(this.clock))
+    this.#tickLater(random() * TICK_MS)
+  }
+
+  /** kill -9; with `powerCut` what was not fsynced is lost too. */
+  crash(powerCut: boolean): void {
+    if (this.machine === null) return
+    this.#say(powerCut ? 'loses power' : 'is killed')
+    this.machine = null
+    this.generation++
+    this.crashAfterEffects = null
+    if (powerCut) this.#disk.written = this.#disk.durable
+    else this.#disk.durable = this.#disk.written
+    this.#source = null
+    this.#peers.clear()
+    this.world.network.closeAll(this)
+  }
+
+  command(...args: string[]): void { this.#step({ type: 'command', args, keys: noKeys }) }
+
+  accepted(link: LinkId, from: number): void {
+    this.#peers.set(link, from)
+    this.#step({ type: 'accepted', link, remoteIp: ipOf(from), localIp: ipOf(this.index) })
+  }
+
+  opened(link: LinkId): void { this.#step({ type: 'opened', link, localIp: ipOf(this.index) }) }
+  failed(link: LinkId, refused: boolean): void { this.#step({ type: 'failed', link, refused }) }
+  closed(link: LinkId): void { this.#step({ type: 'closed', link }) }
+  received(link: LinkId, message: BusMessage): void { this.#step({ type: 'message', link, message }) }
+
+  /** What this node knows of each other one: for the story of a seed that does not come to rest. */
+  describe(): string[] {
+    const view = this.machine?.view
+    if (view === undefined) return [`${this.name} is down`]
+    const age = (time: number): string => time === 0 ? 'never' : `${view.now - time} ms ago`
+    return view.list.map((node) => `${this.name} sees ${short(node.id)} flags ${node.flags}, epoch ${node.shardPrimary.configEpoch}, ` +
+      `slots ${node.slotCount}, link ${node.link === null ? 'none' : node.link.open ? 'open' : 'opening'} (${age(node.link?.createdAt ?? 0)}), ` +
+      `asked ${age(node.pingSentAt)}, answered ${age(node.pongAt)}, heard ${age(node.dataAt)}`)
+  }
+
+  #tickLater(delay: number): void {
+    const generation = this.generation
+    this.world.queue.after(delay, () => {
+      if (this.generation !== generation) return
+      if (this.isPaused) return this.#tickLater(this.pausedUntil - this.world.queue.now)
+      this.#replicate()
+      this.#step({ type: 'tick' })
+      this.#tickLater(TICK_MS / this.clockRate)
+    })
+  }
+
+  /** A stopped process finds later what came meanwhile, in order. Links of a process that is gone are gone with it. */
+  #step(event: ClusterEvent): void {
+    const { machine } = this
+    if (machine === null) return
+    if (this.isPaused) {
+      const generation = this.generation
+      this.world.queue.at(this.pausedUntil, () => { if (this.generation === generation) this.#step(event) })
+      return
+    }
+    this.steps++
+    const effects = machine.step(event, this.clock)
+    this.world.invariants.check(this.index, machine)
+    this.#perform(machine, effects)
+  }
+
+  #perform(machine: ClusterMachine, effects: readonly ClusterEffect[]): void {
+    for (const effect of effects) {
+      if (this.crashAfterEffects !== null && this.crashAfterEffects-- <= 0) return this.crash(this.world.random() < 0.5)
+      this.#performOne(machine, effect)
+    }
+  }
+
+  #performOne(machine: ClusterMachine, effect: ClusterEffect): void {
+    const { world } = this
+    switch (effect.type) {
+      case 'persist':
+        if (!world.keepDisk) return
+        this.#disk.written = machine.facts().nodesConf
+        if (effect.durable) this.#disk.durable = this.#disk.written
+        return
+      case 'connect': {
+        const target = indexOf(effect.ip)
+        this.#peers.set(effect.link, target)
+        return world.network.connect(this, effect.link, target < world.nodes.length ? target : null)
+      }
+      case 'send': return this.#send(machine, effect.link, effect.message)
+      case 'close':
+        this.#peers.delete(effect.link)
+        return world.network.close(this, effect.link)
+      case 'replicateFrom':
+        if (this.#source !== effect.node) this.#loaded = false
+        this.#source = effect.node
+        return this.#say('follows', () => short(effect.node))
+      case 'becomePrimary':
+        this.#source = null
+        return this.#say('is primary')
+      case 'pauseWrites':
+        this.#writesPausedUntil = effect.untilMs
+        return
+      case 'unpauseWrites':
+        this.#writesPausedUntil = 0
+        return
+      case 'log': return this.#say(effect.text)
+      case 'stateChanged': case 'reply': case 'slotMapChanged': case 'deleteKeysInSlots': case 'flushData': case 'publish': case 'event':
+        return
+    }
+  }
+
+  #send(machine: ClusterMachine, link: LinkId, message: BusMessage): void {
+    if (message.body.type === 'auth-ack') {
+      const peer = this.#peers.get(link)
+      const candidate = peer === undefined ? undefined : this.world.nodes[peer]?.machine?.view.self.id
+      this.world.invariants.voted(machine.view.self.id, candidate ?? 'unknown', message)
+    }
+    this.world.network.send(this, link, message)
+  }
+
+  /** Before every tick: what the data plane would tell. */
+  #replicate(): void {
+    const { machine, world } = this
+    if (machine === null) return
+    const { self, state } = machine.view
+    if (self.isPrimary) {
+      if (state === 'ok' && self.slotCount > 0 && this.clock >= this.#writesPausedUntil) this.#offset += Math.floor(world.random() * 100)
+    } else {
+      const source = world.nodes.find((node) => node.machine?.view.self.id === this.#source)
+      const reachable = source !== undefined && !source.isPaused && source.machine!.view.self.isPrimary &&
+        !world.network.isCut(source.index, this.index) && !world.network.isCut(this.index, source.index)
+      if (reachable && world.random() < 0.9) {
+        // Caught up, or one tick behind; a longer history of one's own is thrown away by a full resync.
+        if (this.#offset > source.#offset || world.random() < 0.7 || !this.#loaded) this.#offset = source.#offset
+        this.#syncedAt = this.clock
+        this.#loaded = true
+      }
+      const connected = reachable
+      this.#step({ type: 'replication', replication: { offset: this.#offset, connected, sinceMs: this.#syncedAt,
+        loaded: this.#loaded } })
+      return
+    }
+    this.#step({ type: 'replication', replication: { offset: this.#offset, connected: false, sinceMs: this.#syncedAt,
+      loaded: true } })
+  }
+
+  #say(what: string, detail?: () => string): void {
+    if (this.world.log === null) return
+    this.world.log(`${(this.world.queue.now / 1000).toFixed(3).padStart(9)}  ${this.name.padEnd(8)} ${what}${detail === undefined ? '' : ` ${detail()}`}`)
+  }
+}
+
+/** Addresses of the simulated hosts: their index. */
+export const ipOf = (index: number): string => `10.0.${index >> 8}.${index & 255}`
+
+const indexOf = (ip: string): number => {
+  const parts = ip.split('.')
+  return Number(parts[2]) * 256 + Number(parts[3])
+}

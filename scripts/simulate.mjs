@@ -1,0 +1,63 @@
+/**
+ * `npm run simulate [-- --minutes 5] [-- --nodes 7] [-- --seed 1]`: schedules of a simulated cluster under faults, one
+ * seed each, and how many a minute. The first seed that breaks an invariant is told again with its whole story.
+ * `-- --replay 42`: the story of one seed. `-- --plant voteTwice|skipPersist`: with a planted fault, which must be
+ * found. `-- --large 1000 --schedules 10`: half of the primaries of a large cluster are killed at once.
+ */
+import { bootstrap } from './lib/bootstrap.mjs'
+import { parseArgs } from 'node:util'
+import { main, Problem } from './lib/progress.mjs'
+import { inRoot } from './lib/repository.mjs'
+
+await main(async () => {
+  const { values } = parseArgs({ options: {
+    minutes: { type: 'string', default: '5' }, nodes: { type: 'string', default: '7' },
+    seed: { type: 'string', default: '1' },
+    schedules: { type: 'string', default: '1000000000' }, replay: { type: 'string' }, plant: { type: 'string' },
+    large: { type: 'string' },
+    timeout: { type: 'string', default: '15000' },
+  } })
+  await bootstrap(['packages', 'typescript'])
+  const simulator = await import(inRoot('packages', 'simulator', 'dist', 'index.js'))
+  const faults = values.plant === undefined ? {} : { [values.plant]: true }
+  const nodes = Number(values.nodes)
+  const tell = (seed) => simulator.runSchedule({ seed, nodes, faults, log: (line) => console.log(line) })
+  if (values.replay !== undefined) return console.log(tell(Number(values.replay)))
+  if (values.large !== undefined) return large(simulator, values)
+
+  const endAt = performance.now() + Number(values.minutes) * 60_000
+  const startAt = performance.now()
+  const sums = { schedules: 0, steps: 0, messages: 0, votes: 0, convergedMsMax: 0, convergedTimeoutsMax: 0,
+    overlaps: 0, overlapMsMax: 0 }
+  for (let seed = Number(values.seed); performance.now() < endAt && sums.schedules < Number(values.schedules); seed++) {
+    const result = simulator.runSchedule({ seed, nodes, faults })
+    sums.schedules++
+    sums.steps += result.steps
+    sums.messages += result.messages
+    sums.votes += result.votes
+    sums.convergedMsMax = Math.max(sums.convergedMsMax, result.convergedMs)
+    sums.convergedTimeoutsMax = Math.max(sums.convergedTimeoutsMax, result.convergedMs / result.nodeTimeoutMs)
+    // Two primaries that took writes for one slot at a time, where nobody forced it.
+    if (result.forced === 0 && result.overlapMs > 0) sums.overlaps++
+    if (result.forced === 0) sums.overlapMsMax = Math.max(sums.overlapMsMax, result.overlapMs)
+    if (result.violation === null) continue
+    tell(seed)
+    throw new Problem(`Seed ${seed}, schedule ${sums.schedules}: ${result.violation}\n` +
+      `Again: npm run simulate -- --nodes ${nodes} --replay ${seed}${values.plant === undefined ? '' : ` --plant ${values.plant}`}`)
+  }
+  const minutes = (performance.now() - startAt) / 60_000
+  console.log(JSON.stringify({ nodes, minutes: Number(minutes.toFixed(2)),
+    schedulesPerMinute: Math.round(sums.schedules / minutes), ...sums }))
+})
+
+function large(simulator, values) {
+  for (let index = 0; index < Number(values.schedules); index++) {
+    const startAt = performance.now()
+    const result = simulator.runLarge({ seed: Number(values.seed) + index, nodes: Number(values.large),
+      nodeTimeoutMs: Number(values.timeout) })
+    const megabytes = Math.round(process.memoryUsage().rss / 2 ** 20)
+    console.log(JSON.stringify({ ...result, seconds: Number(((performance.now() - startAt) / 1000).toFixed(1)),
+      megabytes }))
+    if (result.violation !== null) throw new Problem(`Seed ${result.seed}: ${result.violation}`)
+  }
+}
