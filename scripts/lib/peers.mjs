@@ -11,6 +11,7 @@ const programs = [
   { program: 'redis-cli', debian: 'redis-tools', use: 'comparison with Redis' },
   { program: 'redis-benchmark', debian: 'redis-tools', use: 'comparison with Redis' },
   { program: 'redis-check-aof', debian: 'redis-tools', use: 'our AOF read by Redis' },
+  { program: 'mariadbd', debian: 'mariadb-server', use: 'following a real MariaDB' },
   { program: 'tclsh', debian: 'tcl', use: "Redis's own test suite" },
   { program: 'clang++', debian: 'clang libclang-rt-dev', use: 'fuzzing by coverage; without it inputs are random' },
 ]

@@ -1,0 +1,102 @@
+/**
+ * A real MariaDB for tests: its own data directory, socket and port, binlog on, gone with the test. It never is a
+ * system service. Debian's `mariadb-server` has the programs; where they are missing tests are skipped with the reason.
+ */
+import { spawn, spawnSync, type ChildProcess } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe } from 'vitest'
+import { freePort } from './free-port.js'
+import { tempDir } from './temp-dir.js'
+import { waitFor } from './wait-for.js'
+
+export interface MariadbOptions {
+  /** Options after those that this module gives; a repeated one wins. */
+  args?: readonly string[]
+  /** Start on this directory, of a server that was stopped. @default a new one */
+  dir?: string
+  port?: number
+}
+
+export interface MariadbProcess extends AsyncDisposable {
+  readonly port: number
+  readonly dir: string
+  readonly socket: string
+  /** Runs statements as root and gives what they print, tabs between columns. @throws {Error} with the server's text */
+  sql(statements: string): string
+  /** SIGTERM and SIGKILL, and waits for the end. */
+  stop(): Promise<void>
+  kill(): Promise<void>
+}
+
+const PLACES = ['/usr/sbin/mariadbd', '/usr/libexec/mariadbd', '/usr/local/sbin/mariadbd']
+const live = new Set<ChildProcess>()
+let listening = false
+
+const serverPath = (): string | null => PLACES.find((path) => existsSync(path)) ?? null
+
+/** `describe` for tests that need a real MariaDB; skipped, with the reason, where there is none. */
+export function describeMariadb(title: string, body: () => void): void {
+  if (serverPath() !== null) describe(title, body)
+  else describe.skip(`${title} [skipped: mariadbd is not installed]`, body)
+}
+
+/** Starts a server: root without a password on its socket, user `repl`, password `replpw`, on 127.0.0.1. */
+export async function startMariadb(options: MariadbOptions = {}): Promise<MariadbProcess> {
+  const path = serverPath()
+  if (path === null) throw new Error('mariadbd is not installed')
+  const temporary = options.dir === undefined ? tempDir('slotwise-mariadb-') : null
+  const dir = options.dir ?? temporary!.path
+  const data = join(dir, 'data')
+  const socket = join(dir, 's')
+  const user = process.getuid?.() === 0 ? ['--user=root'] : []
+  if (!existsSync(data)) {
+    const install = ['--no-defaults', `--datadir=${data}`, '--auth-root-authentication-method=normal', '--skip-test-db', ...user]
+    const { status, stderr, stdout } = spawnSync('mariadb-install-db', install, { encoding: 'utf8' })
+    if (status !== 0) throw new Error(`mariadb-install-db failed:\n${stdout}${stderr}`)
+  }
+  const port = options.port ?? await freePort()
+  const child = spawn(path, [
+    '--no-defaults', ...user, `--datadir=${data}`, `--socket=${socket}`, `--port=${port}`, '--bind-address=127.0.0.1',
+    `--pid-file=${join(dir, 'pid')}`, '--skip-name-resolve', '--server-id=1001', `--log-bin=${join(data, 'mdb-bin')}`, '--binlog-format=ROW',
+    '--binlog-row-metadata=FULL', '--gtid-strict-mode=ON', '--sync-binlog=0', '--innodb-flush-log-at-trx-commit=0',
+    '--innodb-buffer-pool-size=32M', '--plugin-load-add=auth_ed25519', '--plugin-maturity=unknown', ...(options.args ?? []),
+  ], { stdio: ['ignore', 'pipe', 'pipe'] })
+  live.add(child)
+  if (!listening) process.on('exit', () => live.forEach((item) => item.kill('SIGKILL')))
+  listening = true
+  let output = ''
+  child.stdout.on('data', (chunk: Buffer) => void (output += chunk.toString()))
+  child.stderr.on('data', (chunk: Buffer) => void (output += chunk.toString()))
+  const end: { done: boolean } = { done: false }
+  const exited = new Promise<void>((resolve) => child.on('close', () => {
+    end.done = true
+    live.delete(child)
+    resolve()
+  }))
+  const sql = (statements: string): string => {
+    const { status, stdout, stderr } = spawnSync('mariadb', ['--no-defaults', `--socket=${socket}`, '-uroot', '-N', '-B', '--default-character-set=utf8mb4'],
+      { encoding: 'utf8', input: statements, maxBuffer: 2 ** 28 })
+    if (status !== 0) throw new Error(stderr)
+    return stdout
+  }
+  const signal = async (name: NodeJS.Signals): Promise<void> => {
+    child.kill(name)
+    await exited
+  }
+  const dispose = async (): Promise<void> => {
+    await signal('SIGKILL')
+    await temporary?.remove()
+  }
+  try {
+    await waitFor(() => {
+      if (end.done) throw new Error('mariadbd ended before it answered')
+      return sql('SELECT 1') !== ''
+    }, { timeoutMs: 40_000, intervalMs: 50, what: 'mariadbd answering' })
+    sql('CREATE USER IF NOT EXISTS repl@\'127.0.0.1\' IDENTIFIED BY \'replpw\'; GRANT ALL ON *.* TO repl@\'127.0.0.1\'')
+  } catch (error) {
+    await dispose()
+    throw new Error(`${(error as Error).message}\n${output}`, { cause: error })
+  }
+  return { port, dir, socket, sql, stop: () => signal('SIGTERM'), kill: () => signal('SIGKILL'), [Symbol.asyncDispose]: dispose }
+}
