@@ -1,0 +1,78 @@
+/**
+ * Key templates: `order:{${user_id}}:${order_id}` with the columns of a row. Two rows with other values in these
+ * columns never share a key: in a value the braces of hash tags, `%`, and the character that ends it in the template
+ * are percent-encoded. Bytes are hexadecimal. A key with a NULL in it would be shared by rows that are not the same:
+ * it is refused.
+ */
+import { UnsupportedError } from '../errors.js'
+import { PartialJson } from '../rows/partial-json.js'
+import type { Value } from '../rows/values.js'
+
+type Part = { readonly literal: string } | { readonly name: string; readonly escape: RegExp }
+
+/** The name by which a template uses what the mapping's `shard` computes. */
+export const SHARD = 'shard'
+
+export class KeyTemplate {
+  /** What is asked for, `shard` included, each once. */
+  readonly names: readonly string[]
+  readonly #parts: readonly Part[]
+
+  /** @throws {TypeError} if the template is none, or could give one key for two rows */
+  constructor(readonly text: string) {
+    const parts: Part[] = []
+    let at = 0
+    for (const match of text.matchAll(/\$\{([^}]*)\}/g)) {
+      if (match.index > at) parts.push({ literal: text.slice(at, match.index) })
+      else if (parts.length > 0) throw new TypeError(`'${text}': two columns without anything between them`)
+      const name = match[1]!.trim()
+      if (name === '') throw new TypeError(`'${text}': \${} without a column`)
+      at = match.index + match[0].length
+      const follows = text[at] ?? ''
+      parts.push({ name, escape: new RegExp(`[%{}\\0${follows.replace(/[\]\\^-]/g, '\\$&')}]`, 'g') })
+    }
+    if (at < text.length) parts.push({ literal: text.slice(at) })
+    this.#parts = parts
+    this.names = [...new Set(parts.flatMap((part) => 'name' in part ? [part.name] : []))]
+    if (this.names.length === 0) throw new TypeError(`'${text}' has no column in it: all rows would share one key`)
+  }
+
+  /** The key of a row. @throws {UnsupportedError} for NULL, and for columns that the row does not have */
+  key(valueOf: (name: string) => Value | undefined): string {
+    let key = ''
+    for (const part of this.#parts) {
+      if ('literal' in part) key += part.literal
+      else {
+        const text = keyText(valueOf(part.name), part.name)
+        key += text.replace(part.escape, (char) => `%${char.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`)
+      }
+    }
+    return key
+  }
+}
+
+function keyText(value: Value | undefined, name: string): string {
+  if (typeof value === 'string') return value
+  if (typeof value === 'number' || typeof value === 'bigint') return String(value)
+  if (value instanceof Uint8Array) return Buffer.from(value).toString('hex')
+  if (value === undefined || value instanceof PartialJson) {
+    throw new UnsupportedError(`column ${name} of the key is not in the row: the source needs binlog_row_image=FULL`)
+  }
+  throw new UnsupportedError(`column ${name} of the key is NULL`)
+}
+
+/** `order_id % 4`. @throws {TypeError} */
+export function parseShard(text: string): { column: string; count: number } {
+  const match = /^\s*(?:\$\{\s*)?([^\s%${}]+)\s*%\s*(\d{1,5})(?:\s*\})?\s*$/.exec(text)
+  const count = Number(match?.[2])
+  if (match === null || count < 1) throw new TypeError(`'${text}': expected a column and a number, as order_id % 4`)
+  return { column: match[1]!, count }
+}
+
+export function shardOf(value: Value | undefined, column: string, count: number): number {
+  if ((typeof value === 'number' && Number.isInteger(value)) || typeof value === 'bigint') {
+    const rest = Number(BigInt(value) % BigInt(count))
+    return rest < 0 ? rest + count : rest
+  }
+  throw new UnsupportedError(`column ${column}, from which the shard is computed, is no integer`)
+}
