@@ -40,7 +40,7 @@ const subcommands: readonly (readonly [usage: string, ...about: string[]])[] = [
     'LINKS', 'Return information about all network links between this node and its peers.',
     'Output format is an array where each array element is a map containing attributes of a link',
   ],
-  ['HELP', 'Print this help.'],
+  ['HELP', 'Prints this help.'],
 ]
 
 export const clusterHelp: readonly string[] = [

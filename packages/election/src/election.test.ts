@@ -232,6 +232,15 @@ describe('votes', () => {
     expect(bench.view.self.isPrimary).toBe(false)
   })
 
+  it('what was begun in an old role is over: votes that come after it count for nothing', () => {
+    const bench = new Bench()
+    bench.advance(0)
+    bench.vote(10, 2, 4)
+    bench.election.reset()
+    bench.vote(20, 3, 4)
+    expect(bench.view.self.isPrimary).toBe(false)
+  })
+
   it('defect 1 of Redis: votes of a won election win no later one', () => {
     const bench = new Bench()
     bench.advance(0)

@@ -54,6 +54,8 @@ export class ClusterNode {
   /** First of the refused connections in a row, and how many; reset by an open link or any data. */
   refusedAt = 0
   refusedCount = 0
+  /** How many of its slots are marked as claimed no more; kept by ClusterView. */
+  notClaimingCount = 0
   /** Grows when slots are bound to it or taken from it. */
   slotsVersion = 0
   /** A bitmap that it sent and that was just what the table says of `of` at that version. */

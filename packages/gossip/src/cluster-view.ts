@@ -184,6 +184,7 @@ export class ClusterView {
     else {
       former.slotCount--
       former.slotsVersion++
+      if (this.notClaiming[slot] === 1) former.notClaimingCount--
     }
     if (node === null) this.assignedCount--
     else {
@@ -202,7 +203,9 @@ export class ClusterView {
     if (this.notClaiming[slot] === Number(value)) return
     this.notClaiming[slot] = Number(value)
     const owner = this.ownerOf(slot)
-    if (owner !== null) owner.slotsVersion++
+    if (owner === null) return
+    owner.slotsVersion++
+    owner.notClaimingCount += value ? 1 : -1
   }
 
   unbindAll(node: ClusterNode): void {
@@ -225,6 +228,16 @@ export class ClusterView {
     const bytes = new Uint8Array(SLOT_BYTES)
     for (let slot = 0; slot < SLOT_COUNT; slot++) if (this.owners[slot] === node) bytes[slot >> 3]! |= 1 << (slot & 7)
     this.#bitmaps.set(node, { version: node.slotsVersion, bytes })
+    return bytes
+  }
+
+  /** Without those that it stopped claiming: what an UPDATE about it says, and what its next header should. */
+  claimedBitmap(node: ClusterNode): Uint8Array {
+    const bound = this.bitmap(node)
+    if (node.notClaimingCount === 0) return bound
+    const bytes = bound.slice()
+    for (let slot = 0; slot < SLOT_COUNT; slot++)
+      if (this.notClaiming[slot] === 1) bytes[slot >> 3]! &= ~(1 << (slot & 7))
     return bytes
   }
 

@@ -26,13 +26,13 @@ export function receiveClaims(view: ClusterView, sender: ClusterNode, header: Bu
   correctStaleClaims(view, sender, claimant, header)
 }
 
-/** Is `bitmap` what the table says of `claimant`? Remembered with the sender: most headers are as the one before. */
+/** Is `bitmap` what the table says of `claimant`? Most headers are as the one before: no slot is looked at for them. */
 function isAsBound(view: ClusterView, sender: ClusterNode, claimant: ClusterNode, bitmap: Uint8Array): boolean {
   const { claimed } = sender
-  if (claimed?.of === claimant && claimed.version === claimant.slotsVersion && sameBitmap(claimed.bitmap, bitmap))
+  if (claimed?.of === claimant && claimed.version === claimant.slotsVersion && sameBitmap(claimed.bitmap, bitmap)) {
     return true
-  for (let slot = 0; slot < SLOT_COUNT; slot++)
-    if (hasSlot(bitmap, slot) !== (view.owners[slot] === claimant && view.notClaiming[slot] === 0)) return false
+  }
+  if (!sameBitmap(bitmap, view.claimedBitmap(claimant))) return false
   sender.claimed = { of: claimant, version: claimant.slotsVersion, bitmap }
   return true
 }
@@ -119,8 +119,6 @@ function correctStaleClaims(view: ClusterView, sender: ClusterNode, claimant: Cl
 
 function update(view: ClusterView, sender: ClusterNode, owner: ClusterNode): void {
   view.log('debug', `Node ${sender.id} has old slots configuration, sending an UPDATE message about ${owner.id}`)
-  const slots = view.bitmap(owner).slice()
-  for (let slot = 0; slot < SLOT_COUNT; slot++)
-    if (view.notClaiming[slot] === 1) slots[slot >> 3]! &= ~(1 << (slot & 7))
+  const slots = view.claimedBitmap(owner)
   sendTo(view, sender, { type: 'update', subject: owner.id, configEpoch: owner.configEpoch, slots })
 }
