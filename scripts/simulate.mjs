@@ -6,7 +6,7 @@
  */
 import { bootstrap } from './lib/bootstrap.mjs'
 import { parseArgs } from 'node:util'
-import { main, Problem } from './lib/progress.mjs'
+import { main, Problem, say } from './lib/progress.mjs'
 import { inRoot } from './lib/repository.mjs'
 
 await main(async () => {
@@ -40,6 +40,7 @@ await main(async () => {
     // Two primaries that took writes for one slot at a time, where nobody forced it.
     if (result.forced === 0 && result.overlapMs > 0) sums.overlaps++
     if (result.forced === 0) sums.overlapMsMax = Math.max(sums.overlapMsMax, result.overlapMs)
+    if (sums.schedules % 500 === 0) say(`${sums.schedules} schedules, ${sums.votes} votes, no violation`)
     if (result.violation === null) continue
     tell(seed)
     throw new Problem(`Seed ${seed}, schedule ${sums.schedules}: ${result.violation}\n` +

@@ -165,6 +165,13 @@ describe('FAIL', () => {
     expect(nodeOf(bench, 1).isFail).toBe(true)
   })
 
+  it('not by reports of some time ago about a node that I hear: it may have come back', () => {
+    const bench = five()
+    for (const reporter of [2, 3]) bench.inbound(reporter, reporter, suspects(1))
+    bench.inbound(10 + T / 2, 4, suspects(1))
+    expect(nodeOf(bench, 1).isFail).toBe(false)
+  })
+
   it('by a FAIL message of any known sender about a node that I do not hear', () => {
     const bench = five()
     nodeOf(bench, 1).dataAt = START_MS - T

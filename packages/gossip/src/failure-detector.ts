@@ -84,11 +84,14 @@ export function reportCount(view: ClusterView, node: ClusterNode): number {
 
 export function markFailIfAgreed(view: ClusterView, node: ClusterNode): void {
   if (node.isFail || node.isMyself) return
+  // Against one's own eyes only about a primary with slots, whose shard waits for somebody to vote or to stand, and only
+  // on fresh reports: a node that came back is reported for some time by those who have not heard of it yet.
+  if (!node.isPfail && !node.isVoter) return
   reportCount(view, node)
+  const oldest = node.isPfail ? 0 : view.now - view.options.nodeTimeoutMs / 2
   let agreed = node.isPfail && view.self.isVoter ? 1 : 0
-  for (const reporter of node.reports?.keys() ?? []) if (reporter.isVoter) agreed++
-  // Against one's own eyes only about a primary with slots: its shard waits for somebody to vote or to stand.
-  if (agreed < view.quorum || (!node.isPfail && !node.isVoter)) return
+  for (const [reporter, time] of node.reports ?? []) if (reporter.isVoter && time >= oldest) agreed++
+  if (agreed < view.quorum) return
   view.log('info', `Marking node ${node.id} as failing (quorum reached).`)
   markFail(view, node)
   broadcast(view, { type: 'fail', failed: node.id })

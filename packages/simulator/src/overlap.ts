@@ -21,9 +21,14 @@ export class Overlap {
   }
 
   #isOverlapping(): boolean {
-    const serving = this.world.nodes.filter((node) => node.isServing)
-    for (const [index, node] of serving.entries())
-      for (const other of serving.slice(index + 1)) if (this.#share(slotsOf(node), slotsOf(other))) return true
+    const { nodes, queue, log } = this.world
+    const serving = nodes.filter((node) => node.isServing)
+    for (const [index, node] of serving.entries()) {
+      const other = serving.slice(index + 1).find((candidate) => this.#share(slotsOf(node), slotsOf(candidate)))
+      if (other === undefined) continue
+      log?.(`${(queue.now / 1000).toFixed(3).padStart(9)}  ${node.name} and ${other.name} both take writes for a slot`)
+      return true
+    }
     return false
   }
 
