@@ -40,8 +40,10 @@ await main(async () => {
     // Two primaries that took writes for one slot at a time, where nobody forced it.
     if (result.forced === 0 && result.overlapMs > 0) sums.overlaps++
     if (result.forced === 0) sums.overlapMsMax = Math.max(sums.overlapMsMax, result.overlapMs)
-    if (sums.schedules % 500 === 0) say(`${sums.schedules} schedules, ${sums.votes} votes, no violation`)
-    if (result.violation === null) continue
+    if (result.violation === null) {
+      if (sums.schedules % 500 === 0) say(`${sums.schedules} schedules, ${sums.votes} votes, no violation`)
+      continue
+    }
     tell(seed)
     throw new Problem(`Seed ${seed}, schedule ${sums.schedules}: ${result.violation}\n` +
       `Again: npm run simulate -- --nodes ${nodes} --replay ${seed}${values.plant === undefined ? '' : ` --plant ${values.plant}`}`)
