@@ -84,8 +84,8 @@ export function reportCount(view: ClusterView, node: ClusterNode): number {
 
 export function markFailIfAgreed(view: ClusterView, node: ClusterNode): void {
   if (node.isFail || node.isMyself) return
-  // Against one's own eyes only about a primary with slots, whose shard waits for somebody to vote or to stand, and only
-  // on fresh reports: a node that came back is reported for some time by those who have not heard of it yet.
+  // Against one's own eyes only about a primary with slots, whose shard waits for somebody to vote or to stand, and
+  // only on fresh reports: a node that came back is reported for some time by those who have not heard of it yet.
   if (!node.isPfail && !node.isVoter) return
   reportCount(view, node)
   const oldest = node.isPfail ? 0 : view.now - view.options.nodeTimeoutMs / 2
