@@ -174,7 +174,7 @@ describe('FAIL', () => {
 
   it('by a FAIL message of any known sender about a node that I do not hear', () => {
     const bench = five()
-    nodeOf(bench, 1).dataAt = START_MS - T
+    Object.assign(nodeOf(bench, 1), { dataAt: START_MS - T, pongAt: START_MS - T })
     bench.inbound(10, 5, { type: 'fail', failed: idOf(1) })
     expect(nodeOf(bench, 1).isFail).toBe(true)
   })
@@ -196,6 +196,19 @@ describe('FAIL', () => {
 })
 
 describe('clearing', () => {
+  it('a node that fails here is asked by me, however fresh its PONGs to others are', () => {
+    const bench = five()
+    const node = nodeOf(bench, 1)
+    node.set(NodeFlag.fail)
+    node.failAt = START_MS
+    for (let ms = 100; ms <= T; ms += 100) {
+      const pongSeconds = Math.ceil((START_MS + ms) / 1000)
+      bench.inbound(ms, 2, pingBody([entryOf(1, NodeFlag.primary, { pongSeconds })]))
+      bench.tick(ms)
+    }
+    expect(node.pingSentAt).toBeGreaterThan(0)
+  })
+
   it('PFAIL by a PONG on our own link, not on an inbound one', () => {
     const bench = five()
     nodeOf(bench, 1).set(NodeFlag.pfail)

@@ -121,9 +121,10 @@ export function receiveFail(view: ClusterView, sender: ClusterNode, message: Bus
   ping(view, node)
 }
 
+/** By myself or, as its PONGs are told of, by others: nodes that hear of each other so seldom ask each other. */
 function isHeard(view: ClusterView, node: ClusterNode): boolean {
   return !node.isPfail && node.link?.open === true && node.refusedCount === 0 &&
-    view.now - node.dataAt < view.options.nodeTimeoutMs / 2
+    view.now - Math.max(node.dataAt, node.pongAt) < view.options.nodeTimeoutMs / 2
 }
 
 /** A PONG on our own link: the one proof of life that clears a suspicion or a verdict. */

@@ -26,7 +26,9 @@ function learnOf(view: ClusterView, sender: ClusterNode, node: ClusterNode, entr
   const failing = (entry.flags & FAILURE_FLAGS) !== 0
   if (sender.isPrimary && !node.isMyself) report(view, node, sender, failing)
   if (node.isMyself) return
-  if (!failing && node.pingSentAt === 0 && (node.reports === null || reportCount(view, node) === 0)) {
+  // Not for a node that fails here: it is cleared by a PONG to me, so it has to be asked.
+  const isUndisputed = !failing && !node.has(FAILURE_FLAGS) && (node.reports === null || reportCount(view, node) === 0)
+  if (isUndisputed && node.pingSentAt === 0) {
     const pongAt = entry.pongSeconds * 1000
     if (pongAt > node.pongAt && pongAt <= view.now + CLOCK_SKEW_MS) node.pongAt = pongAt
   }

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { runLarge, runSchedule } from './index.js'
 
 /** Seeds that once failed stay here. */
-const remembered: readonly number[] = []
+const remembered: readonly number[] = [6, 9, 12, 103_913]
 
 describe('schedules', () => {
   it('of seven nodes break no invariant and come to rest after healing', () => {
