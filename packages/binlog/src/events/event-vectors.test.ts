@@ -2,7 +2,6 @@
  * The 90 captured events say what the servers meant by them, checksums verified; and none of them can do harm when
  * damaged.
  */
-import * as zlib from 'node:zlib'
 import { describe, expect, it } from 'vitest'
 import { event, eventVectors, formatDescription, resealed, tableMapBody, type EventVector } from '../../test/event-bytes.js'
 import { BinlogError, ChecksumError, DecodeError } from '../errors.js'
@@ -14,8 +13,6 @@ import { EventDecoder } from './event-decoder.js'
 
 const vectors = eventVectors()
 const INT = 3
-/** Of the TRANSACTION_PAYLOAD: up to the blocks of its frame. */
-const PAYLOAD_HEADER_END = 19 + 12 + 7 + 3
 const TABLE_MAP = 19
 
 /** Tables of row events whose TABLE_MAP is not among the vectors. */
@@ -257,15 +254,13 @@ describe('damaged events whose checksum is right', () => {
   it('with any bit flipped are decoded or refused, never anything else', () => {
     for (const vector of vectors) {
       const bytes = Buffer.from(vector.hex, 'hex')
-      // fzstd does not end on some frames that nobody but an attacker makes (decision 0020); Node's own zstd does.
-      const end = vector.ev === 40 && !('zstdDecompressSync' in zlib) ? PAYLOAD_HEADER_END : bytes.length - 4
-      for (let bit = 19 * 8; bit < end * 8; bit++) {
+      for (let bit = 19 * 8; bit < (bytes.length - 4) * 8; bit++) {
         const flipped = Buffer.from(bytes)
         flipped[bit >> 3] = flipped[bit >> 3]! ^ 1 << (bit & 7)
         survives(`${vector.d}, bit ${bit}`, () => readAll(decoderFor(vector), resealed(flipped)))
       }
     }
-  })
+  }, 120_000) // fzstd is stopped after its time for some of them
 
   it('rows under a TABLE_MAP with any bit flipped are decoded or refused', () => {
     for (const vector of vectors.filter(({ ev }) => isRows(ev))) {

@@ -1,10 +1,10 @@
 /**
  * The payload of TRANSACTION_PAYLOAD: one zstd frame. Node has zstd from 22.15 on; before that fzstd does it.
- * fzstd believes lengths and, with a cut frame, never ends; so the frame is walked here first: its header and the
- * header of every block, which must end exactly with the payload. What comes out goes into a buffer of the announced
- * size.
+ * fzstd believes lengths and, with some damaged frames, never ends. So the frame is walked here first (its header, and
+ * the header of every block, which must end exactly with the payload), and fzstd is given a time.
  * Source: RFC 8878, frames and blocks.
  */
+import { createContext, Script } from 'node:vm'
 import * as zlib from 'node:zlib'
 import { decompress } from 'fzstd'
 import { DecodeError, UnsupportedError } from '../errors.js'
@@ -13,6 +13,19 @@ import { refuseBeyond } from '../rows/compression.js'
 type Native = (bytes: Buffer, options: { maxOutputLength: number }) => Buffer
 const native = (zlib as unknown as { zstdDecompressSync?: Native }).zstdDecompressSync
 
+/** What fzstd may take: it does 150 MB a second. */
+const TIME_MS = 250
+const BYTES_PER_MS = 10_000
+
+const sandbox = createContext({ work: (): unknown => null })
+const script = new Script('work()')
+
+/** `work`, which is stopped if it does not end in time. */
+function bounded<T>(work: () => T, timeoutMs: number): T {
+  sandbox.work = work
+  return script.runInContext(sandbox, { timeout: Math.ceil(timeoutMs) }) as T
+}
+
 /** @throws {TooLargeError} if more is announced than allowed; {DecodeError} if it is damaged */
 export function expandZstd(bytes: Buffer, announcedBytes: number, maxBytes: number): Buffer {
   refuseBeyond(announcedBytes, maxBytes)
@@ -20,7 +33,7 @@ export function expandZstd(bytes: Buffer, announcedBytes: number, maxBytes: numb
   let out: Uint8Array
   try {
     out = native === undefined
-      ? decompress(bytes, new Uint8Array(announcedBytes))
+      ? bounded(() => decompress(bytes, new Uint8Array(announcedBytes)), TIME_MS + announcedBytes / BYTES_PER_MS)
       : native(bytes, { maxOutputLength: Math.max(announcedBytes, 1) })
   } catch (cause) {
     throw new DecodeError('a zstd payload is damaged', { cause })

@@ -5,7 +5,7 @@
  */
 import { connect as connectTcp, type Socket } from 'node:net'
 import { connect as connectTls, type ConnectionOptions as TlsOptions } from 'node:tls'
-import { BinlogError, DecodeError } from '../errors.js'
+import { BinlogError, DecodeError, HandshakeError } from '../errors.js'
 import { query, quit } from '../wire/commands.js'
 import { type Credentials, Handshake, type HandshakeStep, type ServerGreeting } from '../wire/handshake.js'
 import { encodePacket, PacketDecoder } from '../wire/packet-decoder.js'
@@ -200,7 +200,7 @@ export class SourceConnection implements AsyncDisposable {
       this.#fresh = true
       this.#notify()
     })
-    socket.on('error', (cause) => this.#end(new ConnectionLostError(cause.message, { cause })))
+    socket.on('error', (cause) => this.#end(lostBy(cause)))
     socket.on('end', () => this.#end(new ConnectionLostError('the server closed the connection')))
     socket.on('close', () => this.#end(new ConnectionLostError('the connection is closed')))
     socket.pause()
@@ -229,4 +229,11 @@ export class SourceConnection implements AsyncDisposable {
   }
 
   #view(): Buffer { return this.packets.buf.subarray(this.packets.start, this.packets.end) }
+}
+
+/** A certificate that is not good will not be better at the next try. */
+function lostBy(cause: NodeJS.ErrnoException): BinlogError {
+  return /CERT|SELF_SIGNED|ERR_TLS|ERR_SSL/.test(cause.code ?? '')
+    ? new HandshakeError(`TLS: ${cause.message}`, { cause })
+    : new ConnectionLostError(cause.message, { cause })
 }
