@@ -7,34 +7,14 @@
 
 #include "config/config.h"
 #include "snapshot/rdb_file_reader.h"
+#include "snapshot/rdb_file_source.h"
 
 namespace slotwise {
-namespace {
-
-class FileSource final : public RdbSource {
- public:
-  explicit FileSource(File& file) : file_(file) {}
-  std::size_t Read(char* into, std::size_t size) override {
-    std::int64_t n = file_.ReadAt(at_, into, size);
-    if (n < 0) error_ = static_cast<int>(-n);
-    if (n <= 0) return 0;
-    at_ += static_cast<std::uint64_t>(n);
-    return static_cast<std::size_t>(n);
-  }
-  int error() const { return error_; }
-
- private:
-  File& file_;
-  std::uint64_t at_ = 0;
-  int error_ = 0;
-};
-
-}  // namespace
 
 Status MeasureRdb(File& file, const std::string& name, RdbExtent* out) {
   *out = RdbExtent();
   const Config config;
-  FileSource source(file);
+  RdbFileSource source(file);
   RdbReader in(source);
   RdbFileReader reader(in, config, std::numeric_limits<int>::max(), /*verify_checksum=*/true);
   RdbKey key;

@@ -12,31 +12,13 @@
 #include "engine/rdb_inserter.h"
 #include "keyspace/access.h"
 #include "snapshot/rdb_file_reader.h"
+#include "snapshot/rdb_file_source.h"
 
 namespace slotwise {
 namespace {
 
 constexpr std::uint64_t kParallelBytes = 1 << 20;
 constexpr std::uint64_t kBytesPerKey = 16;  // at least, or its number is not believed
-
-class FileSource final : public RdbSource {
- public:
-  explicit FileSource(File& file) : file_(file) {}
-  std::size_t Read(char* into, std::size_t size) override {
-    std::int64_t n = file_.ReadAt(at_, into, size);
-    if (n < 0) error_ = static_cast<int>(-n);
-    if (n <= 0) return 0;
-    at_ += static_cast<std::uint64_t>(n);
-    return static_cast<std::size_t>(n);
-  }
-  int error() const { return error_; }
-  std::uint64_t at() const { return at_; }
-
- private:
-  File& file_;
-  std::uint64_t at_ = 0;
-  int error_ = 0;
-};
 
 }  // namespace
 
@@ -62,7 +44,7 @@ Status LoadRdb(Engine& engine, File& file, std::uint64_t size, const std::string
   const std::int64_t begin_ms = MonotonicMs();
   std::int64_t next_line_ms = begin_ms + 1000;
   const std::int64_t now_ms = engine.NowMs();
-  FileSource source(file);
+  RdbFileSource source(file);
   RdbReader in(source);
   RdbFileReader reader(in, engine.config(), engine.keyspace().database_count(), engine.config().Bool(Directive::kRdbchecksum));
   RdbInserter inserter(engine, options, now_ms, size >= kParallelBytes);
