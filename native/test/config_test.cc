@@ -122,6 +122,10 @@ TEST(Config, GetFindsPatternsAliasesAndHiddenByFullNameOnly) {
   EXPECT_EQ(Names(config, {"*of", "replicaof"}), "replicaof slaveof");
   EXPECT_EQ(Names(config, {"key-load-*"}), "");
   EXPECT_EQ(Names(config, {"key-load-delay"}), "key-load-delay");
+  // Ours that are fixed at start are no part of what a client finds and sets back.
+  EXPECT_EQ(Names(config, {"stand*", "aof-archive*"}), "");
+  EXPECT_EQ(Names(config, {"standby"}), "standby");
+  EXPECT_EQ(Names(config, {"aof-archive-dir"}), "aof-archive-dir");
   EXPECT_EQ(Names(config, {"LUA*"}), "lua-time-limit");
   EXPECT_EQ(Names(config, {"nothing", "["}), "");
 }

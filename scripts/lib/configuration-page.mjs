@@ -16,13 +16,14 @@ export function configurationPage() {
     const theirs = redisDefault === undefined ? '' : ` (Redis: ${code(redisDefault)})`
     return `| ${names} | ${code(value)}${theirs} | ${immutable ? 'start only' : ''} | ${cell(summary)} |`
   }
-  const table = (specs) => ['| directive | default | | |', '| --- | --- | --- | --- |', ...specs.filter(({ hidden }) => !hidden).map(line)]
-  const ofStatus = (status) => table(directives.filter((spec) => spec.status === status))
+  const table = (specs) => ['| directive | default | | |', '| --- | --- | --- | --- |', ...specs.map(line)]
+  // Redis's hidden ones are for its tests.
+  const ofStatus = (status) => table(directives.filter((spec) => spec.status === status && !spec.hidden))
   return [
     '# Configuration', '',
     'Generated from `native/tables/directives.json`; do not edit. How they are given: [server.md](server.md).', '',
     '## With effect', '', ...ofStatus('supported'), '',
-    '## Ours', '', 'Redis has no such directives.', '', ...table(slotwise), '',
+    '## Ours', '', `Redis has no such directives. CONFIG GET shows ${slotwise.filter(({ hidden }) => hidden).map(({ name }) => code(name)).join(', ')} by their full names only.`, '', ...table(slotwise), '',
     '## Accepted, without effect yet',
     '', 'Stored and shown by CONFIG GET. Another value than the default gives a warning at start.', '', ...ofStatus('accepted'), '',
   ].join('\n')
