@@ -75,7 +75,8 @@ function derive(entry, group, parent, file) {
     for (const value of values) if (!list.includes(value)) fail(`unknown ${what} '${value}'`)
   }
   for (const field of Object.keys(entry)) if (!entryFields.has(field)) fail(`unknown field '${field}'`)
-  if (!/^[a-z0-9_-]+$/.test(entry.name)) fail('a name is lower case letters, digits, - and _')
+  // A dot only in names of our own, as modules have them.
+  if (!/^(slotwise\.)?[a-z0-9_-]+$/.test(entry.name)) fail('a name is lower case letters, digits, - and _')
   if (!Number.isInteger(entry.arity) || entry.arity === 0) fail('arity must be an integer other than 0')
   if (!entry.summary || !entry.since) fail('summary and since are needed')
 

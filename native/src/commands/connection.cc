@@ -9,6 +9,7 @@
 #include "engine/access_control.h"
 #include "engine/client_registry.h"
 #include "engine/engine.h"
+#include "engine/replication.h"
 #include "engine/tracking.h"
 
 namespace slotwise {
@@ -100,7 +101,7 @@ void Hello(CommandContext& ctx) {
   reply.Bulk("mode");
   reply.Bulk("standalone");
   reply.Bulk("role");
-  reply.Bulk("master");
+  reply.Bulk(ctx.engine.is_replica() ? "replica" : "master");
   reply.Bulk("modules");
   reply.Array(0);
 }
@@ -112,6 +113,7 @@ void Reset(CommandContext& ctx) {
   LeavePubSub(ctx);
   ctx.engine.StopMonitor(client);
   ctx.engine.tracking().Disable(client);
+  if (client.max_staleness_ms != 0) ctx.engine.replication().SetStaleness(client, 0);
   client.db = 0;
   client.protocol = 2;
   client.reply_mode = ReplyMode::kOn;

@@ -23,6 +23,7 @@ inline constexpr const char* kNoReplicas = "NOREPLICAS Not enough good replicas 
 inline constexpr const char* kReadOnly = "READONLY You can't write against a read only replica.";
 inline constexpr const char* kMasterDown = "MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.";
 inline constexpr const char* kLoading = "LOADING Redis is loading the dataset in memory";
+inline constexpr const char* kTooStale = "STALE This replica cannot prove that its data is as new as SLOTWISE.STALENESS asks.";
 inline constexpr const char* kNoSemiSyncReplicas = "NOREPLICAS Not enough replicas for semi-sync (repl-semi-sync-strict): nothing was written.";
 inline constexpr const char* kNoAuth = "NOAUTH Authentication required.";
 inline constexpr const char* kExecAbort = "EXECABORT Transaction discarded because of previous errors.";

@@ -341,10 +341,14 @@ void SemiSyncLines(CommandContext& ctx, const Replication::Info& replication, In
 
 void ReplicationSection(CommandContext& ctx, InfoText& out) {
   const Config& config = ctx.engine.config();
+  // Before the offset: whoever follows this server reads here how old the data up to that offset may be.
+  const bool proves = ctx.engine.replication().proves_staleness();
+  const std::int64_t staleness_ms = proves ? ctx.engine.replication().ProvenStalenessMs() : -1;
   Replication::Info info = ctx.engine.replication().info();
   const ReplicationHistory& history = info.history;
   out.Line("role", info.replica ? "slave" : "master");
   if (info.replica) ReplicaLines(ctx, info, out);
+  if (info.replica && proves) out.Line("slave_staleness_ms", staleness_ms);
   out.Line("connected_slaves", info.replicas.size());
   if (config.Int(Directive::kMinReplicasToWrite) > 0 && config.Int(Directive::kMinReplicasMaxLag) > 0) {
     out.Line("min_slaves_good_slaves", info.good_replicas);

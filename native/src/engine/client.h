@@ -118,6 +118,10 @@ struct Client {
   std::shared_ptr<Replica> replica;
   std::uint64_t role = 0;           // kPrimary: it is obeyed while this server is in this role (Replication::Obeys)
 
+  // SLOTWISE.STALENESS: on a replica reads are answered only if what it has is provably not older; 0: no such limit. Set by
+  // Replication::SetStaleness.
+  std::int64_t max_staleness_ms = 0;
+
   // For messages from other threads; outlives the connection, which empties it when it closes.
   std::shared_ptr<ClientSink> sink;
   // What others may see of this client (engine/client_registry.h); null unless it is a connection.

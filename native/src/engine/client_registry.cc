@@ -74,6 +74,7 @@ void ClientRecord::Refresh(const Client& client, const ConnectionNumbers& number
   if (client.subscriptions) listeners += client.subscriptions->bytes;
   if (client.tracking) listeners += client.tracking->prefix_bytes;
   Set(listener_memory_, listeners);
+  Set(staleness_, client.max_staleness_ms);
   Set(input_, numbers.input);
   Set(input_free_, numbers.input_free);
   Set(argument_memory_, numbers.argument_memory);
@@ -156,6 +157,7 @@ void ClientRecord::AppendLine(std::int64_t now_ms, std::string* out) const {
   *out += user ? user->name : "default";
   Append(out, " redir=", Read(redirect_));
   Append(out, " resp=", Read(protocol_));
+  if (std::int64_t ms = Read(staleness_); ms != 0) Append(out, " staleness=", ms);
   *out += '\n';
 }
 

@@ -97,6 +97,7 @@ class ClientRecord {
   std::atomic<std::uint32_t> channels_{0};
   std::atomic<std::uint32_t> patterns_{0};
   std::atomic<std::uint32_t> shard_channels_{0};
+  std::atomic<std::int64_t> staleness_{0};  // max_staleness_ms
   std::atomic<std::uint32_t> input_{0};
   std::atomic<std::uint32_t> input_free_{0};
   std::atomic<std::uint32_t> argument_memory_{0};

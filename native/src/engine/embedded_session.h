@@ -20,6 +20,7 @@ class EmbeddedSession {
   // Results of the reads below instead of a length.
   static constexpr std::int64_t kMissing = -1;
   static constexpr std::int64_t kWrongType = -2;
+  static constexpr std::int64_t kStale = -6;  // the data may be older than SLOTWISE.STALENESS allows; codes between are the binding's
   // -(kNeeds + n): the buffer is too small, n bytes are needed.
   static constexpr std::int64_t kNeeds = 16;
   // Of a length: every byte is below 128, but for the first ascii_head().

@@ -85,7 +85,7 @@ Engine::Engine(std::unique_ptr<Config> config, Logger& logger, EngineHost* host)
   config_->OnChange(Directive::kAppendonly, [this] { return append_only_->Turn(config_->Bool(Directive::kAppendonly)); });
   auto listen_again = [this](const char* error) {
     if (!listening()) return Status::Ok();
-    Status s = server_->Relisten();
+    Status s = server()->Relisten();
     return s.ok() ? s : Status::Error(s.code(), error);
   };
   config_->OnChange(Directive::kPort, [this, listen_again] {
@@ -109,7 +109,8 @@ Engine::Engine(std::unique_ptr<Config> config, Logger& logger, EngineHost* host)
 
 Engine::~Engine() {
   (void)Stop();
-  server_.reset();
+  server_.store(nullptr);
+  servers_.clear();
   replication_->Stop();
   append_only_.reset();
   saver_.reset();
@@ -119,9 +120,9 @@ Engine::~Engine() {
 Status Engine::Start(const EngineOptions& options) {
   if (Status s = acl_->LoadAtStart(); !s.ok()) return s;
   if (options.will_listen) {
-    server_ = std::make_unique<Server>(*this);
+    MakeServer();
     // Only a port that is taken ends it here; what else may be wrong is for Listen() to say.
-    if (Status s = server_->Bind(); s.code() == EADDRINUSE) return s;
+    if (Status s = server()->Bind(); s.code() == EADDRINUSE) return s;
   }
   if (options.persistent) {
     if (Status s = LockDirectory(); !s.ok()) return s;
@@ -166,13 +167,18 @@ Status Engine::Start(const EngineOptions& options) {
 Status Engine::Listen() {
   if (listening()) return Status::Error(-1, "already listening");
   acl_->FollowRequirepass();  // listen({ password }) sets it without a listener being told
-  if (!server_) server_ = std::make_unique<Server>(*this);
-  Status s = server_->Start();
+  if (server() == nullptr) MakeServer();
+  Status s = server()->Start();
   if (!s.ok()) {
-    server_.reset();
-    replication_->SetListeningPort(-1);
+    servers_.back()->Stop();
+    server_.store(nullptr, std::memory_order_release);
   }
   return s;
+}
+
+void Engine::MakeServer() {
+  servers_.push_back(std::make_unique<Server>(*this));
+  server_.store(servers_.back().get(), std::memory_order_release);
 }
 
 Status Engine::Stop() {
@@ -180,7 +186,7 @@ Status Engine::Stop() {
   stopped_ = true;
   semi_sync_->Stop();
   replication_->Stop();
-  if (server_) server_->Stop();
+  if (Server* s = server()) s->Stop();
   append_only_->Stop();
   Status saved;
   if (takes_snapshots_ && !log().persistent() && SavesAtShutdown()) {
@@ -229,10 +235,18 @@ void Engine::SwitchLog(std::unique_ptr<CommitLog> next) {
   logs_.push_back(std::move(next));
   RecordEffects(log().persistent() || replication_->active());
   replication_->LogSwitched();
-  if (listening()) server_->FollowLog();
+  if (listening()) server()->FollowLog();
 }
 
-bool Engine::listening() const { return server_ && server_->running(); }
+bool Engine::listening() const {
+  const Server* s = server();
+  return s != nullptr && s->running();
+}
+
+int Engine::listening_port() const {
+  const Server* s = server();
+  return s != nullptr ? s->port() : -1;
+}
 
 ThreadState& Engine::AddThread() {
   std::lock_guard<std::mutex> guard(threads_mutex_);
@@ -277,6 +291,7 @@ void Engine::ClientGone(ThreadState&, Client& client) {
   }
   Unwatch(client);
   StopMonitor(client);
+  if (client.max_staleness_ms != 0) replication_->SetStaleness(client, 0);
   replication_->Gone(client);
   tracking_->Disable(client);
   if (client.subscriptions) pubsub_->RemoveAll(client);

@@ -141,8 +141,11 @@ class Engine {
   PubSub& pubsub() { return *pubsub_; }
   Blocking& blocking() { return *blocking_; }
   ClientRegistry& clients() { return *clients_; }
-  Server* server() { return server_.get(); }  // null before Listen(), or Start() with will_listen
+  // Null before Listen(), or Start() with will_listen, and when it failed. What it points to lives as long as the engine: any
+  // thread may ask.
+  Server* server() const { return server_.load(std::memory_order_acquire); }
   bool listening() const;
+  int listening_port() const;  // that clients reach; -1: there is no server
   Cron* cron() { return cron_.get(); }  // null before Start()
   EngineHost* host() { return host_; }
   Saver& saver() { return *saver_; }
@@ -273,6 +276,7 @@ class Engine {
   }
   void BeforeWrite(SnapshotPass& pass, const CommandContext& ctx);
   static void BeforeChange(SnapshotPass& pass, Database& db, Entry* entry);
+  void MakeServer();
   void RefreshObservation();  // from the configuration
   void NotableCommand(const Client& client, const Command& command, std::span<const std::string_view> args, std::uint64_t nanoseconds);
   void AddToSlowLog(const Client& client, const Command& command, std::span<const std::string_view> args, std::uint64_t nanoseconds);
@@ -298,7 +302,8 @@ class Engine {
   std::unique_ptr<PubSub> pubsub_;
   std::unique_ptr<Blocking> blocking_;
   std::unique_ptr<ClientRegistry> clients_;
-  std::unique_ptr<Server> server_;
+  std::vector<std::unique_ptr<Server>> servers_;  // the last is server_, unless it failed
+  std::atomic<Server*> server_{nullptr};
   std::unique_ptr<Cron> cron_;
   std::unique_ptr<Saver> saver_;
   std::unique_ptr<AppendOnly> append_only_;

@@ -15,6 +15,7 @@
 #include "engine/engine.h"
 #include "engine/failover.h"
 #include "engine/peer_socket.h"
+#include "engine/position_waits.h"
 #include "engine/replica_load.h"
 #include "engine/replica_stream.h"
 #include "engine/replication.h"
@@ -142,6 +143,7 @@ void ReplicaLink::Run() {
     Step({LinkEvent::Type::kTick});
     if (streaming_ && (merge_ || relay_.wanted())) FollowRelay();
     if (merge_) Merge();
+    replication_.position_waits().Step();
     if (snapshot_) {
       const LinkEffect header = *std::exchange(snapshot_, std::nullopt);
       ReceiveSnapshot(header);
@@ -184,7 +186,7 @@ LinkOptions ReplicaLink::Options() const {
   options.password = config.Str(Directive::kMasterauth);
   options.ip = config.Str(Directive::kReplicaAnnounceIp);
   options.port = config.Int(Directive::kReplicaAnnouncePort);
-  if (options.port == 0) options.port = replication_.listening_port();
+  if (options.port == 0) options.port = engine_.listening_port();
   if (options.port < 0) options.port = config.Int(Directive::kPort);
   options.failover = failover_;
   if (config.Bool(Directive::kReplSemiSyncDualChannel)) options.channel_name = relay_.name();

@@ -9,9 +9,11 @@
 #include "engine/blocking.h"
 #include "engine/engine.h"
 #include "engine/failover.h"
+#include "engine/position_waits.h"
 #include "engine/replica_link.h"
 #include "engine/replica_sync.h"
 #include "engine/semi_sync_gate.h"
+#include "engine/staleness.h"
 #include "engine/waiter.h"
 #include "log/log_buffer.h"
 #include "resp/out_buffer.h"
@@ -37,7 +39,8 @@ std::int64_t Seconds(std::int64_t ms) { return ms < 0 ? 0 : ms / 1000; }
 
 Replication::Replication(Engine& engine)
     : engine_(engine), sync_(std::make_unique<ReplicaSync>(engine, *this)), link_(std::make_unique<ReplicaLink>(engine, *this)),
-      failover_(std::make_unique<Failover>(engine, *this)), id_(RandomHex(20)) {
+      failover_(std::make_unique<Failover>(engine, *this)), staleness_(std::make_unique<Staleness>(engine, *this)),
+      position_waits_(std::make_unique<PositionWaits>(engine, *this)), id_(RandomHex(20)) {
   Configure();
   engine.config().OnChange({Directive::kMinReplicasToWrite, Directive::kMinReplicasMaxLag, Directive::kReplBacklogSize,
                             Directive::kReplicaReadOnly, Directive::kReplicaServeStaleData}, [this] {
@@ -49,6 +52,7 @@ Replication::Replication(Engine& engine)
 Replication::~Replication() { Stop(); }
 
 void Replication::Stop() {
+  staleness_->Stop();
   link_->Stop();
   sync_->Stop();
 }
@@ -68,7 +72,7 @@ void Replication::Activate() {
   engine_.keyspace().LockAll();
   {
     std::lock_guard<std::mutex> guard(mutex_);
-    if (!active()) {
+    if (!active() && !engine_.is_replica()) {
       LogBuffer& buffer = engine_.log().buffer();
       buffer.PauseTimestamps(true);
       buffer.KeepTail(backlog_size_);

@@ -26,6 +26,7 @@
 #include "engine/replica.h"
 #include "replication/history_file.h"
 #include "replication/link.h"
+#include "replication/position_token.h"
 #include "replication/resync.h"
 
 namespace slotwise {
@@ -34,8 +35,10 @@ struct Command;
 class Engine;
 class Failover;
 class OutBuffer;
+class PositionWaits;
 class ReplicaLink;
 class ReplicaSync;
+class Staleness;
 class Waiter;
 
 class Replication {
@@ -98,9 +101,23 @@ class Replication {
   // The stream begins, and lasts, without replicas too. No stripe is held.
   void KeepStream(bool on);
 
-  // The port that clients reach, told by the server; -1: there is none. A link announces it, from its own thread.
-  void SetListeningPort(int port) { listening_port_.store(port, std::memory_order_relaxed); }
-  int listening_port() const { return listening_port_.load(std::memory_order_relaxed); }
+  // --- reads elsewhere (commands/positions.cc, commands/staleness.cc).
+  // Where the stream is at this log offset, or where it begins, if that is later; a primary without a stream begins one. Empty id:
+  // this replica has nothing of a stream yet. No stripe is held.
+  StreamPosition PositionAt(std::uint64_t log_offset);
+  Reach ReachOf(const StreamPosition& wanted) const;
+  // Errors: whose history is here instead, how far it is applied.
+  std::string OtherHistoryText(const StreamPosition& wanted) const;
+  std::string NotReachedText(const StreamPosition& wanted) const;
+  PositionWaits& position_waits() { return *position_waits_; }
+  // SLOTWISE.STALENESS: the client's limit, 0 for none.
+  void SetStaleness(Client& client, std::int64_t max_ms);
+  // What this server serves is no older than the client wants it.
+  bool IsFreshFor(const Client& client) const;
+  // The smallest limit that could be met: 0 on a primary, -1 if nothing is proven.
+  std::int64_t ProvenStalenessMs() const;
+  // Some session here has a limit, so that this is looked at.
+  bool proves_staleness() const;
 
   // --- what clients may not do. Not cheap: asked if restricts().
   bool restricts() const { return restrictions_.load(std::memory_order_relaxed) != 0; }
@@ -172,7 +189,7 @@ class Replication {
  private:
   friend class ReplicaSync;
   // Why commands are looked at before they run.
-  enum Restriction : std::uint32_t { kLacksReplicas = 1, kReadOnly = 2, kStale = 4, kDataMissing = 8, kLacksSemiSync = 16 };
+  enum Restriction : std::uint32_t { kLacksReplicas = 1, kReadOnly = 2, kStale = 4, kDataMissing = 8, kLacksSemiSync = 16, kBoundedStaleness = 32 };
   void SetRestrictionLocked(Restriction restriction, bool on);
   using Replicas = std::vector<std::shared_ptr<Replica>>;
 
@@ -204,8 +221,9 @@ class Replication {
   std::unique_ptr<ReplicaSync> sync_;
   std::unique_ptr<ReplicaLink> link_;
   std::unique_ptr<Failover> failover_;
+  std::unique_ptr<Staleness> staleness_;
+  std::unique_ptr<PositionWaits> position_waits_;
   std::atomic<bool> active_{false};
-  std::atomic<int> listening_port_{-1};
   std::atomic<int> count_{0};               // replicas and second channels
   std::atomic<std::uint32_t> restrictions_{0};
   std::atomic<std::uint64_t> role_{0};      // counts changes; changed under all stripes
@@ -225,6 +243,7 @@ class Replication {
   int primary_port_ = 0;
   bool link_up_ = false;
   bool data_missing_ = false;
+  bool knows_history_ = false;              // of a replica: it has gone on with the stream of its present primary
   std::int64_t rest_offset_ = 0;            // the offset while there is no stream
   std::uint64_t begin_ = 0;                 // log offset from which this history can be read
   std::uint64_t backlog_size_ = 0;

@@ -10,9 +10,11 @@
 #include "engine/blocking.h"
 #include "engine/engine.h"
 #include "engine/failover.h"
+#include "engine/position_waits.h"
 #include "engine/replica_link.h"
 #include "engine/replication.h"
 #include "engine/semi_sync_gate.h"
+#include "engine/staleness.h"
 #include "log/log_buffer.h"
 
 namespace slotwise {
@@ -27,6 +29,7 @@ void Replication::RestrictLocked() {
   SetRestrictionLocked(kReadOnly, replica && engine_.config().Bool(Directive::kReplicaReadOnly));
   SetRestrictionLocked(kStale, replica && !link_up_ && !engine_.config().Bool(Directive::kReplicaServeStaleData));
   SetRestrictionLocked(kDataMissing, replica && data_missing_);
+  SetRestrictionLocked(kBoundedStaleness, replica && staleness_->wanted());
 }
 
 const char* Replication::Refusal(const Client& client, const Command& command) const {
@@ -43,6 +46,11 @@ const char* Replication::Refusal(const Client& client, const Command& command) c
   if ((restrictions & kReadOnly) != 0 && has(CommandFlag::kWrite, false)) return errors::kReadOnly;
   if ((restrictions & kStale) != 0 && !has(CommandFlag::kStale, true)) return errors::kMasterDown;
   if ((restrictions & kDataMissing) != 0 && !has(CommandFlag::kLoading, true)) return errors::kLoading;
+  // Of a transaction the moment counts at which it runs, not the one at which a command is queued.
+  if ((restrictions & kBoundedStaleness) != 0 && client.max_staleness_ms != 0 && client.in_multi == exec &&
+      (has(CommandFlag::kReadonly, false) || has(CommandFlag::kWrite, false)) && !IsFreshFor(client)) {
+    return errors::kTooStale;
+  }
   return nullptr;
 }
 
@@ -57,6 +65,7 @@ void Replication::SetPrimary(const std::string& host, int port) {
   primary_host_ = host;
   primary_port_ = port;
   link_up_ = false;
+  knows_history_ = false;
   role_.fetch_add(1, std::memory_order_release);
   engine_.SetReplica(!host.empty());
   if (!host.empty()) {
@@ -68,6 +77,7 @@ void Replication::SetPrimary(const std::string& host, int port) {
     engine_.RecordEffects(active() || engine_.log().persistent());
     no_replicas_since_ms_ = MonotonicMs();
   }
+  staleness_->SetPrimary(host, port);
   RestrictLocked();
   guard.unlock();
   SaveHistory();  // before anything is written under the new name
@@ -84,6 +94,7 @@ void Replication::RoleChanged(bool failover) {
     role = role_.load();
   }
   engine_.semi_sync().Configure();
+  position_waits_->Step();
   if (host.empty()) {
     link_->Unfollow(role);
     DropReplicas("this server is a primary now");
@@ -142,6 +153,7 @@ bool Replication::ContinueStream(const Client& link, const std::string& new_id) 
       previous_end_ = OffsetOf(buffer.tail()) + 1;
       id_ = new_id;
     }
+    knows_history_ = true;
   }
   engine_.keyspace().UnlockAll();
   if (obeyed) SaveHistory();
@@ -161,7 +173,9 @@ void Replication::TakeOverStream(const std::string& id, std::int64_t offset, int
   previous_id_.assign(40, '0');
   previous_end_ = -1;
   data_missing_ = false;
+  knows_history_ = true;
   active_.store(true, std::memory_order_release);
+  staleness_->DataReplaced();
   RestrictLocked();
 }
 
@@ -184,6 +198,7 @@ void Replication::SetLinkUp(bool up, std::uint64_t role) {
     std::lock_guard<std::mutex> guard(mutex_);
     if (role != role_.load()) return;
     link_up_ = up;
+    knows_history_ = knows_history_ && up;
     RestrictLocked();
   }
   if (up) failover_->LinkIsUp();

@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <cerrno>
 
-#include "engine/replication.h"
 
 namespace slotwise {
 namespace {
@@ -44,17 +43,12 @@ void CloseOthers(const std::vector<Listener>& some, const std::vector<Listener>&
 Server::Server(Engine& engine) : engine_(engine) {}
 Server::~Server() { Stop(); }
 
-void Server::SetPort(int port) {
-  port_.store(port, std::memory_order_relaxed);
-  engine_.replication().SetListeningPort(port);
-}
-
 // The port changes at the end only: a link to a primary may announce it while this runs.
 Status Server::OpenTcp(const std::vector<Listener>& existing, std::vector<Listener>* out) {
   Config& config = engine_.config();
   auto port = static_cast<int>(config.Int(Directive::kPort));
   if (port == 0 && !engine_.listen_any_port()) {
-    SetPort(0);
+    port_.store(0, std::memory_order_relaxed);
     return Status::Ok();
   }
   std::vector<std::string> addresses = config.BindAddresses();
@@ -74,7 +68,7 @@ Status Server::OpenTcp(const std::vector<Listener>& existing, std::vector<Listen
     out->push_back(l);
     port = LocalPort(l.fd);
   }
-  SetPort(port);
+  port_.store(port, std::memory_order_relaxed);
   return Status::Ok();
 }
 
@@ -144,7 +138,7 @@ Status Server::Relisten() {
     CloseOthers(next, listeners_);
     if (!overlap) return s;
     next.clear();
-    SetPort(0);
+    port_.store(0, std::memory_order_relaxed);
   }
   for (const Listener& l : listeners_) {
     if (l.unix_socket) next.push_back(l);

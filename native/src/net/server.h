@@ -42,7 +42,6 @@ class Server {
  private:
   // Sockets for each address of `bind`, those of `existing` where address and port are the same.
   Status OpenTcp(const std::vector<Listener>& existing, std::vector<Listener>* out);
-  void SetPort(int port);
 
   Engine& engine_;
   std::vector<std::unique_ptr<IoThread>> threads_;

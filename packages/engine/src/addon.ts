@@ -130,6 +130,8 @@ export const CLOSED = -3
 export const NOT_ASCII = -4
 /** The reply comes later. */
 export const WAITS = -5
+/** The data may be older than the session allows. */
+export const STALE = -6
 /** -(NEEDS + n): the result takes n bytes and did not fit. */
 export const NEEDS = 16
 

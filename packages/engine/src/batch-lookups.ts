@@ -5,7 +5,7 @@
  */
 import { ASCII_BIT, LENGTH_MASK, NEEDS, WRONG_TYPE } from './addon.js'
 import { RESULT_BYTES } from './crossing.js'
-import { StoreClosedError, WrongTypeError } from './errors.js'
+import { lookupError, WrongTypeError } from './errors.js'
 import { Lookups } from './lookups.js'
 import { copyBytes, type Page } from './page.js'
 import type { Bytes } from './request-page.js'
@@ -156,7 +156,7 @@ export abstract class BatchLookups extends Lookups {
       this.newResult(-used - NEEDS)
       used = session.getMany(count, end, 0)
     }
-    if (used < 0) throw new StoreClosedError()
+    if (used < 0) throw lookupError(used)
     return this.at + count * 4
   }
 }

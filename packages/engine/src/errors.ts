@@ -2,6 +2,7 @@
  * What a caller of the store may catch. Match on `code`: it survives versions, sentences may not. Codes of replies are
  * Redis's own (WRONGTYPE, OOM, MISCONF, EXECABORT, ..., else ERR). Bad arguments are TypeError and RangeError instead.
  */
+import { STALE, WRONG_TYPE } from './addon.js'
 
 /** Base of all of them. */
 export abstract class StoreError extends Error {
@@ -26,6 +27,25 @@ export class ReplyError extends StoreError {
 export class WrongTypeError extends ReplyError {
   override readonly name = 'WrongTypeError'
   constructor(text = 'WRONGTYPE Operation against a key holding the wrong kind of value') { super(text) }
+}
+
+/** This replica cannot prove that its data is as new as `maxStalenessMs` asks: read from the primary, or later. */
+export class StaleError extends ReplyError {
+  override readonly name = 'StaleError'
+  constructor(text = 'STALE This replica cannot prove that its data is as new as SLOTWISE.STALENESS asks.') { super(text) }
+}
+
+/** `waitFor`: the position was not applied here in time. */
+export class PositionTimeoutError extends ReplyError {
+  override readonly name = 'PositionTimeoutError'
+}
+
+/**
+ * `waitFor`: the position is not part of the history of this server, and will never be: what it stands for was lost
+ * with the primary that took it, or that primary is another one's.
+ */
+export class OtherHistoryError extends ReplyError {
+  override readonly name = 'OtherHistoryError'
 }
 
 /** The store was closed or destroyed, or is being closed. */
@@ -80,7 +100,22 @@ export class CodecError extends StoreError {
 
 /** The error reply `text`, without its '-'. */
 export function replyError(text: string): ReplyError {
-  return text.startsWith('WRONGTYPE ') ? new WrongTypeError(text) : new ReplyError(text)
+  switch (text.slice(0, text.indexOf(' '))) {
+    case 'WRONGTYPE': return new WrongTypeError(text)
+    case 'STALE': return new StaleError(text)
+    case 'TIMEOUT': return new PositionTimeoutError(text)
+    case 'HISTORY': return new OtherHistoryError(text)
+    default: return new ReplyError(text)
+  }
+}
+
+/** What a code below MISSING means, if it is not about the size of the result. */
+export function lookupError(code: number): StoreError {
+  switch (code) {
+    case WRONG_TYPE: return new WrongTypeError()
+    case STALE: return new StaleError()
+    default: return new StoreClosedError()
+  }
 }
 
 /** A rejection of the addon as one of the errors above. */

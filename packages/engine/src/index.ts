@@ -10,8 +10,8 @@ export { directoryHolder } from './directory-holder.js'
 export { Engine, type EngineCommand } from './engine.js'
 export type { EngineOptions, LogLevel, RedisLogLevel, SemiSyncStatus } from './engine-options.js'
 export {
-  addonError, CodecError, ListenError, LockedError, LogError, NotOpenError, OpenError, ReplyError, replyError,
-  StoreClosedError, StoreError, WrongTypeError,
+  addonError, CodecError, ListenError, LockedError, LogError, NotOpenError, OpenError, OtherHistoryError,
+  PositionTimeoutError, ReplyError, replyError, StaleError, StoreClosedError, StoreError, WrongTypeError,
 } from './errors.js'
 export { copyBytes, type Page } from './page.js'
 export { asBytes, asText, type BulkReader, type Reply, ReplyReader } from './reply.js'

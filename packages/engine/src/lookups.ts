@@ -4,9 +4,9 @@
  * string made in the same call costs half of one made later from the page.
  * Elsewhere: many keys at once (batch-lookups.ts), the C++ side (native/src/binding/session_binding.cc).
  */
-import { CallWord, DIRECT_KEY_MAX, LENGTH_MASK, MISSING, NEEDS, NOT_ASCII, WRONG_TYPE } from './addon.js'
+import { CallWord, DIRECT_KEY_MAX, LENGTH_MASK, MISSING, NEEDS, NOT_ASCII } from './addon.js'
 import { Crossing, RESULT_BYTES } from './crossing.js'
-import { StoreClosedError, WrongTypeError } from './errors.js'
+import { lookupError, StoreClosedError } from './errors.js'
 import { copyBytes } from './page.js'
 import type { Bytes } from './request-page.js'
 
@@ -98,7 +98,7 @@ export abstract class Lookups extends Crossing {
       length = this.call[CallWord.length]!
     }
     if (length >= MISSING) return length
-    throw length === WRONG_TYPE ? new WrongTypeError() : new StoreClosedError()
+    throw lookupError(length)
   }
 
   #text(key: Bytes, code: number): string | null {

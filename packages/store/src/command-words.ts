@@ -9,7 +9,7 @@ const NOT_HERE = new Map([
   ['SUBSCRIBE', 'use subscribe()'], ['UNSUBSCRIBE', 'use subscribe()'], ['PSUBSCRIBE', 'use subscribe()'],
   ['PUNSUBSCRIBE', 'use subscribe()'], ['SSUBSCRIBE', 'use subscribe()'], ['SUNSUBSCRIBE', 'use subscribe()'],
   ['HELLO', 'there is no connection'], ['AUTH', 'there is no connection'], ['RESET', 'there is no connection'],
-  ['QUIT', 'use close()'], ['MONITOR', 'it never ends'], ['CLIENT REPLY', 'there is no connection'],
+  ['SLOTWISE.STALENESS', 'use open({ maxStalenessMs }) and stalenessMs()'], ['QUIT', 'use close()'], ['MONITOR', 'it never ends'], ['CLIENT REPLY', 'there is no connection'],
 ])
 
 /** @throws {TypeError} if there is no name, or the command is not for a store */

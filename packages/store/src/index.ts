@@ -1,7 +1,8 @@
 /** slotwise: an embeddable, Redis-compatible key-value store. See README.md and docs/library.md. */
 export {
-  CodecError, type EngineStats, ListenError, LockedError, LogError, type LogLevel, NotOpenError, OpenError, type Reply,
-  ReplyError, type SemiSyncStatus, StoreClosedError, StoreError, WrongTypeError,
+  CodecError, type EngineStats, ListenError, LockedError, LogError, type LogLevel, NotOpenError, OpenError,
+  OtherHistoryError, PositionTimeoutError, type Reply, ReplyError, type SemiSyncStatus, StaleError, StoreClosedError,
+  StoreError, WrongTypeError,
 } from '@slotwise/engine'
 export { type Batch, BatchError } from './batch.js'
 export type { Codec } from './codecs/codec.js'

@@ -57,6 +57,11 @@ export interface OpenOptions<V = unknown> {
    * `synced()` waits for them too. See docs/durability.md. @default false
    */
   semiSync?: boolean | SemiSyncOptions
+  /**
+   * While the engine is a replica, reads by this store throw StaleError unless the replica can prove that its data is
+   * at most that old; see docs/durability.md. Each that opens or attaches may choose. @default 0: no limit
+   */
+  maxStalenessMs?: number
   /** Aborting rejects with `signal.reason`; what was opened is closed again. */
   signal?: AbortSignal
   /** @default warnings and errors become process warnings */
@@ -66,8 +71,8 @@ export interface OpenOptions<V = unknown> {
 }
 
 const KNOWN = new Set([
-  'dir', 'name', 'attachOnly', 'codec', 'db', 'databases', 'maxMemoryBytes', 'evictionPolicy', 'appendFsync', 'semiSync', 'signal',
-  'logger', 'directives',
+  'dir', 'name', 'attachOnly', 'codec', 'db', 'databases', 'maxMemoryBytes', 'evictionPolicy', 'appendFsync', 'semiSync', 'maxStalenessMs',
+  'signal', 'logger', 'directives',
 ])
 const SEMI_SYNC_KNOWN = new Set(['acks', 'timeoutMs', 'ackOn', 'strict'])
 const POLICIES = new Set<string>([
@@ -90,6 +95,7 @@ export function checkOptions(options: OpenOptions<never>): void {
   wholeNumber('databases', databases, 1)
   wholeNumber('db', db, 0)
   wholeNumber('maxMemoryBytes', maxMemoryBytes, 0)
+  wholeNumber('maxStalenessMs', options.maxStalenessMs ?? 0, 0)
   oneOf('evictionPolicy', evictionPolicy, POLICIES)
   oneOf('appendFsync', appendFsync, new Set(['always', 'everysec', 'no']))
   checkSemiSync(options.semiSync ?? false)

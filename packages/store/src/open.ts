@@ -46,6 +46,8 @@ export async function open<V>(options: OpenOptions<V> = {}): Promise<Store<V>> {
     signal?.throwIfAborted()
     if (options.db !== undefined) engine.select(options.db)
     engine.setAsciiHead(codec.headBytes)
+    const { maxStalenessMs = 0 } = options
+    if (maxStalenessMs > 0) engine.command(['SLOTWISE.STALENESS', String(maxStalenessMs)])
   } catch (error) {
     await engine.close()
     throw error

@@ -238,6 +238,38 @@ export class Store<V = unknown> extends WaitingCommands<V> implements AsyncDispo
   }
 
   /**
+   * Where in the replication stream everything is that this process has written and seen so far: a text to hand to
+   * whoever reads elsewhere, for `waitFor` there or SLOTWISE.WAITFOR. The first call begins the stream, if no replica
+   * has been here yet.
+   * @throws {ReplyError} NOMASTERLINK, on a replica that has not been in contact with its primary yet
+   */
+  position(): string {
+    return this.#engine.command(['SLOTWISE.POSITION'], asText) as string
+  }
+
+  /**
+   * Resolves when this store, a replica, has applied everything up to `position`, and shows it. At once where it was
+   * taken.
+   * @param options.timeoutMs  in ms; 0: no limit. @default 0
+   * @throws {PositionTimeoutError} when the time is up; {OtherHistoryError} if the position can never be reached here
+   * @throws {ReplyError} if it is no position
+   */
+  async waitFor(position: string, options: WaitOptions = {}): Promise<void> {
+    if (typeof position !== 'string') throw new TypeError('expected a position, a string')
+    wholeNumber('timeoutMs', options.timeoutMs ?? 0, 0)
+    await this.#engine.wait(['SLOTWISE.WAITFOR', position, '0'], options)
+  }
+
+  /**
+   * How old the data of this replica is at most, for certain; 0 on a primary, null if that is not known. A replica
+   * finds it out while some session has a limit (`maxStalenessMs`).
+   */
+  stalenessMs(): number | null {
+    const [, provenMs] = this.#engine.command(['SLOTWISE.STALENESS']) as [number, number]
+    return provenMs < 0 ? null : provenMs
+  }
+
+  /**
    * Serves the same data to Redis clients, on threads of its own: they are answered even while this thread is busy.
    * @returns the TCP port
    * @throws {ListenError} if the port is taken, or the store is listening already
