@@ -36,7 +36,7 @@ class EngineFixture {
   };
   using Directives = std::initializer_list<Setting>;
   // With {"dir", path} the engine is persistent.
-  explicit EngineFixture(Directives directives = {}) {
+  explicit EngineFixture(Directives directives = {}, EngineHost* host = nullptr) {
     auto config = std::make_unique<Config>();
     EngineOptions options;
     for (const auto& [name, value] : directives) {
@@ -45,8 +45,9 @@ class EngineFixture {
       status = config->SetAtStart(name, words);
       if (!status.ok()) std::abort();
       if (name == "dir") options.persistent = true;
+      if (name == "cluster-enabled") options.cluster = value == "yes";
     }
-    engine = std::make_unique<Engine>(std::move(config), logger, nullptr);
+    engine = std::make_unique<Engine>(std::move(config), logger, host);
     status = engine->Start(options);
     thread = &engine->AddThread();
     client.id = engine->NextClientId();

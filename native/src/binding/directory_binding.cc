@@ -1,5 +1,7 @@
 #include "binding/directory_binding.h"
 
+#include <sys/file.h>
+
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -147,6 +149,14 @@ napi_value DirectoryHolderFunction(napi_env env, napi_callback_info info) {
   return Text(env, DataDirLock::IsHeld(String(env, a.values[0]), &pid) ? pid : std::string());
 }
 
+// lockDescriptor(fd) -> whether this process has the lock of the file now, as redis-server takes it (flock).
+napi_value LockDescriptorFunction(napi_env env, napi_callback_info info) {
+  Arguments<void, 1> a(env, info);
+  napi_value out = nullptr;
+  napi_get_boolean(env, flock(static_cast<int>(Uint32(env, a.values[0])), LOCK_EX | LOCK_NB) == 0, &out);
+  return out;
+}
+
 }  // namespace
 
 void DefineDirectories(napi_env env, napi_value exports) {
@@ -161,6 +171,7 @@ void DefineDirectories(napi_env env, napi_value exports) {
   define("findCut", FindCutFunction);
   define("segmentFacts", SegmentFactsFunction);
   define("directoryHolder", DirectoryHolderFunction);
+  define("lockDescriptor", LockDescriptorFunction);
 }
 
 }  // namespace slotwise::binding

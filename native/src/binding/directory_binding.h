@@ -5,7 +5,7 @@
 //   verifyAof({ dir, dirname, filename }, onProgress, onWarning)
 //   findCut(path, 'position' or 'seconds', number, onProgress)
 //   segmentFacts(path)
-// And who has one: directoryHolder(dir), the pid or ''.
+// And who has one: directoryHolder(dir), the pid or ''; and the lock of any open file.
 #pragma once
 #include <node_api.h>
 

@@ -109,6 +109,7 @@ Status EngineHolder::Start(const OpenOptions& options) {
   EngineOptions engine_options;
   engine_options.persistent = options.persistent;
   engine_options.will_listen = options.will_listen;
+  engine_options.cluster = options.cluster;
   engine_->set_listen_any_port(options.any_port);
   return engine_->Start(engine_options);
 }
@@ -183,6 +184,25 @@ void EngineHolder::OnLogLevel(int level) { Emit({Event::Kind::kLogLevel, level, 
 
 void EngineHolder::OnSemiSync(SemiSync::State state, std::int64_t clients) {
   Emit({Event::Kind::kSemiSync, static_cast<int>(state), std::to_string(clients)});
+}
+
+namespace {
+
+std::string Frame(std::span<const std::string_view> words, std::string head = {}) {
+  std::string frame = "*" + std::to_string(words.size() + (head.empty() ? 0 : 1)) + "\r\n" + head;
+  for (std::string_view w : words) frame.append("$").append(std::to_string(w.size())).append("\r\n").append(w).append("\r\n");
+  return frame;
+}
+
+}  // namespace
+
+void EngineHolder::OnControlRequest(std::uint32_t request, int protocol, std::span<const std::string_view> args) {
+  Emit({Event::Kind::kControlRequest, static_cast<int>(request), Frame(args, ":" + std::to_string(protocol) + "\r\n")});
+}
+
+void EngineHolder::OnPublished(std::string_view channel, std::string_view message, bool shard) {
+  const std::string_view words[] = {channel, message};
+  Emit({Event::Kind::kPublished, shard ? 1 : 0, Frame(words)});
 }
 
 }  // namespace slotwise::binding

@@ -22,12 +22,17 @@ struct OpenOptions {
   bool will_listen = false;                                    // a port that is taken is found before the data is loaded
   bool attach_only = false;                                    // fail if there is no such engine
   bool any_port = false;                                       // Listen: port 0 means any
+  bool cluster = false;                                        // a node of a cluster, whose control plane will be a session
 };
 
 struct Event {
-  enum class Kind { kLog, kShutdown, kMessage, kMessagesLost, kLogLevel, kReply, kSemiSync } kind;
-  int number;        // log level, exit code, place in the values of `loglevel`, token of the call that has waited, SemiSync::State
-  std::string text;  // of a message: a RESP3 push; of a call: its reply; of semi-sync: how many replicas count
+  enum class Kind { kLog, kShutdown, kMessage, kMessagesLost, kLogLevel, kReply, kSemiSync, kControlRequest, kPublished } kind;
+  // Log level, exit code, place in the values of `loglevel`, token of the call that has waited, SemiSync::State, request for
+  // the control plane, whether the channel is a sharded one.
+  int number;
+  // Of a message: a RESP3 push; of a call: its reply; of semi-sync: how many replicas count; of a request: an array of its
+  // protocol and its arguments; of what was published: channel and message.
+  std::string text;
 };
 
 // Told that events are waiting; any thread.
@@ -56,6 +61,8 @@ class EngineHolder final : public Logger, public EngineHost {
   void OnShutdown(int exit_code) override;
   void OnLogLevel(int level) override;
   void OnSemiSync(SemiSync::State state, std::int64_t clients) override;
+  void OnControlRequest(std::uint32_t request, int protocol, std::span<const std::string_view> args) override;
+  void OnPublished(std::string_view channel, std::string_view message, bool shard) override;
 
  private:
   Status Start(const OpenOptions& options);

@@ -5,6 +5,9 @@
 
 #include "binding/msgpack_text.h"
 #include "binding/napi_util.h"
+#include "engine/cluster.h"
+#include "engine/control_desk.h"
+#include "engine/pubsub.h"
 #include "net/server.h"
 
 namespace slotwise::binding {
@@ -179,6 +182,7 @@ void SessionBinding::DeleteIfDone() {
 // The session goes first, then the sink forgets this object: no message comes after that.
 void SessionBinding::CloseSession() {
   if (!session_) return;
+  CloseControl();
   auto sink = std::static_pointer_cast<PushSink>(session_->client().sink);
   session_.reset();
   sink->Detach();
@@ -208,6 +212,7 @@ void SessionBinding::OnEvent(const Event& event) {
   std::lock_guard<std::mutex> guard(events_mutex_);
   if (events_function_ == nullptr) return;
   if (event.kind == Event::Kind::kLog && events_.size() >= kEventsMax) return;
+  if (event.kind >= Event::Kind::kControlRequest && !control_.load(std::memory_order_relaxed)) return;
   if (event.kind == Event::Kind::kMessage) {
     if (message_bytes_ + event.text.size() > kMessageBytesMax) {
       if (std::exchange(messages_lost_, true)) return;
@@ -236,7 +241,7 @@ void SessionBinding::DeliverEvents(napi_env env, napi_value callback, void* cont
   }
   if (env == nullptr) return;
   for (const Event& e : events) {
-    bool is_frame = e.kind == Event::Kind::kMessage || e.kind == Event::Kind::kReply;
+    bool is_frame = e.kind == Event::Kind::kMessage || e.kind == Event::Kind::kReply || e.kind >= Event::Kind::kControlRequest;
     napi_value payload = is_frame ? Bytes(env, e.text) : Text(env, e.text);
     napi_value args[] = {Int32(env, static_cast<std::int32_t>(e.kind)), Int32(env, e.number), payload};
     napi_value result;
@@ -279,6 +284,9 @@ napi_value SessionBinding::MakeObject() {
       {"sync", Call<&SessionBinding::Sync>},         {"listen", Call<&SessionBinding::Listen>},
       {"close", Call<&SessionBinding::CloseAsync>},  {"select", Call<&SessionBinding::SelectDb>},
       {"stats", Call<&SessionBinding::Stats>},       {"setAsciiHead", Call<&SessionBinding::SetAsciiHead>},
+      {"openControl", Call<&SessionBinding::OpenControl>},     {"answerControl", Call<&SessionBinding::AnswerControl>},
+      {"setSlotMap", Call<&SessionBinding::SetSlotMap>},       {"clearSlot", Call<&SessionBinding::ClearSlot>},
+      {"deliver", Call<&SessionBinding::Deliver>},
   };
   for (const Function& f : functions) {
     napi_value function = nullptr;
@@ -564,6 +572,66 @@ napi_value SessionBinding::Stats(napi_env env, napi_value*, std::size_t) {
   put("durable", static_cast<double>(engine.log().durable()));
   put("connections", engine.server() == nullptr ? 0 : static_cast<double>(engine.server()->connection_count()));
   return object;
+}
+
+// --- the control plane of a node of a cluster.
+
+namespace {
+
+std::string_view BytesOf(napi_env env, napi_value array) {
+  void* data = nullptr;
+  std::size_t length = 0;
+  napi_typedarray_type type;
+  if (napi_get_typedarray_info(env, array, &type, &length, &data, nullptr, nullptr) != napi_ok || type != napi_uint8_array) return {};
+  return {static_cast<const char*>(data), length};
+}
+
+}  // namespace
+
+// openControl(): from now on this session gets requests and what is published as events, and answers them.
+napi_value SessionBinding::OpenControl(napi_env env, napi_value*, std::size_t) {
+  if (!session_ || session_->engine().cluster() == nullptr) return Throw(env, "ERR", "the engine is not a node of a cluster");
+  control_.store(true, std::memory_order_relaxed);
+  session_->client().control = true;
+  session_->engine().control().Open();
+  return nullptr;
+}
+
+void SessionBinding::CloseControl() {
+  if (control_.exchange(false, std::memory_order_relaxed)) session_->engine().control().Close();
+}
+
+// answerControl(request, reply): in RESP, of the protocol that the request named.
+napi_value SessionBinding::AnswerControl(napi_env env, napi_value* args, std::size_t) {
+  if (session_) session_->engine().control().Answer(Uint32(env, args[0]), std::string(BytesOf(env, args[1])));
+  return nullptr;
+}
+
+// setSlotMap(bytes): as cluster/slot_map.h says.
+napi_value SessionBinding::SetSlotMap(napi_env env, napi_value* args, std::size_t) {
+  if (!session_ || session_->engine().cluster() == nullptr) return Throw(env, "ERR", "the engine is not a node of a cluster");
+  std::string error;
+  std::shared_ptr<const SlotMap> map = SlotMap::Parse(BytesOf(env, args[0]), &error);
+  if (!map) return Throw(env, "ERR", error);
+  session_->engine().cluster()->SetMap(std::move(map));
+  return nullptr;
+}
+
+// clearSlot(slot) -> how many keys there were.
+napi_value SessionBinding::ClearSlot(napi_env env, napi_value* args, std::size_t) {
+  const std::uint32_t slot = Uint32(env, args[0]);
+  if (!session_ || session_->engine().cluster() == nullptr || slot >= kSlotCount) return Throw(env, "ERR", "the engine is not a node of a cluster, or there is no such slot");
+  return Number(env, static_cast<double>(session_->ClearSlot(static_cast<int>(slot))));
+}
+
+// deliver(channel, message, shard): published at another node.
+napi_value SessionBinding::Deliver(napi_env env, napi_value* args, std::size_t) {
+  if (!session_) return nullptr;
+  PubSub& pubsub = session_->engine().pubsub();
+  const std::string_view channel = BytesOf(env, args[0]), message = BytesOf(env, args[1]);
+  if (Bool(env, args[2])) pubsub.PublishShard(channel, message, 0);
+  else pubsub.Publish(channel, message, 0);
+  return nullptr;
 }
 
 }  // namespace slotwise::binding

@@ -88,6 +88,12 @@ class SessionBinding final : public EventListener {
   napi_value SelectDb(napi_env env, napi_value* args, std::size_t count);
   napi_value SetAsciiHead(napi_env env, napi_value* args, std::size_t count);
   napi_value Stats(napi_env env, napi_value* args, std::size_t count);
+  napi_value OpenControl(napi_env env, napi_value* args, std::size_t count);
+  napi_value AnswerControl(napi_env env, napi_value* args, std::size_t count);
+  napi_value SetSlotMap(napi_env env, napi_value* args, std::size_t count);
+  napi_value ClearSlot(napi_env env, napi_value* args, std::size_t count);
+  napi_value Deliver(napi_env env, napi_value* args, std::size_t count);
+  void CloseControl();
 
   napi_env env_;
   std::shared_ptr<EngineHolder> holder_;
@@ -103,6 +109,7 @@ class SessionBinding final : public EventListener {
   int pending_tasks_ = 0;
   bool environment_gone_ = false;
   std::atomic<bool> closing_{false};
+  std::atomic<bool> control_{false};  // the control plane: gets requests, and what is published
   bool has_listener_ = false;     // for the holder; never changes after open
   bool function_alive_ = false;   // ForgetEvents is still to come
 

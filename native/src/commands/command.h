@@ -116,6 +116,7 @@ class CommandContext {
   bool propagation_chosen = false;
   bool in_exec = false;
   bool all_locked = false;
+  bool holds_stripes = false;  // in EXEC: some stripe is held, for some command of the transaction
   std::function<void()> after_unlock = {};  // work that must not hold locks: destroying a flushed database
   std::uint64_t gate = 0;      // the highest log offset that what was read or written depends on
 };

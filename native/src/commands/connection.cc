@@ -47,6 +47,7 @@ void Select(CommandContext& ctx) {
   std::int64_t db;
   if (!ctx.IntegerArg(1, &db)) return;
   if (db < INT_MIN || db > INT_MAX) return ctx.Error("ERR value is out of range, value must between -2147483648 and 2147483647");
+  if (db != 0 && ctx.engine.cluster() != nullptr) return ctx.Error("ERR SELECT is not allowed in cluster mode");
   if (db < 0 || db >= ctx.engine.keyspace().database_count()) return ctx.Error(errors::kDbOutOfRange);
   ctx.client.db = static_cast<int>(db);
   ctx.reply.Ok();
@@ -99,7 +100,7 @@ void Hello(CommandContext& ctx) {
   reply.Bulk("id");
   reply.Integer(static_cast<std::int64_t>(ctx.client.id));
   reply.Bulk("mode");
-  reply.Bulk("standalone");
+  reply.Bulk(ctx.engine.cluster() == nullptr ? "standalone" : "cluster");
   reply.Bulk("role");
   reply.Bulk(ctx.engine.is_replica() ? "replica" : "master");
   reply.Bulk("modules");
@@ -117,6 +118,7 @@ void Reset(CommandContext& ctx) {
   client.db = 0;
   client.protocol = 2;
   client.reply_mode = ReplyMode::kOn;
+  client.readonly = client.asking = false;
   ctx.engine.acl().BecomeDefault(client);
   client.name.clear();
   if (client.record) client.record->SetName({});
@@ -127,8 +129,6 @@ void Quit(CommandContext& ctx) {
   ctx.client.close_after_reply = true;
   ctx.reply.Ok();
 }
-
-void NeedsCluster(CommandContext& ctx) { ctx.Error("ERR This instance has cluster support disabled"); }
 
 }  // namespace
 
@@ -145,7 +145,6 @@ bool SetClientName(CommandContext& ctx, std::string_view name) {
 }
 
 SLOTWISE_COMMANDS(connection, {"ping", Ping}, {"echo", Echo}, {"select", Select}, {"auth", Auth}, {"hello", Hello},
-                  {"reset", Reset}, {"quit", Quit}, {"asking", NeedsCluster}, {"readonly", NeedsCluster},
-                  {"readwrite", NeedsCluster}, {"cluster|help", NeedsCluster});
+                  {"reset", Reset}, {"quit", Quit});
 
 }  // namespace slotwise

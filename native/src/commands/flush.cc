@@ -76,6 +76,7 @@ void FlushAll(CommandContext& ctx) {
 }
 
 void SwapDb(CommandContext& ctx) {
+  if (ctx.engine.cluster() != nullptr) return ctx.Error("ERR SWAPDB is not allowed in cluster mode");
   std::int64_t a;
   std::int64_t b;
   if (!IntArg(ctx, 1, &a, "ERR invalid first DB index") || !IntArg(ctx, 2, &b, "ERR invalid second DB index")) return;

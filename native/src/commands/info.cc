@@ -51,7 +51,7 @@ void ServerSection(CommandContext& ctx, InfoText& out) {
   out.Line("redis_git_sha1", "00000000");
   out.Line("redis_git_dirty", 0);
   out.Line("redis_build_id", "0");
-  out.Line("redis_mode", "standalone");
+  out.Line("redis_mode", ctx.engine.cluster() == nullptr ? "standalone" : "cluster");
   out.Line("os", std::string(system.sysname) + " " + system.release + " " + system.machine);
   out.Line("arch_bits", sizeof(void*) * 8);
   out.Line("monotonic_clock", "POSIX clock_gettime");
@@ -423,7 +423,7 @@ void LatencyStatsSection(CommandContext& ctx, InfoText& out) {
   }
 }
 
-void ClusterSection(CommandContext&, InfoText& out) { out.Line("cluster_enabled", 0); }
+void ClusterSection(CommandContext& ctx, InfoText& out) { out.Line("cluster_enabled", ctx.engine.cluster() == nullptr ? 0 : 1); }
 
 // FLUSHALL and SWAPDB put other databases in place under all stripes: one stripe is enough to keep them here.
 void KeyspaceSection(CommandContext& ctx, InfoText& out) {

@@ -123,6 +123,7 @@ void Copy(CommandContext& ctx) {
       return ctx.SyntaxError();
     }
   }
+  if (db != 0 && ctx.engine.cluster() != nullptr) return ctx.Error("ERR Copying to another database is not allowed in cluster mode");
   KeyRef from = ctx.Key(1);
   KeyRef to = ctx.Key(2);
   if (db == ctx.db_index() && from.key == to.key) return ctx.Error(errors::kSameObject);
@@ -139,6 +140,7 @@ void Copy(CommandContext& ctx) {
 }
 
 void Move(CommandContext& ctx) {
+  if (ctx.engine.cluster() != nullptr) return ctx.Error("ERR MOVE is not allowed in cluster mode");
   int db;
   if (!DatabaseArg(ctx, 2, &db)) return;
   if (db == ctx.db_index()) return ctx.Error(errors::kSameObject);

@@ -140,6 +140,7 @@ void Unwatch(CommandContext& ctx, const Transfer& t) {
 std::vector<Transfer> WriteKeys(CommandContext& ctx, const Request& request, std::string* out) {
   std::vector<Transfer> transfers;
   const bool compress = ctx.engine.config().Bool(Directive::kRdbcompression);
+  const bool clustered = ctx.engine.cluster() != nullptr;
   HeldKeys held(ctx, request);
   for (std::size_t i : request.keys) {
     Transfer t;
@@ -150,7 +151,7 @@ std::vector<Transfer> WriteKeys(CommandContext& ctx, const Request& request, std
     // Relative: the clocks of two servers differ. Not expired, so at least 1.
     std::int64_t ttl_ms = t.expire_at_ms == kNoExpire ? 0 : std::max<std::int64_t>(t.expire_at_ms - ctx.now_ms, 1);
     *out += request.replace ? "*5\r\n" : "*4\r\n";
-    AddWords(out, {"RESTORE", t.key.key, std::to_string(ttl_ms), DumpPayload(place.entry(), compress)});
+    AddWords(out, {clustered ? "RESTORE-ASKING" : "RESTORE", t.key.key, std::to_string(ttl_ms), DumpPayload(place.entry(), compress)});
     if (request.replace) AddWords(out, {"REPLACE"});
     if (!request.copy) Watch(ctx, t);
     transfers.push_back(std::move(t));

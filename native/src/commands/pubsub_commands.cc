@@ -7,6 +7,7 @@
 
 #include "commands/container_help.h"
 #include "engine/access_control.h"
+#include "engine/control_desk.h"
 #include "engine/engine.h"
 #include "engine/pubsub.h"
 #include "engine/replication.h"
@@ -97,7 +98,9 @@ std::int64_t PublishLater(CommandContext& ctx) {
 template <bool kShard>
 void Publish(CommandContext& ctx) {
   // Replicas have subscribers of their own. An append-only file has none, and holds messages only while it is their stream.
-  if (ctx.engine.replication().active()) ctx.Propagate(ctx.args);
+  // In a cluster the bus carries them.
+  if (ctx.engine.cluster() != nullptr) ctx.engine.control().Published(ctx.arg(1), ctx.arg(2), kShard);
+  else if (ctx.engine.replication().active()) ctx.Propagate(ctx.args);
   if (ctx.inside_exec()) return ctx.reply.Integer(PublishLater<kShard>(ctx));
   PubSub& pubsub = ctx.engine.pubsub();
   std::int64_t receivers = kShard ? pubsub.PublishShard(ctx.arg(1), ctx.arg(2), ctx.client.gate) : pubsub.Publish(ctx.arg(1), ctx.arg(2), ctx.client.gate);

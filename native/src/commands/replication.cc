@@ -140,6 +140,7 @@ void ReplicaOf(CommandContext& ctx) {
   std::string host;
   std::int64_t port = 0;
   const bool nobody = ctx.ArgIs(1, "no") && ctx.ArgIs(2, "one");
+  if (ctx.engine.cluster() != nullptr && !ctx.client.control) return ctx.Error("ERR REPLICAOF not allowed in cluster mode.");
   if (!nobody) {
     if (ctx.client.replica) return ctx.Error("ERR Command is not valid when client is a replica.");
     if (!ctx.IntegerArgInRange(2, 0, 65535, &port, "ERR Invalid master port")) return;
@@ -174,6 +175,7 @@ void ReplicaOf(CommandContext& ctx) {
 }
 
 void FailoverCommand(CommandContext& ctx) {
+  if (ctx.engine.cluster() != nullptr) return ctx.Error("ERR FAILOVER not allowed in cluster mode. Use CLUSTER FAILOVER command instead.");
   if (ctx.holds_all()) return ctx.Error("ERR FAILOVER is not allowed inside a transaction");
   Failover& failover = ctx.engine.replication().failover();
   Failover::Request request;

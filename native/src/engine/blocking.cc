@@ -122,6 +122,10 @@ bool Blocking::Unblock(ThreadState& thread, std::uint64_t client_id, Reason reas
 }
 
 void Blocking::AbortAll(const std::string& reply) {
+  EndIf([&](const Waiter&) { return reply; });
+}
+
+void Blocking::EndIf(const std::function<std::string(const Waiter&)>& reply_to) {
   std::vector<std::shared_ptr<Waiter>> waiters;
   {
     std::lock_guard<std::mutex> guard(mutex_);
@@ -130,8 +134,9 @@ void Blocking::AbortAll(const std::string& reply) {
     }
   }
   for (std::shared_ptr<Waiter>& waiter : waiters) {
-    if (!Claim(*waiter)) continue;
-    waiter->reply = reply;
+    std::string reply = reply_to(*waiter);
+    if (reply.empty() || !Claim(*waiter)) continue;
+    waiter->reply = std::move(reply);
     ClientSink& sink = *waiter->sink;
     sink.Unblocked(std::move(waiter));
   }

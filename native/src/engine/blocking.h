@@ -14,6 +14,7 @@
 #pragma once
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <span>
@@ -60,6 +61,8 @@ class Blocking {
   bool Unblock(ThreadState& thread, std::uint64_t client_id, Reason reason);
   // All that wait: this server follows another from now on. No stripe is held. `reply`: in RESP.
   void AbortAll(const std::string& reply);
+  // Those for which `reply_to` has a reply, in RESP, which is their end; empty: they wait on. No stripe is held.
+  void EndIf(const std::function<std::string(const Waiter&)>& reply_to);
   // The owner's last step, before it forgets the waiter. No stripe is held.
   void Forget(Waiter& waiter);
 

@@ -45,6 +45,8 @@ class ClientSink {
   virtual void Unblocked(std::shared_ptr<Waiter> /*waiter*/) {}
   // CLIENT TRACKING: as Push, but a client that speaks RESP2 gets it only while it is subscribed to something.
   virtual void PushInvalidation(std::shared_ptr<const std::string> /*resp2*/, std::shared_ptr<const std::string> /*resp3*/, std::uint64_t /*gate*/) {}
+  // The slots of some channels that the client listens to are not served here any more (engine/cluster.h).
+  virtual void SlotsLost() {}
   // The client is a replica, and there is more to send to it.
   virtual void LogGrew() {}
   // Appends at once what was pushed and still waits for the owner, who calls this while it executes the client's command.
@@ -68,6 +70,9 @@ struct Client {
   bool unix_socket = false;
   bool no_evict = false;
   bool no_touch = false;
+  bool readonly = false;            // READONLY: reads of the primary's slots are welcome on a replica
+  bool asking = false;              // ASKING: the next command may be for a slot that is being imported
+  bool control = false;             // the control plane itself
   bool monitor = false;             // sees every command (engine/monitor_feed.h)
   ReplyMode reply_mode = ReplyMode::kOn;
   std::int64_t created_ms = 0;

@@ -43,6 +43,7 @@ void ClientRecord::Refresh(const Client& client, const ConnectionNumbers& number
   if (client.watch && client.watch->dirty.load(std::memory_order_relaxed)) flags |= kDirtyWatch;
   if (client.close_after_reply) flags |= kCloseAfterReply;
   if (client.unix_socket) flags |= kUnixSocket;
+  if (client.readonly) flags |= kReadonly;
   if (client.no_evict) flags |= kNoEvict;
   if (client.monitor) flags |= kMonitor;
   if (client.replica) flags |= kReplica;
@@ -130,6 +131,7 @@ void ClientRecord::AppendLine(std::int64_t now_ms, std::string* out) const {
   if (flags & kDirtyWatch) *out += 'd';
   if (flags & kCloseAfterReply) *out += 'c';
   if (flags & kUnixSocket) *out += 'U';
+  if (flags & kReadonly) *out += 'r';
   if (flags & kNoEvict) *out += 'e';
   if (out->size() == before) *out += 'N';
   Append(out, " db=", Read(db_));

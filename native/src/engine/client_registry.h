@@ -48,6 +48,7 @@ class ClientRecord {
     kBrokenRedirect = 1u << 10,  // R
     kTrackingBcast = 1u << 11,   // B
     kReplica = 1u << 12,         // S
+    kReadonly = 1u << 13,        // r
   };
 
   explicit ClientRecord(const Client& client);

@@ -3,6 +3,7 @@
 #include <charconv>
 
 #include "engine/blocking.h"
+#include "engine/cluster.h"
 #include "engine/replication.h"
 #include "values/string_value.h"
 
@@ -88,6 +89,12 @@ void EmbeddedSession::WithValue(const KeyRef& key, Use&& use) {
   use(e);
   stripe.lock.Unlock();
   if (thread_.invalidations) [[unlikely]] engine_.SendInvalidations(thread_);
+}
+
+std::size_t EmbeddedSession::ClearSlot(int slot) {
+  const std::size_t cleared = engine_.cluster()->ClearSlot(thread_, slot);
+  AfterWrites();
+  return cleared;
 }
 
 std::int64_t EmbeddedSession::Get(std::string_view name, std::span<char> buffer, bool* ascii) {

@@ -58,6 +58,9 @@ class EmbeddedSession {
   // if it has been answered already: `done` was or will be called with the reply.
   bool CancelWait(std::uint64_t id, bool aborted = false);
 
+  // Cluster::ClearSlot on this thread.
+  std::size_t ClearSlot(int slot);
+
   void set_ascii_head(std::size_t n) { ascii_head_ = n; }
 
   OutBuffer& reply() { return out_; }

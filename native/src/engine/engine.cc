@@ -11,6 +11,8 @@
 #include "engine/blocking.h"
 #include "engine/client_eviction.h"
 #include "engine/client_registry.h"
+#include "engine/cluster.h"
+#include "engine/control_desk.h"
 #include "engine/cron.h"
 #include "engine/latency_monitor.h"
 #include "engine/load_sink.h"
@@ -51,6 +53,7 @@ Engine::Engine(std::unique_ptr<Config> config, Logger& logger, EngineHost* host)
   pubsub_ = std::make_unique<PubSub>();
   blocking_ = std::make_unique<Blocking>(*this);
   clients_ = std::make_unique<ClientRegistry>();
+  control_ = std::make_unique<ControlDesk>(*this);
   slow_log_ = std::make_unique<SlowLog>();
   latency_ = std::make_unique<LatencyMonitor>();
   monitors_ = std::make_unique<MonitorFeed>(observers_, kObserverMonitor);
@@ -119,6 +122,7 @@ Engine::~Engine() {
 
 Status Engine::Start(const EngineOptions& options) {
   if (Status s = acl_->LoadAtStart(); !s.ok()) return s;
+  if (options.cluster) cluster_ = std::make_unique<Cluster>(*this);
   if (options.will_listen) {
     MakeServer();
     // Only a port that is taken ends it here; what else may be wrong is for Listen() to say.
@@ -184,6 +188,7 @@ void Engine::MakeServer() {
 Status Engine::Stop() {
   if (stopped_) return Status::Ok();
   stopped_ = true;
+  control_->Close();
   semi_sync_->Stop();
   replication_->Stop();
   if (Server* s = server()) s->Stop();

@@ -34,6 +34,8 @@ class PubSub;
 class Blocking;
 class Server;
 class ClientRegistry;
+class Cluster;
+class ControlDesk;
 class Cron;
 class DataDirLock;
 struct LockNeed;
@@ -49,6 +51,7 @@ struct EngineOptions {
   // Everything else is in Config, which the caller fills before it creates the engine.
   bool persistent = false;            // appendonly
   bool will_listen = false;           // Listen() follows: its TCP ports are bound before the data is loaded
+  bool cluster = false;               // a node of a cluster: nothing is served before the control plane has handed in a map
 };
 
 // Bits of Engine::observers: why commands are looked at one by one.
@@ -76,6 +79,9 @@ class EngineHost {
   virtual void OnLogLevel(int /*level*/) {}
   // Semi-sync was turned on or off, fell back or came back; how many replicas count.
   virtual void OnSemiSync(SemiSync::State /*state*/, std::int64_t /*clients*/) {}
+  // A command that the control plane answers (ControlDesk::Answer), and what was published here.
+  virtual void OnControlRequest(std::uint32_t /*request*/, int /*protocol*/, std::span<const std::string_view> /*args*/) {}
+  virtual void OnPublished(std::string_view /*channel*/, std::string_view /*message*/, bool /*shard*/) {}
 };
 
 class Engine {
@@ -141,6 +147,8 @@ class Engine {
   PubSub& pubsub() { return *pubsub_; }
   Blocking& blocking() { return *blocking_; }
   ClientRegistry& clients() { return *clients_; }
+  Cluster* cluster() { return cluster_.get(); }  // null: a node of its own; constant after Start()
+  ControlDesk& control() { return *control_; }
   // Null before Listen(), or Start() with will_listen, and when it failed. What it points to lives as long as the engine: any
   // thread may ask.
   Server* server() const { return server_.load(std::memory_order_acquire); }
@@ -262,8 +270,9 @@ class Engine {
   friend class Cron;
   bool MayRun(ThreadState& thread, PreparedCommand& prepared, ReplyWriter& reply);
   void Refuse(ThreadState& thread, PreparedCommand& prepared, ReplyWriter& reply, std::string_view error);
-  void RunOne(ThreadState& thread, PreparedCommand& prepared, ReplyWriter& reply);
-  void RunExec(ThreadState& thread, PreparedCommand& prepared, ReplyWriter& reply);
+  // Both: false if the cluster refused, which has been answered.
+  bool RunOne(ThreadState& thread, PreparedCommand& prepared, ReplyWriter& reply);
+  bool RunExec(ThreadState& thread, PreparedCommand& prepared, ReplyWriter& reply);
   void RunHandler(ThreadState& thread, CommandContext& ctx, std::string_view wire = {});
   void ServeLater(ThreadState& thread);
   void QueueCommand(ThreadState& thread, PreparedCommand& prepared, ReplyWriter& reply);
@@ -302,6 +311,8 @@ class Engine {
   std::unique_ptr<PubSub> pubsub_;
   std::unique_ptr<Blocking> blocking_;
   std::unique_ptr<ClientRegistry> clients_;
+  std::unique_ptr<Cluster> cluster_;
+  std::unique_ptr<ControlDesk> control_;
   std::vector<std::unique_ptr<Server>> servers_;  // the last is server_, unless it failed
   std::atomic<Server*> server_{nullptr};
   std::unique_ptr<Cron> cron_;

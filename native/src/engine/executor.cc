@@ -8,6 +8,7 @@
 #include "engine/access_control.h"
 #include "engine/blocking.h"
 #include "engine/client_eviction.h"
+#include "engine/cluster.h"
 #include "engine/engine.h"
 #include "engine/pubsub.h"
 #include "engine/replication.h"
@@ -77,6 +78,7 @@ struct Engine::CommandEnd {
     Client& client = *prepared.client;
     if (engine.observers_.load(std::memory_order_relaxed) & kObserverTracking) [[unlikely]] engine.AfterCommand(thread, client, prepared.command, out);
     if (discarding) [[unlikely]] thread.discarded.Reset();
+    if (client.asking && !client.in_multi && prepared.command != nullptr && !prepared.command->Is(CommandId::kAsking)) [[unlikely]] client.asking = false;
     if (client.reply_mode == ReplyMode::kOn) [[likely]] return;
     if (client.reply_mode == ReplyMode::kSkip) client.reply_mode = ReplyMode::kOn;
     if (client.reply_mode == ReplyMode::kSkipNext) client.reply_mode = ReplyMode::kSkip;
@@ -240,16 +242,21 @@ void Engine::Execute(ThreadState& thread, PreparedCommand& p, OutBuffer& out) {
   }
   if (client.in_multi && !ActsInsideMulti(command)) [[unlikely]] {
     if (command.Is(CommandFlag::kNoMulti)) return Refuse(thread, p, reply, "ERR Command not allowed inside a transaction");
+    if (cluster_) [[unlikely]] {
+      const Cluster::Call call{&command, p.args};
+      const std::string refusal = cluster_->Refusal(client, {&call, 1}, thread.now_ms, false);
+      if (!refusal.empty()) return Refuse(thread, p, reply, refusal);
+    }
     return QueueCommand(thread, p, reply);
   }
   const std::uint64_t start = thread.batch_ticks != 0 ? thread.batch_ticks : Ticks();
   bool counted = false;  // what fails inside of EXEC is counted there
   if (command.Is(CommandId::kExec)) [[unlikely]] {
     counted = client.in_multi && !client.multi_failed;
-    RunExec(thread, p, reply);
+    if (!RunExec(thread, p, reply)) return;
     ShowToMonitors(client, command, p.args);
-  } else {
-    RunOne(thread, p, reply);
+  } else if (!RunOne(thread, p, reply)) {
+    return;
   }
   const std::uint64_t end_ticks = Ticks();
   if (thread.batch_ticks != 0) thread.batch_ticks = end_ticks;
@@ -413,7 +420,7 @@ void Engine::BeforeChange(SnapshotPass& pass, Database& db, Entry* entry) { pass
   }
 }
 
-[[gnu::always_inline]] inline void Engine::RunOne(ThreadState& thread, PreparedCommand& p, ReplyWriter& reply) {
+[[gnu::always_inline]] inline bool Engine::RunOne(ThreadState& thread, PreparedCommand& p, ReplyWriter& reply) {
   Client& client = *p.client;
   const Command& command = *p.command;
   CommandContext ctx{*this, thread, client, reply, command, p.args, thread.now_ms};
@@ -421,9 +428,19 @@ void Engine::BeforeChange(SnapshotPass& pass, Database& db, Entry* entry) { pass
   ctx.prepared_key = &p.key;
   thread.unit.Clear();
   thread.unit.set_atomic(true);
+  const bool bound = cluster_ && client.kind < ClientKind::kLoader;  // to the slots of this node
+  const Cluster::Call call{&command, p.args};
   if (command.lock == LockMode::kKeys && command.key_layout == KeyLayout::kOne) {
     Stripe& stripe = keyspace_->StripeForSlot(p.key.slot);
     stripe.lock.Lock();
+    if (bound && !cluster_->Serves(p.key.slot)) [[unlikely]] {
+      const std::string refusal = cluster_->Refusal(client, {&call, 1}, thread.now_ms, true);
+      if (!refusal.empty()) {
+        stripe.lock.Unlock();
+        Refuse(thread, p, reply, refusal);
+        return false;
+      }
+    }
     if (!stripe.waits || !command.Is(CommandFlag::kWrite)) [[likely]] {
       RunHandler(thread, ctx, p.wire);
       if (!thread.unit.empty()) stripe.last_offset = log().Append(thread.unit);
@@ -431,18 +448,25 @@ void Engine::BeforeChange(SnapshotPass& pass, Database& db, Entry* entry) { pass
       if (!thread.events.empty()) [[unlikely]] SendEvents(thread, gate);
       stripe.lock.Unlock();
       if (gate > client.gate) client.gate = gate;
-      return;
+      return true;
     }
     stripe.lock.Unlock();  // somebody may have to be served, for which other stripes may be needed
   }
   LockNeed need;
   AddNeed(command, p.args, false, need);
+  std::string refusal;
   RunLocked(thread, client, need, [&] {
     ctx.all_locked = need.all;
-    RunHandler(thread, ctx, p.wire);
+    if (bound) [[unlikely]] refusal = cluster_->Refusal(client, {&call, 1}, thread.now_ms, need.any || need.all);
+    if (refusal.empty()) [[likely]] RunHandler(thread, ctx, p.wire);
   });
+  if (!refusal.empty()) [[unlikely]] {
+    Refuse(thread, p, reply, refusal);
+    return false;
+  }
   if (ctx.gate > client.gate) client.gate = ctx.gate;
   if (ctx.after_unlock) ctx.after_unlock();
+  return true;
 }
 
 // Takes the stripes, runs, appends the unit, serves who waited for what was changed, notes the offsets, and lets go.
@@ -488,12 +512,16 @@ void Engine::ServeLater(ThreadState& thread) {
   keyspace_->Unlock(stripes);
 }
 
-void Engine::RunExec(ThreadState& thread, PreparedCommand& p, ReplyWriter& reply) {
+bool Engine::RunExec(ThreadState& thread, PreparedCommand& p, ReplyWriter& reply) {
   Client& client = *p.client;
-  if (!client.in_multi) return reply.Error("ERR EXEC without MULTI");
+  if (!client.in_multi) {
+    reply.Error("ERR EXEC without MULTI");
+    return true;
+  }
   if (client.multi_failed) {
     DiscardTransaction(client);
-    return reply.Error(errors::kExecAbort);
+    reply.Error(errors::kExecAbort);
+    return true;
   }
   // Everything that any queued command or WATCH names is held from the check to the end.
   LockNeed need;
@@ -506,10 +534,16 @@ void Engine::RunExec(ThreadState& thread, PreparedCommand& p, ReplyWriter& reply
   thread.unit.Clear();
   thread.unit.set_atomic(true);
   bool aborted = false;
+  std::string refusal;
   std::vector<std::function<void()>> after;
   std::vector<QueuedCommand> queue = std::move(client.queue);
   client.queue.clear();
   RunLocked(thread, client, need, [&] {
+    if (cluster_ && client.kind < ClientKind::kLoader) [[unlikely]] {
+      std::vector<Cluster::Call> calls;
+      for (std::size_t i = 0; i < queue.size(); ++i) calls.push_back({queue[i].command, args[i]});
+      refusal = cluster_->Refusal(client, calls, thread.now_ms, need.any || need.all);
+    }
     if (client.watch && client.watch->dirty.load(std::memory_order_relaxed)) aborted = true;
     for (const Client::Watched& w : client.watched) {
       // A watched key whose time came counts as changed, though nobody has deleted it yet.
@@ -524,13 +558,14 @@ void Engine::RunExec(ThreadState& thread, PreparedCommand& p, ReplyWriter& reply
     client.in_multi = false;
     client.queue_bytes = 0;
     client.queue_writes = client.queue_denies_oom = false;
-    if (aborted) return;
+    if (aborted || !refusal.empty()) return;
     reply.Array(static_cast<std::int64_t>(queue.size()));
     for (std::size_t i = 0; i < queue.size(); ++i) {
       const Command& command = *queue[i].command;
       CommandContext ctx{*this, thread, client, reply, command, args[i], thread.now_ms};
       ctx.in_exec = true;
       ctx.all_locked = need.all;
+      ctx.holds_stripes = need.all || need.any;
       int errors_before = reply.errors();
       std::uint64_t start = Ticks();
       reply.set_protocol(client.protocol);
@@ -554,7 +589,14 @@ void Engine::RunExec(ThreadState& thread, PreparedCommand& p, ReplyWriter& reply
     }
   });
   for (auto& f : after) f();
+  if (!refusal.empty()) [[unlikely]] {
+    thread.command_stats[p.command->id].rejected.Add();
+    reply.Error(refusal);
+    CountError(reply.last_error_code());
+    return false;
+  }
   if (aborted) reply.NullArray();
+  return true;
 }
 
 void Engine::AppendEffects(ThreadState& thread, Stripe& stripe) {

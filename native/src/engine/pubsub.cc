@@ -247,6 +247,19 @@ void PubSub::ForEachSubscriber(const SubscriberVisitor& visit) const {
   for (const auto& [name, subscribers] : patterns_) visit_topic(SubscriptionKind::kPattern, name, subscribers);
 }
 
+std::vector<std::shared_ptr<ClientSink>> PubSub::ShardSubscribers(const std::function<bool(std::string_view)>& which) const {
+  Subscribers found;
+  for (const Directory::Shard& shard : shard_channels_.shards) {
+    std::lock_guard<FutexLock> guard(shard.lock);
+    for (const auto& [name, subscribers] : shard.topics) {
+      if (which(name)) found.insert(subscribers.begin(), subscribers.end());
+    }
+  }
+  std::vector<std::shared_ptr<ClientSink>> sinks;
+  for (auto& [id, sink] : found) sinks.push_back(std::move(sink));
+  return sinks;
+}
+
 bool AllowedWhileSubscribed(const Command& command) {
   static constexpr CommandId kAllowed[] = {CommandId::kPing,       CommandId::kSubscribe,   CommandId::kUnsubscribe,
                                            CommandId::kPsubscribe, CommandId::kPunsubscribe, CommandId::kSsubscribe,

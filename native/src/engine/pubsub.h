@@ -67,6 +67,9 @@ class PubSub {
   std::vector<std::string> Names(SubscriptionKind kind, std::optional<std::string_view> pattern) const;  // not for kPattern
   std::size_t SubscriberCount(SubscriptionKind kind, std::string_view name) const;        // not for kPattern
 
+  // Who listens to any sharded channel of which `which` says so; each once.
+  std::vector<std::shared_ptr<ClientSink>> ShardSubscribers(const std::function<bool(std::string_view)>& which) const;
+
   // visit(kind, name, ids of its subscribers), with a lock held: it must not come back here.
   using SubscriberVisitor = std::function<void(SubscriptionKind, std::string_view, std::span<const std::uint64_t>)>;
   void ForEachSubscriber(const SubscriberVisitor& visit) const;

@@ -1,6 +1,8 @@
 // One client connection: its socket, what has arrived and is not parsed, what has been answered and is not sent.
 // Owned by one I/O thread; other threads reach it through its sink only.
 #pragma once
+#include <sys/epoll.h>
+
 #include <cstdint>
 #include <deque>
 #include <memory>
@@ -60,6 +62,7 @@ class Connection {
   bool in_turn = false;          // has been read or answered in this turn
   bool in_gated = false;         // stands in the thread's list of gated connections
   bool wants_write = false;      // EPOLLOUT is armed
+  std::uint32_t watched = EPOLLIN | EPOLLRDHUP;  // the events that epoll was asked for
   bool follows = false;          // stands in the thread's list of replicas
   std::unique_ptr<LogReader> stream;  // what a replica is sent; null before it streams
   bool closing = false;          // no more input; goes away when the output is sent

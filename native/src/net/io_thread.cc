@@ -155,8 +155,11 @@ void IoThread::Turn(int timeout_ms) {
       if (c->linger_until_ms != 0) {
         DiscardInput(c);
       } else if (c->closing || c->stalled()) {
-        // Only the end of its replies, or of what it waits for, is awaited; a reset ends that too.
-        if (events[i].events & (EPOLLHUP | EPOLLERR | EPOLLRDHUP)) Destroy(c);
+        // Only the end of its replies, or of what it waits for, is awaited; a reset ends that too, and so does, for who waits
+        // for a key, the end of its input.
+        const bool waits = c->client.waiter && !c->closing;
+        if (events[i].events & (EPOLLHUP | EPOLLERR | (waits ? EPOLLRDHUP : 0u))) Destroy(c);
+        else ArmWrite(c, c->wants_write);  // what it sends stays where it is
       } else {
         ReadFrom(c);
       }
@@ -225,7 +228,7 @@ void IoThread::AddConnection(int fd, bool unix_socket, const std::string& local)
   client.sink = MakeSink(client.id);
   client.may_wait = true;
   epoll_event e{};
-  e.events = EPOLLIN;
+  e.events = c->watched;
   e.data.ptr = c;
   if (epoll_ctl(epoll_fd_, EPOLL_CTL_ADD, fd, &e) != 0) {
     engine_.logger().Warn(std::string("cannot watch a new connection: ") + std::strerror(errno));
@@ -628,13 +631,18 @@ void IoThread::DiscardInput(Connection* c) {
   if (n <= 0 || c->lingered_bytes > kLingerBytes) Destroy(c);
 }
 
+// A connection that begins to wait for a key goes on being watched for input until some comes: most wait in silence, and are
+// spared two calls each time.
 void IoThread::ArmWrite(Connection* c, bool on) {
   c->wants_write = on;
   epoll_event e{};
   bool reads = c->linger_until_ms != 0 || !(c->closing || c->stalled());
-  e.events = (!reads ? 0u : static_cast<std::uint32_t>(EPOLLIN)) | (on ? static_cast<std::uint32_t>(EPOLLOUT) : 0u);
+  if (reads) e.events |= EPOLLIN;
+  if (on) e.events |= EPOLLOUT;
   // Who waits for a key is not read from, but its going is noticed.
-  if (c->client.waiter && !c->closing) e.events |= static_cast<std::uint32_t>(EPOLLRDHUP);
+  if (reads || (c->client.waiter && !c->closing)) e.events |= EPOLLRDHUP;
+  if (e.events == c->watched) return;
+  c->watched = e.events;
   e.data.ptr = c;
   epoll_ctl(epoll_fd_, EPOLL_CTL_MOD, c->fd, &e);
 }

@@ -44,6 +44,7 @@ class IoThread {
   void Post(std::uint64_t connection_id, std::shared_ptr<const std::string> resp2, std::shared_ptr<const std::string> resp3, std::uint64_t gate,
             bool only_subscribed);
   void PostUnblocked(std::uint64_t connection_id, std::shared_ptr<Waiter> waiter);
+  void PostSlotsLost(std::uint64_t connection_id);
   void Kill(std::uint64_t connection_id);
   // On the thread itself, while it executes a command of the connection.
   void WritePushes(std::uint64_t connection_id, OutBuffer& out, int protocol);
@@ -63,7 +64,7 @@ class IoThread {
   static constexpr std::size_t kBatchMax = 64;
 
   struct Message {
-    enum class Kind : std::uint8_t { kPush, kKill, kUnblocked, kAdopt, kListeners } kind;
+    enum class Kind : std::uint8_t { kPush, kKill, kUnblocked, kAdopt, kListeners, kSlotsLost } kind;
     std::uint64_t connection_id = 0;
     std::shared_ptr<const std::string> resp2;
     std::shared_ptr<const std::string> resp3;

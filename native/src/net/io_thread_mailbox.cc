@@ -3,6 +3,7 @@
 // leaves in the same turn as its reply.
 #include <unistd.h>
 
+#include "engine/cluster.h"
 #include "net/io_thread.h"
 
 namespace slotwise {
@@ -21,6 +22,7 @@ class ConnectionSink final : public ClientSink {
   }
   void Kill() override { thread_.Kill(id_); }
   void Unblocked(std::shared_ptr<Waiter> waiter) override { thread_.PostUnblocked(id_, std::move(waiter)); }
+  void SlotsLost() override { thread_.PostSlotsLost(id_); }
   void LogGrew() override {
     if (IoThread::Current() != &thread_) thread_.Wake();
   }
@@ -74,6 +76,13 @@ void IoThread::PostUnblocked(std::uint64_t connection_id, std::shared_ptr<Waiter
   SendMessage(std::move(m));
 }
 
+void IoThread::PostSlotsLost(std::uint64_t connection_id) {
+  Message m{};
+  m.kind = Message::Kind::kSlotsLost;
+  m.connection_id = connection_id;
+  SendMessage(std::move(m));
+}
+
 // Messages of one connection out of turn: the mailbox may be half drained, so both halves are searched, in order.
 void IoThread::WritePushes(std::uint64_t connection_id, OutBuffer& out, int protocol) {
   Connection* c = FindConnection(connection_id);
@@ -123,6 +132,10 @@ void IoThread::HandleMessage(Message& m) {
   if (c == nullptr || c->dead) return;
   if (m.kind == Message::Kind::kKill) return Destroy(c);
   if (m.kind == Message::Kind::kUnblocked) return EndWait(c, *m.waiter);
+  if (m.kind == Message::Kind::kSlotsLost) {
+    engine_.cluster()->LeaveLostChannels(c->client, c->out);
+    return Answered(c);
+  }
   m.WriteTo(c->client, c->out, c->client.protocol);
   Answered(c);
   if (engine_.config().Int(Directive::kMaxmemoryClients) == 0) [[likely]] return;

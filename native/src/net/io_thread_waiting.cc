@@ -66,7 +66,6 @@ void IoThread::RunHeld(Connection* c) {
 // way.
 void IoThread::BeginWait(Connection* c) {
   if (c->client.waiter->deadline_ms != 0) deadlines_.emplace(c->client.waiter->deadline_ms, c->client.id);
-  ArmWrite(c, c->wants_write);
 }
 
 void IoThread::EndWait(Connection* c, Waiter& waiter) {

@@ -17,11 +17,13 @@ export interface AddonOptions {
   attachOnly: boolean
   willListen: boolean
   anyPort: boolean
+  cluster: boolean
 }
 
 /** What an event is about; counts as in native/src/binding/engine_holder.h. */
 export const EventKind = {
   log: 0, shutdown: 1, message: 2, messagesLost: 3, logLevel: 4, reply: 5, semiSync: 6,
+  controlRequest: 7, published: 8,
 } as const
 
 export type EventCallback = (kind: number, number: number, payload: string | Buffer) => void
@@ -56,6 +58,12 @@ export interface AddonSession {
   select(db: number): number
   setAsciiHead(count: number): void
   stats(): EngineStats
+  /** The control plane of a node of a cluster; these throw if the engine is none. */
+  openControl(): void
+  answerControl(request: number, reply: Uint8Array): void
+  setSlotMap(map: Uint8Array): void
+  clearSlot(slot: number): number
+  deliver(channel: Uint8Array, message: Uint8Array, shard: boolean): void
   sync(): Promise<unknown>
   listen(anyPort: boolean, directives: readonly (readonly string[])[]): Promise<number>
   close(): Promise<unknown>
@@ -117,6 +125,8 @@ export interface Addon {
   segmentFacts(path: string): SegmentFacts
   /** The pid of who holds the data directory, '' for nobody. */
   directoryHolder(dir: string): string
+  /** flock, without waiting. */
+  lockDescriptor(fd: number): boolean
 }
 
 /** Of a length: every byte is below 128. */

@@ -5,6 +5,7 @@
  * (waits.ts).
  */
 import { EventKind, type AddonOptions, type EventCallback } from './addon.js'
+import { type ControlRequest, controlRequest } from './control-port.js'
 import type { Page } from './page.js'
 import { type BulkReader, ReplyReader } from './reply.js'
 
@@ -41,6 +42,12 @@ export interface EngineOptions {
   willListen?: boolean
   /** With `willListen` and port 0: as for `listen`. @default false */
   anyPort?: boolean
+  /** A node of a cluster, whose control plane this process will be (`Engine.control`). @default false */
+  cluster?: boolean
+  /** A command that the control plane answers. */
+  onControlRequest?: (request: ControlRequest) => void
+  /** Clients published this, and other nodes should hear of it. */
+  onPublished?: (channel: Uint8Array, message: Uint8Array, shard: boolean) => void
   /** Log lines of the engine, also those of other threads. Called on this thread. */
   onLog?: (level: LogLevel, message: string) => void
   /** A client sent SHUTDOWN; the log has been synced. */
@@ -68,6 +75,7 @@ export function addonOptions(options: EngineOptions): AddonOptions {
     attachOnly: options.attachOnly ?? false,
     willListen: options.willListen ?? false,
     anyPort: options.anyPort ?? false,
+    cluster: options.cluster ?? false,
   }
 }
 
@@ -75,23 +83,28 @@ export function addonOptions(options: EngineOptions): AddonOptions {
 export function eventCallback(options: EngineOptions, answer: (token: number, reply: Page) => void): EventCallback {
   const {
     onLog = noEvent, onShutdown = noEvent, onLogLevel = noEvent, onMessage = noEvent, onMessagesLost = noEvent,
-    onSemiSync = noEvent,
+    onSemiSync = noEvent, onControlRequest = noEvent, onPublished = noEvent,
   } = options
   return (kind, number, payload) => {
     switch (kind) {
       case EventKind.log: return onLog(LOG_LEVELS[number] ?? 'error', String(payload))
       case EventKind.shutdown: return onShutdown(number)
-      case EventKind.message: return onMessage(messageParts(payload as Page))
+      case EventKind.message: return onMessage(frameParts(payload as Page))
       case EventKind.messagesLost: return onMessagesLost()
       case EventKind.reply: return answer(number, payload as Page)
       case EventKind.logLevel: return onLogLevel(REDIS_LOG_LEVELS[number] ?? 'notice')
       case EventKind.semiSync: return onSemiSync(SEMI_SYNC_STATUSES[number] ?? 'off', Number(payload))
+      case EventKind.controlRequest: return onControlRequest(controlRequest(number, frameParts(payload as Page)))
+      case EventKind.published: {
+        const [channel, message] = frameParts(payload as Page) as [Uint8Array, Uint8Array]
+        return onPublished(channel, message, number === 1)
+      }
       default: return undefined
     }
   }
 }
 
-function messageParts(push: Page): Uint8Array[] {
+function frameParts(push: Page): Uint8Array[] {
   const bytes: BulkReader<Uint8Array> = (page, start, end) => page.subarray(start, end)
   return new ReplyReader(push, 0).read(bytes) as Uint8Array[]
 }

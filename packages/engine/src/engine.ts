@@ -10,6 +10,7 @@
  */
 import { type AddonSession, CallWord, CLOSED, type EngineStats, loadAddon, WAITS } from './addon.js'
 import { BatchLookups } from './batch-lookups.js'
+import { ControlPort } from './control-port.js'
 import { addonOptions, type EngineOptions, eventCallback } from './engine-options.js'
 import { addonError, ReplyError, replyError, StoreClosedError } from './errors.js'
 import type { Page } from './page.js'
@@ -48,6 +49,12 @@ export class Engine extends BatchLookups {
       throw addonError(error)
     }
   }
+
+  /**
+   * Makes this session the control plane of its node: requests and what is published come as events from now on.
+   * @throws {Error} if the engine was not opened with `cluster`
+   */
+  control(): ControlPort { return new ControlPort(this.opened()) }
 
   get closed(): boolean { return this.session === null }
 

@@ -5,8 +5,9 @@ export {
 export { whenAborted } from './aborts.js'
 export { copyAof, type CopyReports, findCut, restoreAof, type RestorePart, segmentFacts, verifyAof } from './backup.js'
 export { checkAof, type CheckAofOptions } from './check-aof.js'
+export { type ControlPort, type ControlRequest, encodeSlotMap, type SlotMap, type SlotMapNode } from './control-port.js'
 export type { HeadReader, ValueReader } from './batch-lookups.js'
-export { directoryHolder } from './directory-holder.js'
+export { directoryHolder, lockDescriptor } from './directory-holder.js'
 export { Engine, type EngineCommand } from './engine.js'
 export type { EngineOptions, LogLevel, RedisLogLevel, SemiSyncStatus } from './engine-options.js'
 export {

@@ -1,0 +1,142 @@
+#include "engine/cluster.h"
+
+#include <utility>
+#include <vector>
+
+#include "commands/key_positions.h"
+#include "engine/blocking.h"
+#include "engine/engine.h"
+#include "engine/pubsub.h"
+#include "resp/reply_writer.h"
+
+namespace slotwise {
+namespace {
+
+bool OnShardChannels(const Command& command) {
+  return command.Is(CommandId::kSsubscribe) || command.Is(CommandId::kSunsubscribe) || command.Is(CommandId::kSpublish);
+}
+
+bool Exists(const Database& db, const KeyRef& key, std::int64_t now_ms) {
+  const Database::Place place = db.Find(key);
+  return place && !place.entry()->ExpiredAt(now_ms);
+}
+
+}  // namespace
+
+Cluster::Cluster(Engine& engine) : engine_(engine), map_(std::make_shared<const SlotMap>()) { present_ = map_.get(); }
+
+std::shared_ptr<const SlotMap> Cluster::map() const {
+  std::lock_guard<std::mutex> guard(mutex_);
+  return map_;
+}
+
+void Cluster::SetMap(std::shared_ptr<const SlotMap> map) {
+  std::shared_ptr<const SlotMap> now = map;
+  {
+    engine_.keyspace().LockAll();
+    std::lock_guard<std::mutex> guard(mutex_);
+    map_.swap(map);
+    present_ = map_.get();
+    engine_.keyspace().UnlockAll();
+  }
+  engine_.blocking().EndIf([&](const Waiter& waiter) {
+    if (waiter.ops == nullptr) return std::string();
+    int slot = -1;
+    ForEachKeyIndex(*waiter.command, waiter.args.data(), waiter.args.size(), [&](std::size_t i) {
+      if (slot < 0) slot = HashSlot(waiter.args[i]);
+    });
+    const std::string error = slot < 0 ? "" : RedirectionOfWaiting(*now, slot);
+    return error.empty() ? error : "-" + error + "\r\n";
+  });
+  for (const std::shared_ptr<ClientSink>& sink : engine_.pubsub().ShardSubscribers([&](std::string_view channel) { return !now->Listens(HashSlot(channel)); })) {
+    sink->SlotsLost();
+  }
+}
+
+std::string Cluster::Refusal(const Client& client, std::span<const Call> calls, std::int64_t now_ms, bool held) {
+  SlotQuestion question;
+  std::vector<std::string_view> keys;
+  std::vector<KeyPosition> positions;
+  for (const Call& call : calls) {
+    const bool channels = OnShardChannels(*call.command);
+    positions.clear();
+    ExtractKeys(*call.command, call.args.data(), call.args.size(), &positions, channels);
+    for (const KeyPosition& position : positions) keys.push_back(call.args[position.index]);
+    question.channels |= channels;
+    question.writes |= call.command->Is(CommandFlag::kWrite);
+    question.migrates |= call.command->Is(CommandId::kMigrate);
+    question.asking |= call.command->Is(CommandFlag::kAsking);
+  }
+  if (keys.empty()) return {};
+  question.asking |= client.asking;
+  question.readonly = client.readonly;
+  question.slot = HashSlot(keys.front());
+  for (std::string_view key : keys) {
+    if (key == keys.front()) continue;
+    question.several = true;
+    question.crosses |= HashSlot(key) != question.slot;
+  }
+  const WhenDown when_down{engine_.config().Bool(Directive::kClusterAllowReadsWhenDown), engine_.config().Bool(Directive::kClusterAllowPubsubshardWhenDown)};
+  Stripe& stripe = engine_.keyspace().StripeForSlot(question.slot);
+  if (!held) stripe.lock.Lock();
+  if (!question.channels && DependsOnKeys(*present_, question.slot)) {
+    const Database& db = engine_.keyspace().Db(client.db);
+    for (std::string_view key : keys) {
+      // Keys of another slot, whose stripe may not be held, are refused whatever exists.
+      if (question.crosses) break;
+      (Exists(db, KeyRef(key), now_ms) ? question.present : question.missing) = true;
+    }
+  }
+  std::string error = Redirection(*present_, question, when_down);
+  if (!held) stripe.lock.Unlock();
+  return error;
+}
+
+std::size_t Cluster::ClearSlot(ThreadState& thread, int slot) {
+  Keyspace& keyspace = engine_.keyspace();
+  Stripe& stripe = keyspace.StripeForSlot(slot);
+  std::size_t cleared = 0;
+  std::lock_guard<FutexLock> guard(stripe.lock);
+  thread.unit.Clear();
+  Database& db = keyspace.Db(0);
+  SlotTable& table = db.Table(slot);
+  std::vector<std::string> names;
+  for (std::uint32_t i = 0; i < table.bucket_count(); ++i) {
+    table.VisitBucket(i, [&](const Entry* e) { names.emplace_back(e->key()); });
+  }
+  for (const std::string& name : names) {
+    const KeyRef key(name);
+    const Database::Place place = db.Find(key);
+    if (!place) continue;  // an entry may be met twice
+    engine_.BeforeChange(db, place.entry());
+    if (engine_.records_effects()) {
+      const std::string_view effect[] = {"DEL", name};
+      thread.unit.Add(0, effect, 2);
+    }
+    db.Erase(key, place);
+    engine_.KeyTouched(thread, stripe, 0, name, false);
+    if (engine_.notify_flags() & kNotifyGeneric) engine_.Notify(thread, 0, kNotifyGeneric, "del", name);
+    ++cleared;
+  }
+  engine_.AppendEffects(thread, stripe);
+  return cleared;
+}
+
+void Cluster::LeaveLostChannels(Client& client, OutBuffer& out) {
+  if (!client.subscriptions) return;
+  const std::shared_ptr<const SlotMap> now = map();
+  std::vector<std::string> lost;
+  for (const std::string& channel : client.subscriptions->shard_channels) {
+    if (!now->Listens(HashSlot(channel))) lost.push_back(channel);
+  }
+  for (const std::string& channel : lost) {
+    engine_.pubsub().Unsubscribe(client, SubscriptionKind::kShardChannel, channel);
+    ReplyWriter push(out, client.protocol);
+    push.Push(3);
+    push.Bulk("sunsubscribe");
+    push.Bulk(channel);
+    push.Integer(static_cast<std::int64_t>(client.subscriptions->shard_channels.size()));
+  }
+}
+
+}  // namespace slotwise

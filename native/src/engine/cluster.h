@@ -1,0 +1,59 @@
+// A node of a cluster, as the data plane knows it: the present slot map, what it answers to commands for slots of others, and
+// what follows when it changes. Membership, elections and slot claims are the control plane's, which hands in finished maps.
+//
+// The map changes under all stripes. A command looks at it under the stripes of its keys, so that what it did before a slot
+// went away is done, and nothing is done after.
+// Elsewhere: the rules (cluster/redirection.h); commands that the control plane answers (engine/control_desk.h).
+#pragma once
+#include <memory>
+#include <mutex>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "cluster/redirection.h"
+#include "cluster/slot_map.h"
+
+namespace slotwise {
+
+class Engine;
+class OutBuffer;
+struct Client;
+struct Command;
+struct ThreadState;
+
+class Cluster {
+ public:
+  explicit Cluster(Engine& engine);
+  Cluster(const Cluster&) = delete;
+  Cluster& operator=(const Cluster&) = delete;
+
+  // Any thread that holds no stripe. Clients that wait for keys of slots that went elsewhere are told, and so are those that
+  // listen to channels there.
+  void SetMap(std::shared_ptr<const SlotMap> map);
+  std::shared_ptr<const SlotMap> map() const;
+
+  // One call: a command of a client, or one of a transaction.
+  struct Call {
+    const Command* command;
+    std::span<const std::string_view> args;
+  };
+  // The stripe of `slot` is held: nothing stands in the way of a command whose only key is there.
+  bool Serves(int slot) const { return present_->ok() && present_->IsMine(slot) && !DependsOnKeys(*present_, slot); }
+  // The error to answer instead of running the calls, empty: run them. `held`: the stripes of all their keys are held; else
+  // none is, and the answer holds for the moment.
+  std::string Refusal(const Client& client, std::span<const Call> calls, std::int64_t now_ms, bool held);
+
+  // Deletes what is in a slot that went to somebody else, as an effect. Returns how many keys there were. No stripe is held.
+  std::size_t ClearSlot(ThreadState& thread, int slot);
+  // The client's own thread: takes it off the channels of slots that are not served here any more, and writes it so.
+  void LeaveLostChannels(Client& client, OutBuffer& out);
+
+ private:
+  Engine& engine_;
+  const SlotMap* present_;  // changed under all stripes
+  mutable std::mutex mutex_;
+  std::shared_ptr<const SlotMap> map_;  // guarded by mutex_; what present_ points to
+};
+
+}  // namespace slotwise
