@@ -3,6 +3,7 @@
  * `stopped` or `failed` is the last word.
  */
 import type { LogLevel, RedisLogLevel } from '@slotwise/engine'
+import type { ClusterChange } from './cluster/cluster-driver.js'
 
 export type ToControl =
   | { readonly type: 'stop' }
@@ -14,6 +15,7 @@ export type FromControl =
   | { readonly type: 'logLevel'; readonly level: RedisLogLevel }
   | { readonly type: 'ready'; readonly port: number }
   | { readonly type: 'shutdown'; readonly exitCode: number }
+  | { readonly type: 'clusterChange'; readonly change: ClusterChange }
   | { readonly type: 'stopped' }
   /** It could not start, or the log could not be closed. */
   | { readonly type: 'failed'; readonly code: string; readonly message: string }

@@ -5,7 +5,8 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { parentPort, workerData } from 'node:worker_threads'
-import { directoryHolder, Engine, LockedError } from '@slotwise/engine'
+import { type ControlRequest, directoryHolder, Engine, LockedError } from '@slotwise/engine'
+import { ClusterDriver } from './cluster/cluster-driver.js'
 import type { FromControl, ToControl } from './control-messages.js'
 import type { NodeOptions } from './node-options.js'
 
@@ -16,6 +17,7 @@ const tell = (message: FromControl): void => parent.postMessage(message)
 /** How late a standby notices that its directory is free. Looking costs three system calls. */
 const standbyPollMs = 20
 let standbyEnded = false
+let driver: ClusterDriver | undefined
 
 function fail(error: unknown): void {
   const { code = 'ERR', message } = error as NodeJS.ErrnoException
@@ -29,7 +31,15 @@ const open = (): Promise<Engine> => Engine.open({
   onLog: (level, message) => tell({ type: 'log', level, message }),
   onLogLevel: (level) => tell({ type: 'logLevel', level }),
   onShutdown: (exitCode) => tell({ type: 'shutdown', exitCode }),
+  onControlRequest: (request: ControlRequest) => driver?.request(request),
+  onPublished: (channel, message, sharded) => driver?.published(channel, message, sharded),
 })
+
+/** Joins the cluster that the node remembers; its slots are served from then on. */
+async function startCluster(port: number): Promise<void> {
+  if (port === 0) throw new Error('a node of a cluster needs a TCP port')
+  await driver!.start(port)
+}
 
 /** Nothing is bound, loaded or written meanwhile. */
 async function untilFree(dir: string): Promise<void> {
@@ -60,15 +70,30 @@ async function openInTurn(dir: string): Promise<Engine> {
 async function start(): Promise<Engine> {
   const engine = options.standbyDir === '' ? await open() : await openInTurn(options.standbyDir)
   try {
-    tell({ type: 'ready', port: await engine.listen({ anyPort: options.anyPort }) })
+    if (options.cluster) {
+      driver = new ClusterDriver({
+        engine,
+        onLog: (level, message) => tell({ type: 'log', level, message }),
+        onChange: (change) => tell({ type: 'clusterChange', change }),
+        onFatal: (message) => {
+          tell({ type: 'log', level: 'error', message })
+          tell({ type: 'shutdown', exitCode: 1 })
+        },
+      })
+    }
+    const port = await engine.listen({ anyPort: options.anyPort })
+    if (options.cluster) await startCluster(port)
+    tell({ type: 'ready', port })
     return engine
   } catch (error) {
+    await driver?.stop()
     await engine.close()
     throw error
   }
 }
 
 async function stop(engine: Engine): Promise<void> {
+  await driver?.stop()
   await engine.close()
   tell({ type: 'stopped' })
   parent.close()

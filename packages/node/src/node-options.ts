@@ -16,6 +16,8 @@ export interface NodeOptions {
   readonly persistent: boolean
   /** standby: wait while another process has this directory; '' to refuse at once. */
   readonly standbyDir: string
+  /** cluster-enabled. */
+  readonly cluster: boolean
   /** With port 0, listen on a port that the system chooses instead of on none. */
   readonly anyPort: boolean
 }
@@ -39,6 +41,7 @@ export function nodeOptionsOf(
     configFile: config.file ?? '',
     persistent: config.bool('appendonly'),
     standbyDir: config.bool('appendonly') && config.get('standby') === 'yes' ? dir : '',
+    cluster: config.bool('cluster-enabled'),
     anyPort: also.anyPort ?? false,
   }
 }

@@ -6,6 +6,7 @@
 import { EventEmitter, once } from 'node:events'
 import { Worker } from 'node:worker_threads'
 import type { LogLevel, RedisLogLevel } from '@slotwise/engine'
+import type { ClusterChange } from './cluster/cluster-driver.js'
 import type { FromControl, ToControl } from './control-messages.js'
 import type { NodeOptions } from './node-options.js'
 
@@ -24,6 +25,8 @@ export interface NodeEvents {
   logLevel: [level: RedisLogLevel]
   /** A client sent SHUTDOWN: the log is synced; stop the node and end the process with that code. */
   shutdown: [exitCode: number]
+  /** Something about the cluster changed: who is in it, who failed, who was promoted. */
+  clusterChange: [change: ClusterChange]
   /** The control thread died. Without a listener this ends the process. */
   error: [error: Error]
 }
@@ -57,6 +60,7 @@ export class Node extends EventEmitter<NodeEvents> implements AsyncDisposable {
           case 'log': return void this.emit('log', message)
           case 'logLevel': return void this.emit('logLevel', message.level)
           case 'shutdown': return void this.emit('shutdown', message.exitCode)
+          case 'clusterChange': return void this.emit('clusterChange', message.change)
           case 'ready':
             ready = true
             return resolveReady(message.port)

@@ -1,0 +1,265 @@
+/**
+ * ClusterDriver: runs the machine of one node: gives it events in their order (links, ticks, commands, replication) and
+ * performs its effects in theirs, each finished before the next. Runs on the control thread.
+ * Elsewhere: every decision (packages/cluster, gossip, election), serving slots (native/src/cluster).
+ */
+import { join } from 'node:path'
+import { type ClusterEffect, type ClusterEvent, type ClusterFacts, ClusterMachine, type CommandReply, type KeyCounts, TICK_MS } from '@slotwise/cluster'
+import { type ControlPort, type ControlRequest, type Engine, type LogLevel, ReplyError } from '@slotwise/engine'
+import { BusSockets } from './bus-sockets.js'
+import { busPortOf, type ClusterConfig, clusterConfig } from './cluster-config.js'
+import { ClusterFiles } from './cluster-files.js'
+import { answerOf } from './cluster-requests.js'
+import { ReplicationWatch } from './replication-watch.js'
+import { encodeReply, type RespValue } from './resp-writer.js'
+import { slotMapOf } from './slot-map-of.js'
+
+const SLOT_COUNT = 16_384
+/** How soon a change of a directive is noticed. */
+const CONFIG_EVERY_TICKS = 10
+/** While a manual failover waits for an offset, it is looked at so often, for as long as one may take. */
+const OFFSET_EVERY_MS = 10
+const MANUAL_FAILOVER_MS = 6000
+
+export interface ClusterChange { readonly name: string; readonly node: string; readonly epoch: number }
+
+export interface DriverOptions {
+  readonly engine: Engine
+  readonly onLog: (level: LogLevel, text: string) => void
+  /** Memberships, votes, promotions: for whoever shows them. */
+  readonly onChange?: (change: ClusterChange) => void
+  /** What was promised to other nodes cannot be kept: the process must end. */
+  readonly onFatal: (text: string) => void
+  /** Uniform in [0, 1). @default Math.random */
+  readonly random?: () => number
+}
+
+export class ClusterDriver {
+  readonly #options: DriverOptions
+  readonly #engine: Engine
+  readonly #control: ControlPort
+  readonly #bus = new BusSockets((event) => this.#step(event))
+  readonly #replication: ReplicationWatch
+  #files: ClusterFiles | null = null
+  #machine: ClusterMachine | null = null
+  #config: ClusterConfig | null = null
+  #clientPort = 0
+  #ticks = 0
+  #timer: NodeJS.Timeout | undefined
+  #offsetTimer: NodeJS.Timeout | undefined
+  #offsetUntilMs = 0
+  #mapStale = false
+  #failed = false
+  /** What clients asked before the machine was there. */
+  readonly #early: ControlRequest[] = []
+  readonly #clockBase = Date.now() - performance.now()
+
+  /** Nothing is served before `start`. The engine was opened with `cluster`, and its events come to this object. */
+  constructor(options: DriverOptions) {
+    this.#options = options
+    this.#engine = options.engine
+    this.#control = options.engine.control()
+    this.#replication = new ReplicationWatch(this.#now())
+  }
+
+  /**
+   * Reads what the node remembers, listens on the bus and begins.
+   * @param clientPort  where clients are answered
+   * @throws {ClusterFilesError} and errors of listening
+   */
+  async start(clientPort: number): Promise<void> {
+    this.#clientPort = clientPort
+    const get = this.#directive
+    const config = this.#config = clusterConfig(get, clientPort)
+    const path = join(get('dir'), get('cluster-config-file'))
+    const { files, saved } = ClusterFiles.open(path, (text) => this.#options.onLog('warn', text))
+    this.#files = files
+    const nowMs = this.#now()
+    this.#machine = new ClusterMachine({
+      options: config.machine, random: this.#options.random ?? Math.random, nowMs,
+      ...(saved !== undefined && { saved }),
+    })
+    const words = get('bind').split(' ').filter((word) => word !== '')
+    const source = get('bind-source-addr')
+    this.#bus.sendBufferLimit = config.linkSendBufferLimit
+    const port = busPortOf(get, clientPort)
+    if (port > 65_535) {
+      throw new Error(`Redis port number too high for cluster mode: the cluster bus port would be ${port}. ` +
+        'Please use a port of at most 55535, or set cluster-port')
+    }
+    await this.#bus.listen({ addresses: words, port, localAddress: source === '' ? undefined : source })
+    this.#options.onLog('info', saved === undefined
+      ? `No cluster configuration found, I'm ${this.#machine.view.self.id}`
+      : `Node configuration loaded, I'm ${this.#machine.view.self.id}`)
+    this.#perform(this.#machine.start(nowMs))
+    this.#adoptKeys()
+    for (const request of this.#early.splice(0)) this.request(request)
+    this.#timer = setInterval(() => this.#tick(), TICK_MS)
+  }
+
+  /** A command that the engine left to the control plane. */
+  readonly request = (request: ControlRequest): void => {
+    const machine = this.#machine
+    if (machine === null) return void this.#early.push(request)
+    const args = request.args.slice(1).map((arg) => Buffer.from(arg).toString('latin1'))
+    const read = answerOf({ machine, bus: this.#bus, endpointType: this.#config!.endpointType }, args)
+    if (read !== undefined) return this.#answer(request, read)
+    if (args[0]?.toLowerCase() === 'failover') this.#watchOffset()
+    this.#step({ type: 'command', args, keys: this.#keys }, (reply) => this.#answer(request, valueOf(reply)))
+  }
+
+  /** Clients published it here. */
+  readonly published = (channel: Uint8Array, message: Uint8Array, sharded: boolean): void => {
+    if (this.#machine !== null) this.#step({ type: 'publish', channel, message, sharded })
+  }
+
+  get myId(): string { return this.#machine?.view.self.id ?? '' }
+
+  async stop(): Promise<void> {
+    clearInterval(this.#timer)
+    clearInterval(this.#offsetTimer)
+    await this.#bus.stop()
+    if (this.#machine !== null && !this.#failed) this.#save(this.#machine.facts(), true)
+    await this.#files?.close()
+    this.#machine = null
+  }
+
+  /** Never steps back, and stays near the wall clock, whose seconds gossip carries. */
+  #now(): number { return this.#clockBase + performance.now() }
+
+  readonly #directive = (name: string): string => {
+    const reply = this.#engine.command(['CONFIG', 'GET', name])
+    const value = reply instanceof Map ? reply.get(name) : undefined
+    return typeof value === 'string' ? value : ''
+  }
+
+  readonly #keys: KeyCounts = {
+    inSlot: (slot) => this.#engine.command(['CLUSTER', 'COUNTKEYSINSLOT', String(slot)]) as number,
+    total: () => this.#engine.command(['DBSIZE']) as number,
+  }
+
+  #tick(): void {
+    this.#ticks++
+    if (this.#ticks % CONFIG_EVERY_TICKS === 0) this.#readConfig()
+    this.#tellReplication()
+    this.#step({ type: 'tick' })
+  }
+
+  #tellReplication(): void {
+    const info = String(this.#engine.command(['INFO', 'replication']))
+    this.#step({ type: 'replication', replication: this.#replication.read(info, this.#now()) })
+  }
+
+  #readConfig(): void {
+    const before = this.#config!
+    const config = clusterConfig(this.#directive, this.#clientPort)
+    this.#config = config
+    this.#bus.sendBufferLimit = config.linkSendBufferLimit
+    Object.assign(this.#machine!.view.options, config.machine)
+    const shown = ({ endpointType, machine }: ClusterConfig): string =>
+      [endpointType, machine.announceIp, machine.announceHostname, machine.port].join()
+    if (shown(config) !== shown(before)) this.#setMap()
+    this.#machine!.view.stateStale = true
+  }
+
+  #watchOffset(): void {
+    this.#offsetUntilMs = this.#now() + MANUAL_FAILOVER_MS
+    this.#offsetTimer ??= setInterval(() => {
+      this.#tellReplication()
+      if (this.#now() < this.#offsetUntilMs) return
+      clearInterval(this.#offsetTimer)
+      this.#offsetTimer = undefined
+    }, OFFSET_EVERY_MS)
+  }
+
+  /** Keys that were loaded into slots that the node does not own: nobody's become mine, another's are marked. */
+  #adoptKeys(): void {
+    const { view } = this.#machine!
+    if (!view.self.isPrimary || this.#keys.total() === 0) return
+    for (let slot = 0; slot < SLOT_COUNT; slot++) {
+      const owner = view.owners[slot] ?? null
+      if (owner === view.self || view.importing.has(slot) || this.#keys.inSlot(slot) === 0) continue
+      if (owner === null) {
+        this.#options.onLog('info', `I have keys for unassigned slot ${slot}. Taking responsibility for it.`)
+        this.#step({ type: 'command', args: ['ADDSLOTS', String(slot)], keys: this.#keys }, () => undefined)
+      } else {
+        this.#options.onLog('warn', `I have keys for slot ${slot}, but the slot is assigned to another node. ` +
+          'Setting it to importing state.')
+        const args = ['SETSLOT', String(slot), 'IMPORTING', owner.id]
+        this.#step({ type: 'command', args, keys: this.#keys }, () => undefined)
+      }
+    }
+  }
+
+  #answer(request: ControlRequest, value: RespValue): void {
+    this.#control.answer(request.id, encodeReply(value, request.protocol))
+  }
+
+  #step(event: ClusterEvent, onReply?: (reply: CommandReply) => void): void {
+    if (this.#machine === null || this.#failed) return
+    this.#perform(this.#machine.step(event, this.#now()), onReply)
+  }
+
+  #perform(effects: readonly ClusterEffect[], onReply?: (reply: CommandReply) => void): void {
+    for (const effect of effects) {
+      this.#performOne(effect, onReply)
+      if (this.#failed) return
+    }
+    if (this.#mapStale) this.#setMap()
+  }
+
+  #performOne(effect: ClusterEffect, onReply?: (reply: CommandReply) => void): void {
+    switch (effect.type) {
+      case 'persist': return this.#save(this.#machine!.facts(), effect.durable)
+      case 'connect': return this.#bus.connect(effect.link, effect.ip, effect.port)
+      case 'send': return this.#bus.send(effect.link, effect.message)
+      case 'close': return this.#bus.close(effect.link)
+      case 'replicateFrom':
+        this.#replication.restart(this.#now())
+        return this.#run('REPLICAOF', effect.ip, String(effect.port))
+      case 'becomePrimary': return this.#run('REPLICAOF', 'NO', 'ONE')
+      case 'pauseWrites': return this.#run('CLIENT', 'PAUSE', String(Math.max(1, Math.round(effect.untilMs - this.#now()))), 'WRITE')
+      case 'unpauseWrites': return this.#run('CLIENT', 'UNPAUSE')
+      case 'deleteKeysInSlots':
+        this.#setMap() // nothing may be written there meanwhile
+        for (const slot of effect.slots) this.#control.clearSlot(slot)
+        return
+      case 'flushData': return this.#run('FLUSHALL')
+      case 'slotMapChanged':
+      case 'stateChanged':
+        this.#mapStale = true
+        return
+      case 'publish': return this.#control.deliver(effect.channel, effect.message, effect.sharded)
+      case 'log': return this.#options.onLog(effect.level, effect.text)
+      case 'event': return this.#options.onChange?.({ name: effect.name, node: effect.node, epoch: effect.epoch })
+      case 'reply':
+        if (this.#mapStale) this.#setMap() // who was answered finds the change in force
+        return onReply?.(effect.reply)
+    }
+  }
+
+  #setMap(): void {
+    this.#mapStale = false
+    this.#control.setSlotMap(slotMapOf(this.#machine!.view, this.#config!.endpointType))
+  }
+
+  #run(...args: string[]): void {
+    try {
+      this.#engine.command(args)
+    } catch (error) {
+      if (!(error instanceof ReplyError)) throw error
+      this.#options.onLog('warn', `${args.join(' ')} was refused: ${error.message}`)
+    }
+  }
+
+  #save(facts: ClusterFacts, durable: boolean): void {
+    try {
+      this.#files!.save(facts, durable)
+    } catch (error) {
+      this.#failed = true
+      this.#options.onFatal(`Fatal: can't update cluster config file. (${(error as Error).message})`)
+    }
+  }
+}
+
+const valueOf = (reply: CommandReply): RespValue => reply.type === 'status' ? { status: reply.text } : { error: reply.text }

@@ -1,0 +1,46 @@
+/** The slot map that the data plane gets, from what the machine knows. */
+import type { ClusterView } from '@slotwise/cluster'
+import type { SlotMap, SlotMapNode } from '@slotwise/engine'
+
+export type EndpointType = 'ip' | 'hostname' | 'unknown-endpoint'
+
+type Node = ClusterView['self']
+
+export function slotMapOf(view: ClusterView, endpointType: EndpointType): SlotMap {
+  const nodes: SlotMapNode[] = []
+  const indexes = new Map<Node, number>()
+  const indexOf = (node: Node): number => {
+    let index = indexes.get(node)
+    if (index === undefined) {
+      const port = node.isMyself ? view.options.port : node.port
+      index = nodes.push({ host: hostOf(view, node, endpointType), port }) - 1
+      indexes.set(node, index)
+    }
+    return index
+  }
+  const myself = indexOf(view.self)
+  const runs: [number, number, number][] = []
+  for (const [slot, owner] of view.owners.entries()) {
+    if (owner === null) continue
+    const index = indexOf(owner)
+    const last = runs.at(-1)
+    if (last?.[1] === slot - 1 && last[2] === index) last[1] = slot
+    else runs.push([slot, slot, index])
+  }
+  const openSlots = (slots: ReadonlyMap<number, Node>): [number, number][] =>
+    [...slots].map(([slot, node]) => [slot, indexOf(node)])
+  return {
+    ok: view.state === 'ok',
+    myself,
+    primary: view.self.primary === null ? null : indexOf(view.self.primary),
+    runs, migrating: openSlots(view.migrating), importing: openSlots(view.importing), nodes,
+  }
+}
+
+/** What redirects name: '' for the host that the client came by, '?' for a host name that is not known. */
+export function hostOf(view: ClusterView, node: Node, endpointType: EndpointType): string {
+  if (endpointType === 'unknown-endpoint') return ''
+  if (endpointType === 'hostname') return (node.isMyself ? view.options.announceHostname : node.hostname) || '?'
+  if (!node.isMyself) return node.ip
+  return view.options.announceIp || view.self.ip
+}

@@ -1,0 +1,2 @@
+/** @slotwise/state: facts that survive. See README.md. */
+export { State } from './state.js'
