@@ -133,13 +133,13 @@ test('declared users are collected with their rules, in order', () => {
 
 describe('warnings', () => {
   test('one for each directive without effect, and only if it says more than the default', () => {
-    const { warnings } = load('cluster-slave-no-failover no\ncluster-slave-no-failover yes\ncluster-slave-validity-factor 5\nport 1\n' +
+    const { warnings } = load('slave-lazy-flush no\nslave-lazy-flush yes\nlua-time-limit 6000\nport 1\n' +
       'gopher-enabled no\nlist-max-ziplist-value 64')
     expect(warnings).toEqual([
       "'gopher-enabled' is ignored: Gopher protocol, gone since 7.0. (/etc/s.conf line 5)",
       "'list-max-ziplist-value' is ignored: Replaced by list-max-listpack-size. (/etc/s.conf line 6)",
-      "'cluster-replica-no-failover' has no effect yet (/etc/s.conf line 2)",
-      "'cluster-replica-validity-factor' has no effect yet (/etc/s.conf line 3)",
+      "'replica-lazy-flush' has no effect yet (/etc/s.conf line 2)",
+      "'busy-reply-threshold' has no effect yet (/etc/s.conf line 3)",
     ])
   })
 
