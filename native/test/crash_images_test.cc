@@ -8,6 +8,13 @@
 namespace slotwise::test {
 namespace {
 
+// One thread runs everything: for TSan there is only the code to see, and one life of each kind shows it.
+#if defined(SLOTWISE_TSAN)
+constexpr bool kAllLives = false;
+#else
+constexpr bool kAllLives = true;
+#endif
+
 struct Tally {
   std::uint64_t images = 0;
   std::uint64_t double_crashes = 0;
@@ -150,7 +157,7 @@ class Crasher {
 };
 
 void RunPolicy(FsyncPolicy policy, DiskModel model, std::uint64_t seeds, Tally* tally, bool changing = false, bool rewriting = false) {
-  for (std::uint64_t seed = 1; seed <= seeds; ++seed) {
+  for (std::uint64_t seed = 1; seed <= (kAllLives ? seeds : 1); ++seed) {
     RecordingFiles files(model);
     Workload workload(files, policy, seed);
     if (changing) workload.ChangePolicies();
@@ -193,6 +200,7 @@ void Run(FsyncPolicy policy, const char* name, bool changing = false) {
               static_cast<unsigned long long>(tally.images), static_cast<unsigned long long>(tally.double_crashes),
               static_cast<unsigned long long>(tally.cut), static_cast<unsigned long long>(tally.failures));
   EXPECT_EQ(tally.failures, 0u);
+  if (!kAllLives) return;
   EXPECT_GE(tally.images, 7000u);
   EXPECT_GE(tally.double_crashes, 1000u);
   EXPECT_GE(tally.cut, 100u);
@@ -209,6 +217,7 @@ void RunRewriting(FsyncPolicy policy, const char* name) {
               static_cast<unsigned long long>(tally.cut), static_cast<unsigned long long>(tally.rewrites),
               static_cast<unsigned long long>(tally.failures));
   EXPECT_EQ(tally.failures, 0u);
+  if (!kAllLives) return;
   EXPECT_GE(tally.images, 7000u);
   EXPECT_GE(tally.rewrites, 8u);
 }
