@@ -17,14 +17,15 @@ export interface StreamOptions {
 export type StreamItem = { message: BusMessage } | { refused: string } | { close: string }
 
 export class BusStream {
-  readonly #messageBytesMax: number
+  /** Longer messages close the link. May be changed at any time. */
+  messageBytesMax: number
   #chunks: Uint8Array[] = []
   #size = 0
   #expected: number | null = null
   #closed = false
 
   constructor(options: StreamOptions = {}) {
-    this.#messageBytesMax = options.messageBytesMax ?? MESSAGE_BYTES_MAX
+    this.messageBytesMax = options.messageBytesMax ?? MESSAGE_BYTES_MAX
   }
 
   /** Bytes that are held until their message is whole; at most what was received of it. */
@@ -46,8 +47,8 @@ export class BusStream {
         const length = view.getUint32(4)
         if (view.getUint32(0) !== SIGNATURE) return this.#close(items, 'wrong signature')
         if (length < HEADER_BYTES) return this.#close(items, `length ${length} is shorter than the header`)
-        if (length > this.#messageBytesMax)
-          return this.#close(items, `length ${length} is over the limit ${this.#messageBytesMax}`)
+        if (length > this.messageBytesMax)
+          return this.#close(items, `length ${length} is over the limit ${this.messageBytesMax}`)
         this.#expected = length
       }
       if (this.#size < this.#expected) return items

@@ -50,6 +50,7 @@ test('a process that is killed has put what it said it had', async () => {
   expect(told).toBeGreaterThan(0)
 })
 
-test('a directory that is not there is an error', () => {
-  expect(() => State.open('/proc/none/of/this.mdb')).toThrow()
+test('a directory that is not there, or cannot be, is an error', () => {
+  expect(() => State.open('/proc/none/of/this.mdb')).toThrow('ENOENT')
+  expect(() => State.open(join(dir, 'none', 'this.mdb'))).toThrow('ENOENT')
 })

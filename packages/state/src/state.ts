@@ -3,6 +3,8 @@
  * a vote down has nothing else to do before that is done.
  * Elsewhere: the data of clients (the engine's log).
  */
+import { accessSync, constants } from 'node:fs'
+import { dirname } from 'node:path'
 import { open, type RootDatabase } from 'lmdb'
 
 export class State {
@@ -12,9 +14,10 @@ export class State {
 
   /**
    * @param path  of the file, made if it is not there; its lock file lies beside it
-   * @throws {Error} if the directory cannot be written
+   * @throws {Error} if the directory is not there or cannot be written
    */
   static open(path: string): State {
+    accessSync(dirname(path), constants.W_OK) // lmdb would try to make it, for ever where that is not possible
     // An overlapping sync would answer before the disk has it.
     return new State(open<string, string>({ path, noSubdir: true, encoding: 'string', overlappingSync: false }))
   }

@@ -1,7 +1,7 @@
 /**
  * BusSockets: the connections of the cluster bus. Bytes become messages and messages bytes; nothing is decided here.
- * What a link buffers is bounded in both directions: by the longest message it may bring, and by
- * cluster-link-sendbuf-limit.
+ * What a link buffers is bounded in both directions: by the longest message it may bring, which is short for strangers,
+ * and by cluster-link-sendbuf-limit.
  * Elsewhere: what messages mean (gossip), who wants which link (cluster's machine).
  */
 import { connect, createServer, type Server, type Socket } from 'node:net'
@@ -21,8 +21,11 @@ interface Link {
   opening: boolean
 }
 
-/** Connections that say nothing sensible cost this much at most, together with those that do. */
 const INBOUND_MAX = 4096
+/** Of whom nobody knows. */
+const STRANGER_BYTES_MAX = 64 * 1024
+/** Of a node that is known: what PUBLISH may carry. */
+const MEMBER_BYTES_MAX = 512 * 1024 * 1024 + 64 * 1024
 
 export class BusSockets {
   /** 0: no limit. */
@@ -31,11 +34,16 @@ export class BusSockets {
   readonly #links = new Map<LinkId, Link>()
   readonly #servers: Server[] = []
   readonly #onEvent: (event: ClusterEvent) => void
+  readonly #isMember: (link: LinkId) => boolean
   #localAddress: string | undefined
   #nextInbound = -1
   #inbound = 0
 
-  constructor(onEvent: (event: ClusterEvent) => void) { this.#onEvent = onEvent }
+  /** @param isMember  whether the link is one of a known node */
+  constructor(onEvent: (event: ClusterEvent) => void, isMember: (link: LinkId) => boolean) {
+    this.#onEvent = onEvent
+    this.#isMember = isMember
+  }
 
   /** @throws {Error} EADDRINUSE and the like, of an address that may not be missing */
   async listen({ addresses, port, localAddress }: BusOptions): Promise<void> {
@@ -112,7 +120,7 @@ export class BusSockets {
 
   #follow(id: LinkId, link: Link): void {
     const { socket } = link
-    const stream = new BusStream()
+    const stream = new BusStream({ messageBytesMax: STRANGER_BYTES_MAX })
     let refused = false
     socket.on('data', (bytes) => {
       for (const item of stream.push(bytes)) {
@@ -121,6 +129,7 @@ export class BusSockets {
         else if ('refused' in item) this.#onEvent({ type: 'garbage', link: id, why: item.refused })
         else socket.destroy()
       }
+      stream.messageBytesMax = this.#isMember(id) ? MEMBER_BYTES_MAX : STRANGER_BYTES_MAX
     })
     socket.on('error', (error: NodeJS.ErrnoException) => void (refused = error.code === 'ECONNREFUSED'))
     socket.on('close', () => {

@@ -38,7 +38,10 @@ export class ClusterDriver {
   readonly #options: DriverOptions
   readonly #engine: Engine
   readonly #control: ControlPort
-  readonly #bus = new BusSockets((event) => this.#step(event))
+  readonly #bus = new BusSockets(
+    (event) => this.#step(event),
+    (link) => this.#machine?.view.links.get(link)?.node?.inHandshake === false,
+  )
   readonly #replication: ReplicationWatch
   #files: ClusterFiles | null = null
   #machine: ClusterMachine | null = null
