@@ -3,7 +3,7 @@
  * is closed, both become one stream; and what becomes of it when somebody dies meanwhile.
  * The lag is made by DEBUG PAUSE-REPLICA-APPLY, so that it lasts as long as a test says; SIGSTOP stops a whole replica.
  */
-import { readdirSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { tempDir, waitFor, type RespClient } from '@slotwise/testing'
 import { describe, expect, it } from 'vitest'
 import { info, number, ready, startPrimary, startReplica, untilRelay, untilStatus } from './fixtures/dual-channel.js'
@@ -11,6 +11,11 @@ import { expectSame, load } from './fixtures/replication-load.js'
 
 const pause = (replica: RespClient, ms: number): Promise<unknown> => replica.command('DEBUG', 'PAUSE-REPLICA-APPLY', ms)
 const relays = (dir: string): string[] => readdirSync(dir).filter((name) => name.startsWith('semi-sync-relay'))
+
+/** A signal takes its time: until each of its threads has stopped. */
+const standsStill = (pid: number): Promise<unknown> => waitFor(() => readdirSync(`/proc/${pid}/task`)
+  .every((thread) => readFileSync(`/proc/${pid}/task/${thread}/stat`, 'utf8').split(') ')[1]!.startsWith('T')),
+{ what: 'the replica to stand still' })
 
 describe('a replica of ours that lags', () => {
   it('protects new writes by a second channel at once, closes the gap, and goes on with one connection', async () => {
@@ -89,6 +94,7 @@ describe('a replica of ours that lags', () => {
     await using follower = await replica.client()
     await ready(follower)
     replica.signal('SIGSTOP')
+    await standsStill(replica.pid)
     expect(await client.command('SET', 'gap', 1)).toBe('OK')
     await client.command('SET', 'late', 1)
     const end = await number(client, 'master_repl_offset')
