@@ -116,8 +116,6 @@ export class ClusterDriver {
     if (this.#machine !== null) this.#step({ type: 'publish', channel, message, sharded })
   }
 
-  get myId(): string { return this.#machine?.view.self.id ?? '' }
-
   async stop(): Promise<void> {
     clearInterval(this.#timer)
     clearInterval(this.#offsetTimer)
