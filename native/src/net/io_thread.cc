@@ -167,7 +167,10 @@ void IoThread::Turn(int timeout_ms) {
   }
   (void)woken;
   RunBatch();  // what it publishes to this thread's own clients leaves in the same turn
+  const auto asked = static_cast<std::ptrdiff_t>(answered_.size());
   DrainMailbox();
+  // Who waited for an element or a message is sent it before who brought it hears of that.
+  std::rotate(answered_.begin(), answered_.begin() + asked, answered_.end());
   FinishTurn();
   if (state_->now_ms - last_housekeeping_ms_ >= 1000 || accept_paused_until_ms_ != 0) Housekeeping();
 }
