@@ -26,6 +26,18 @@ TEST(Allocator, SmallSizesWasteLessThanEightBytes) {
   for (std::size_t size = 257; size <= 16384; ++size) EXPECT_LE(AllocatedSize(size), size + size / 4);
 }
 
+#if !defined(SLOTWISE_ASAN) && !defined(SLOTWISE_TSAN)
+TEST(Allocator, SlabsAreFilledToTheEnd) {
+  for (const std::size_t size : {4096u, 8192u, 16384u}) {
+    const std::uint64_t before = SlabMemory();
+    std::vector<void*> objects(64 * 1024 * 1024 / size);
+    for (void*& p : objects) p = Allocate(size);
+    EXPECT_LE(SlabMemory() - before, 68u * 1024 * 1024);  // one slab of a chunk of 64 holds what is to be known of them
+    for (void* p : objects) Release(p, size);
+  }
+}
+#endif
+
 TEST(Allocator, NoTwoLiveObjectsOverlap) {
   Random random(7);
   struct Live { unsigned char* p; std::size_t size; unsigned char mark; };

@@ -17,8 +17,10 @@ namespace slotwise {
 namespace {
 
 constexpr std::size_t kSlabSize = 64 * 1024;
-constexpr std::size_t kSlabHeader = 64;
 constexpr std::size_t kChunkSize = 4 * 1024 * 1024;
+constexpr std::size_t kChunkHeader = 4096;  // at the begin of a chunk: what is to be known of each of its slabs
+// Before that much there are no huge pages: every class begins a slab of its own, of which a small store uses little.
+constexpr std::uint64_t kHugeFrom = 16 * 1024 * 1024;
 constexpr std::size_t kMaxSlabObject = 16 * 1024;
 
 // Class sizes: steps of 8 to 256, 16 to 512, 64 to 1024, 128 to 2048, then an eighth of the next power of two.
@@ -53,8 +55,8 @@ struct FreeObject {
   FreeObject* next;
 };
 
-// The first 64 bytes of a slab. Guarded by the lock of its class, once it has one.
-struct Slab {
+// Not in the slab itself, so that eight objects of 8 KiB fit into one. Guarded by the lock of its class, once it has one.
+struct alignas(64) Slab {
   Slab* next;
   Slab* prev;
   FreeObject* free_list;
@@ -63,10 +65,22 @@ struct Slab {
   std::uint32_t capacity;
   std::int32_t size_class;
   bool in_partial;
-};
-static_assert(sizeof(Slab) <= kSlabHeader);
 
-Slab* SlabOf(void* p) { return reinterpret_cast<Slab*>(reinterpret_cast<std::uintptr_t>(p) & ~(kSlabSize - 1)); }
+  std::size_t index() const { return (reinterpret_cast<std::uintptr_t>(this) & (kChunkSize - 1)) / sizeof(Slab); }
+  std::size_t header() const { return index() == 0 ? kChunkHeader : 0; }  // the first slab gives way to it
+  char* data() {
+    const std::uintptr_t chunk = reinterpret_cast<std::uintptr_t>(this) & ~(kChunkSize - 1);
+    return reinterpret_cast<char*>(chunk + index() * kSlabSize + header());
+  }
+  std::size_t size() const { return kSlabSize - header(); }
+};
+static_assert(kChunkSize / kSlabSize * sizeof(Slab) == kChunkHeader);
+
+Slab* SlabOf(void* p) {
+  const auto address = reinterpret_cast<std::uintptr_t>(p);
+  const std::uintptr_t chunk = address & ~(kChunkSize - 1);
+  return reinterpret_cast<Slab*>(chunk) + (address - chunk) / kSlabSize;
+}
 
 struct alignas(64) ClassHeap {
   FutexLock lock;
@@ -78,7 +92,7 @@ struct SlabPool {
   std::vector<Slab*> warm;  // slabs without a class; their pages are resident
   std::vector<Slab*> cold;  // as well, their pages are not
   static constexpr std::size_t kWarmMax = 128;
-  char* chunk = nullptr;
+  Slab* chunk = nullptr;  // the next of the last chunk's
   std::size_t chunk_left = 0;
   std::atomic<std::uint64_t> mapped{0};
 
@@ -101,16 +115,14 @@ struct SlabPool {
       if (aligned > address) munmap(raw, aligned - address);
       std::uintptr_t end = address + 2 * kChunkSize;
       if (end > aligned + kChunkSize) munmap(reinterpret_cast<void*>(aligned + kChunkSize), end - aligned - kChunkSize);
-      chunk = reinterpret_cast<char*>(aligned);
-      chunk_left = kChunkSize;
+      chunk = reinterpret_cast<Slab*>(aligned);
+      chunk_left = kChunkSize / kSlabSize;
       // Huge pages: random access to gigabytes is bound by TLB misses otherwise. There is no fork that would copy them.
-      if (!Ablated().hugepages) madvise(chunk, kChunkSize, MADV_HUGEPAGE);
+      if (!Ablated().hugepages && mapped.load(std::memory_order_relaxed) >= kHugeFrom) madvise(chunk, kChunkSize, MADV_HUGEPAGE);
       mapped.fetch_add(kChunkSize, std::memory_order_relaxed);
     }
-    Slab* s = reinterpret_cast<Slab*>(chunk);
-    chunk += kSlabSize;
-    chunk_left -= kSlabSize;
-    return s;
+    --chunk_left;
+    return chunk++;
   }
   // A few slabs stay resident for the next taker; the pages of others go back to the system. The content is not needed
   // any more, the addresses stay readable (zeros).
@@ -122,7 +134,7 @@ struct SlabPool {
         return;
       }
     }
-    madvise(s, kSlabSize, MADV_DONTNEED);
+    madvise(s->data(), s->size(), MADV_DONTNEED);
     std::lock_guard<FutexLock> guard(lock);
     cold.push_back(s);
   }
@@ -185,7 +197,7 @@ struct ThreadCache {
         slab->free_list = nullptr;
         slab->free_count = 0;
         slab->carved = 0;
-        slab->capacity = static_cast<std::uint32_t>((kSlabSize - kSlabHeader) / size);
+        slab->capacity = static_cast<std::uint32_t>(slab->size() / size);
         slab->size_class = size_class;
         slab->in_partial = true;
         slab->next = slab->prev = nullptr;
@@ -200,8 +212,9 @@ struct ThreadCache {
         ++bin.count;
         --want;
       }
+      char* data = slab->data();
       while (want > 0 && slab->carved < slab->capacity) {
-        auto* o = reinterpret_cast<FreeObject*>(reinterpret_cast<char*>(slab) + kSlabHeader + std::size_t{slab->carved++} * size);
+        auto* o = reinterpret_cast<FreeObject*>(data + std::size_t{slab->carved++} * size);
         o->next = bin.head;
         bin.head = o;
         ++bin.count;
