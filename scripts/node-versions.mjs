@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { bootstrap } from './lib/bootstrap.mjs'
+import { nodeOf } from './lib/node-binaries.mjs'
 import { run } from './lib/processes.mjs'
 import { main, Problem, say } from './lib/progress.mjs'
 import { inRoot, root } from './lib/repository.mjs'
@@ -42,13 +43,3 @@ await main(async () => {
   }
   if (failed.length > 0) throw new Problem(`Failed: ${failed.join(', ')}`)
 })
-
-/** The executable of a version, installed for the occasion. */
-async function nodeOf(version, scratch) {
-  const name = `node-${process.platform === 'win32' ? 'win' : process.platform}-${process.arch}`
-  const prefix = join(scratch, version)
-  const args = ['install', '--no-audit', '--no-fund', '--ignore-scripts', '--prefix', prefix, `${name}@${version}`]
-  const { code, output } = await run('npm', args)
-  if (code !== 0) throw new Problem(`Node ${version} could not be installed:\n${output}`)
-  return join(prefix, 'node_modules', name, 'bin', 'node')
-}

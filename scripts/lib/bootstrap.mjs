@@ -7,10 +7,11 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { run } from './processes.mjs'
 import { Problem, say, seconds, step } from './progress.mjs'
+import { pnpmCommand } from './pnpm.mjs'
 import { addonFile, inRoot, pnpmVersion, root } from './repository.mjs'
 import { filesBelow, readStamp, stampOf, writeStamp } from './stamp.mjs'
 import { vendorMsgpackr } from '../vendor.mjs'
-import { checkNode, checkTools, compilers, nodeDir, which } from './toolchain.mjs'
+import { checkNode, checkTools, compilers, nodeDir } from './toolchain.mjs'
 
 const stampFile = (part) => inRoot('node_modules', '.slotwise', part)
 const manifests = () => filesBelow(root, (file) => file.endsWith('package.json'))
@@ -74,11 +75,8 @@ export async function bootstrap(names = Object.keys(parts)) {
 }
 
 async function installPackages(update) {
-  // A pnpm of the pinned version is used where there is one; npm brings it otherwise, from the registry it knows.
-  const install = ['install', '--frozen-lockfile', '--reporter=append-only']
-  const exec = ['exec', '--yes', '--loglevel=error', `--package=pnpm@${pnpmVersion}`, '--', 'pnpm']
-  const own = which('pnpm') !== null && (await run('pnpm', ['--version'], { cwd: root })).output.trim() === pnpmVersion
-  const [program, args] = own ? ['pnpm', install] : ['npm', [...exec, ...install]]
+  const [program, leading] = await pnpmCommand()
+  const args = [...leading, 'install', '--frozen-lockfile', '--reporter=append-only']
   // Without CI, pnpm would ask before it replaces a node_modules that another version made.
   const { code, output } = await run(program, args, { cwd: root, env: { CI: 'true' }, onLine: update })
   if (code !== 0) throw new Problem(`The packages could not be installed (${program} exited with ${code}):\n${tail(output)}`)

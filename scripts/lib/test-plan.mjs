@@ -8,7 +8,7 @@ import { benchmarkBin, inRoot } from './repository.mjs'
 import { buildFuzz, command, fuzz, fuzzTargets, hasTests, nativeTests, vitest } from './test-runners.mjs'
 import { which } from './toolchain.mjs'
 
-export const groups = ['lint', 'docs', 'nx', 'native', 'fuzz', 'unit', 'peers', 'differential', 'bench']
+export const groups = ['lint', 'docs', 'nx', 'native', 'fuzz', 'unit', 'peers', 'differential', 'packages', 'bench']
 
 /** One part of the set-up as a step; nothing is built that is up to date. */
 const setUp = (part, cores, after) => ({
@@ -58,6 +58,11 @@ export function testPlan({ fuzzSeconds, passOn, hint }) {
         : command('differential', process.execPath, [inRoot('scripts', 'differential.mjs'), '--count', '40000', '--seed', String(i + 1), '--thresholds', thresholds],
             { onLine: hint(`differential ${thresholds}`) }),
     })),
+    {
+      // The short form; `npm run test:packages` is the long one.
+      name: 'packages', group: 'packages', cores: 1, after: built,
+      run: () => command('packages', process.execPath, [inRoot('scripts', 'test-packages.mjs'), '--quick'], { onLine: hint('packages') }),
+    },
     {
       name: 'bench smoke', group: 'bench', cores: 2, after: built,
       // That the suite runs, not how fast: figures come from `npm run bench` on a quiet machine.

@@ -1,10 +1,11 @@
 /**
  * Addon: the .node file as TypeScript sees it, and the one place that loads it. Calls carry integers only; bytes cross
  * in two pages that JavaScript owns (request-page.ts, engine.ts). Results below zero are the codes at the end.
- * The file is found through "imports" in package.json (#addon), so that a package for each platform can take its place.
- * Elsewhere: layouts of the pages (native/src/binding/session_binding.cc), errors (errors.ts).
+ * Elsewhere: layouts of the pages (native/src/binding/session_binding.cc), errors (errors.ts), in which package the
+ * file is (native-package.ts).
  */
 import { createRequire } from 'node:module'
+import { addonNames, brokenAddon, isAbsent, type Machine, missingAddon } from './native-package.js'
 
 export interface AddonOptions {
   /** Any of these names finds the engine in this process; none: nobody else can attach. */
@@ -146,8 +147,26 @@ export const STALE = -6
 export const NEEDS = 16
 
 /**
- * @throws {Error} if the file is not there or was built for another platform; once for each thread that asks
+ * @throws {AddonError} if there is none for this machine, or the system refuses it
  */
 export function loadAddon(): Addon {
-  return createRequire(import.meta.url)('#addon') as Addon
+  const require = createRequire(import.meta.url)
+  let refused: Error | null = null
+  for (const name of addonNames(process.platform, process.arch)) {
+    try {
+      return require(name) as Addon
+    } catch (error) {
+      // Not the end: an installer that does not know about libcs brought the packages of both.
+      if (!isAbsent(error)) refused ??= brokenAddon(name, error)
+    }
+  }
+  throw refused ?? missingAddon({ platform: process.platform, arch: process.arch, libc: libcOfProcess() })
+}
+
+/** Asked for only to explain a failure: the report takes long, and longer with what it says of networks. */
+function libcOfProcess(): Machine['libc'] {
+  if (process.platform !== 'linux') return null
+  Object.assign(process.report, { excludeNetwork: true })
+  const { header } = process.report.getReport() as unknown as { header: { glibcVersionRuntime?: string } }
+  return header.glibcVersionRuntime === undefined ? 'musl' : 'gnu'
 }

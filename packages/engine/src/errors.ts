@@ -98,6 +98,12 @@ export class CodecError extends StoreError {
   readonly code = 'CODEC'
 }
 
+/** The native part for this machine is not installed, or the system refuses it. The message says what to do. */
+export class AddonError extends StoreError {
+  override readonly name = 'AddonError'
+  readonly code = 'ADDON'
+}
+
 /** The error reply `text`, without its '-'. */
 export function replyError(text: string): ReplyError {
   switch (text.slice(0, text.indexOf(' '))) {

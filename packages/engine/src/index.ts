@@ -11,7 +11,7 @@ export { directoryHolder, lockDescriptor } from './directory-holder.js'
 export { Engine, type EngineCommand } from './engine.js'
 export type { EngineOptions, LogLevel, RedisLogLevel, SemiSyncStatus } from './engine-options.js'
 export {
-  addonError, CodecError, ListenError, LockedError, LogError, NotOpenError, OpenError, OtherHistoryError,
+  AddonError, addonError, CodecError, ListenError, LockedError, LogError, NotOpenError, OpenError, OtherHistoryError,
   PositionTimeoutError, ReplyError, replyError, StaleError, StoreClosedError, StoreError, WrongTypeError,
 } from './errors.js'
 export { copyBytes, type Page } from './page.js'

@@ -1,6 +1,6 @@
 /** slotwise: an embeddable, Redis-compatible key-value store. See README.md and docs/library.md. */
 export {
-  CodecError, type EngineStats, ListenError, LockedError, LogError, type LogLevel, NotOpenError, OpenError,
+  AddonError, CodecError, type EngineStats, ListenError, LockedError, LogError, type LogLevel, NotOpenError, OpenError,
   OtherHistoryError, PositionTimeoutError, type Reply, ReplyError, type SemiSyncStatus, StaleError, StoreClosedError,
   StoreError, WrongTypeError,
 } from '@slotwise/engine'
