@@ -5,6 +5,7 @@
  * `-- --semi-sync`: a primary is killed and a redis-server that followed it is promoted: semi-sync-kill.test.ts.
  * `-- --dual-channel`: a replica of ours that lags is killed around the merge of its two channels, then its primary:
  * dual-channel-kill.test.ts.
+ * `-- --full-sync`: a redis-server follows, 1 GB, and its link is cut 50 times: full-sync-cuts.test.ts.
  */
 import { bootstrap } from './lib/bootstrap.mjs'
 import { parseArgs } from 'node:util'
@@ -19,13 +20,16 @@ await main(async () => {
       'rewrite-rounds': { type: 'string', default: '100' },
       'semi-sync': { type: 'boolean', default: false },
       'dual-channel': { type: 'boolean', default: false },
+      'full-sync': { type: 'boolean', default: false },
     },
   })
   await bootstrap()
-  const file = values['dual-channel'] ? 'test/dual-channel-kill' : values['semi-sync'] ? 'test/semi-sync-kill' : 'test/kill'
+  const file = values['full-sync'] ? 'test/full-sync-cuts'
+    : values['dual-channel'] ? 'test/dual-channel-kill' : values['semi-sync'] ? 'test/semi-sync-kill' : 'test/kill'
   await become(process.execPath, [inRoot('node_modules', 'vitest', 'vitest.mjs'), 'run', '--project', 'peers', file], {
     env: {
       SLOTWISE_SEMI_SYNC_ROUNDS: values.rounds, SLOTWISE_DUAL_CHANNEL_ROUNDS: values.rounds,
+      SLOTWISE_FULL_SYNC_MB: '1024', SLOTWISE_FULL_SYNC_CUTS: '50',
       SLOTWISE_KILL_ROUNDS: values.rounds, SLOTWISE_KILL_REWRITE_ROUNDS: values['rewrite-rounds'],
     },
   })
