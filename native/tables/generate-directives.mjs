@@ -10,8 +10,10 @@
  *   check            a rule beyond the type; clamp: out-of-range values are moved to the bounds, not refused
  *   immutable, multi, hidden, protected, sensitive, denyWhileLoading, emptyIsUnset, binary, alwaysApply   flags
  *   status           supported | accepted (known, without effect yet: one warning if set; quietValues do not warn)
- * "slotwise" holds our own directives, "fileOnly" words that exist only in configuration files, "ignored" words of
- * older Redis versions that are read and dropped. Source of names, bounds and defaults: Redis 7.0.15 (and 6.2).
+ * "slotwise" holds our own directives, "gateway" those that TypeScript alone acts on and C++ does not know (fixed at
+ * start, not shown by CONFIG GET; CONFIG REWRITE keeps their lines), "fileOnly" words that exist only in configuration
+ * files, "ignored" words of older Redis versions that are read and dropped.
+ * Source of names, bounds and defaults: Redis 7.0.15 (and 6.2).
  */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
@@ -32,12 +34,13 @@ const flags = [
   'alwaysApply', 'unsigned',
 ]
 
-/** @returns {{ directives: object[], fileOnly: object[], ignored: object[] }} sorted by name, ours included. */
+/** @returns {{ directives: object[], gateway: object[], fileOnly: object[], ignored: object[] }} sorted by name. */
 export function readTable() {
   const table = JSON.parse(readFileSync(join(here, 'directives.json'), 'utf8'))
   const directives = [...table.directives, ...table.slotwise].sort((a, b) => (a.name < b.name ? -1 : 1))
+  const gateway = table.gateway.map((d) => ({ ...d, outsideEngine: true }))
   const seen = new Set()
-  for (const d of directives) {
+  for (const d of [...directives, ...gateway]) {
     for (const name of [d.name, d.alias].filter((n) => n !== undefined)) {
       if (seen.has(name)) throw new Error(`directives.json: ${name} appears twice`)
       seen.add(name)
@@ -46,7 +49,7 @@ export function readTable() {
     if (d.check !== undefined && !checks.includes(d.check)) throw new Error(`directives.json: ${d.name}: ${d.check}?`)
     if (d.status !== 'supported' && d.status !== 'accepted') throw new Error(`directives.json: ${d.name}: no status`)
   }
-  return { directives, fileOnly: table.fileOnly, ignored: table.ignored }
+  return { directives, gateway, fileOnly: table.fileOnly, ignored: table.ignored }
 }
 
 const pascal = (name) => name.split(/[-_]/).map((w) => w[0].toUpperCase() + w.slice(1)).join('')
@@ -136,7 +139,8 @@ function tsValue(value) {
 const tsKey = (key) => (/^[A-Za-z]+$/.test(key) ? key : single(key))
 const tsRows = (rows) => rows.map((row) => `  ${tsValue(row)},\n`).join('')
 
-function typeScript({ directives, fileOnly, ignored }) {
+function typeScript({ directives: known, gateway, fileOnly, ignored }) {
+  const directives = [...known, ...gateway].sort((a, b) => (a.name < b.name ? -1 : 1))
   const names = directives.flatMap((d) => (d.alias === undefined ? [d.name] : [d.name, d.alias])).sort()
   return (
     '// Generated from native/tables/directives.json by `node native/tables/generate.mjs --ts`. Do not edit.\n' +

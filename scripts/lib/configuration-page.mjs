@@ -10,7 +10,7 @@ const code = (text) => text === '' ? '(empty)' : `\`${cell(text)}\``
 
 /** The page as it should be. */
 export function configurationPage() {
-  const { directives, slotwise } = JSON.parse(readFileSync(inRoot('native', 'tables', 'directives.json'), 'utf8'))
+  const { directives, slotwise, gateway } = JSON.parse(readFileSync(inRoot('native', 'tables', 'directives.json'), 'utf8'))
   const line = ({ name, alias, default: value, redisDefault, immutable, summary }) => {
     const names = [name, ...(alias === undefined ? [] : [alias])].map(code).join(', ')
     const theirs = redisDefault === undefined ? '' : ` (Redis: ${code(redisDefault)})`
@@ -24,6 +24,7 @@ export function configurationPage() {
     'Generated from `native/tables/directives.json`; do not edit. How they are given: [server.md](server.md).', '',
     '## With effect', '', ...ofStatus('supported'), '',
     '## Ours', '', `Redis has no such directives. CONFIG GET shows ${slotwise.filter(({ hidden }) => hidden).map(({ name }) => code(name)).join(', ')} by their full names only.`, '', ...table(slotwise), '',
+    '## The HTTP gateway', '', 'Fixed at start; CONFIG GET and SET do not know them. See [http.md](http.md).', '', ...table(gateway), '',
     '## Accepted, without effect yet',
     '', 'Stored and shown by CONFIG GET. Another value than the default gives a warning at start.', '', ...ofStatus('accepted'), '',
   ].join('\n')

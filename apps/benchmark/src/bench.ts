@@ -11,11 +11,12 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { EmbeddedRunner } from './embedded-runner.js'
 import { kvloadArgs, runKvload, sampleOf } from './kvload.js'
 import { runRedisBenchmark } from './redis-benchmark.js'
+import { Script } from './script.js'
 import { sendAll } from './send-all.js'
 import { isPortFree, makeDir, removeDir, ServerProcess, untilQuiet } from './server-process.js'
 import type {
-  Bench, Codec, EmbeddedPeer, KvloadResult, LoadOptions, RedisBenchmarkOptions, RunningServer, Sample, ServerPeer,
-  Servers, Side,
+  Bench, Codec, EmbeddedPeer, KvloadResult, LoadOptions, RedisBenchmarkOptions, RunningScript, RunningServer, Sample,
+  ServerPeer, Servers, Side,
 } from './scenario.js'
 
 /** The samples of one case: sides in order, the subject first. */
@@ -53,6 +54,7 @@ export class BenchRun implements Bench {
   /** Versions by peer name, as the peers themselves report them. */
   readonly versions = new Map<string, string>()
   readonly #servers = new Set<ServerProcess>()
+  readonly #scripts: Script[] = []
   readonly #dirs: string[] = []
   #nextPort: number
   #otherCoresMax = 0
@@ -108,6 +110,15 @@ export class BenchRun implements Bench {
     const info = await server.command('INFO', 'server').catch(() => '')
     const field = (name: string): string | undefined => new RegExp(`^${name}:(.*?)\r?$`, 'm').exec(String(info))?.[1]
     this.versions.set(side.peer.name, field('slotwise_version') ?? field('redis_version') ?? 'unknown')
+  }
+
+  get windows(): { seconds: number; warmupSeconds: number } { return this.options }
+
+  script(path: string, args: readonly string[], place: 'server' | 'load'): RunningScript {
+    const { serverCores, loadCores } = this.options
+    const script = Script.start(path, args, place === 'server' ? serverCores : loadCores)
+    this.#scripts.push(script)
+    return script
   }
 
   async start(sides: readonly Side[]): Promise<Servers> {
@@ -209,6 +220,7 @@ export class BenchRun implements Bench {
     if (this.#otherCoresMax > OTHER_CORES_NOISY) {
       this.note(`noisy: other processes used up to ${this.#otherCoresMax.toFixed(2)} cores while this was measured; run it again on a quiet machine before quoting it`)
     }
+    for (const script of this.#scripts) await script.stop()
     for (const server of this.#servers) await server.stop()
     this.#servers.clear()
     for (const dir of this.#dirs) removeDir(dir)

@@ -19,6 +19,7 @@ export const METRICS = {
   bytesPerKey: { title: 'RSS per key', unit: 'B', better: 'lower' },
   hitPercent: { title: 'hits', unit: '%', better: 'higher' },
   keys: { title: 'keys held', unit: '', better: 'higher' },
+  loopDelayMs: { title: 'loop delay p99', unit: 'ms', better: 'lower' },
   maxMs: { title: 'longest', unit: 'ms', better: 'lower' },
 } as const satisfies Record<string, { title: string; unit: string; better: 'lower' | 'higher' }>
 
@@ -130,6 +131,16 @@ export interface RunningServer {
   stop(): Promise<void>
 }
 
+/** A compiled script of a scenario, running: see Bench.script. */
+export interface RunningScript {
+  pid: number
+  /** @throws {Error} what the script answered as `error`, or that it has ended, with what it printed. */
+  ask<T>(question: object): Promise<T>
+  pause(): void
+  resume(): void
+  stop(): Promise<void>
+}
+
 /** What a scenario is given. */
 export interface Bench {
   /** Short form for smoke tests: small key spaces, short runs. Figures mean nothing then. */
@@ -145,6 +156,10 @@ export interface Bench {
   startOne(side: Side, options?: { pinned?: boolean; dir?: string; waitForPing?: boolean }): Promise<RunningServer>
   /** Run kvload once with any arguments; `--port` and, if known, `--cpu-pid` are added from `server`. */
   kvload(args: readonly string[], server?: RunningServer): Promise<KvloadResult>
+  /** Start a compiled script of the scenario as a process of its own, which answers what it is asked. */
+  script(path: string, args: readonly string[], place: 'server' | 'load'): RunningScript
+  /** Length of a measured window and of the warm-up before it. */
+  windows: { seconds: number; warmupSeconds: number }
   /** Send commands down one connection, as fast as the server takes them. @throws {Error} at an error reply. */
   send(server: RunningServer, commands: Iterable<readonly string[]>): Promise<void>
   /** Resolves when a server's background work (rehashing, rewriting, freeing) has ended, or after 15 s. */

@@ -54,7 +54,8 @@ export class Supervisor {
       const problem = writePidFile(this.#pidFile)
       this.#ownsPidFile = problem === null
       if (problem !== null) this.#log.warn(problem)
-      const where = { ...node.port === 0 ? {} : { port: node.port }, ...this.#unixSocket() }
+      const http = node.httpPort === 0 ? {} : { httpPort: node.httpPort }
+      const where = { ...node.port === 0 ? {} : { port: node.port }, ...http, ...this.#unixSocket() }
       this.#log.info({ ...where, ms: Math.round(performance.now() - startMs) }, 'Ready to accept connections')
       tellForeground({ ready: true })
       notifySystemd(config.get('supervised'), 'READY=1', this.#log)

@@ -37,6 +37,8 @@ export interface DirectiveSpec {
   readonly emptyIsUnset?: boolean
   readonly binary?: boolean
   readonly alwaysApply?: boolean
+  /** Only TypeScript acts on it: the engine does not know it, nor do its clients. */
+  readonly outsideEngine?: boolean
   /** `accepted`: known, stored and shown, but nothing acts on it yet. */
   readonly status: 'supported' | 'accepted'
   /** Values an `accepted` directive may have without a warning, beside its default. */

@@ -73,6 +73,16 @@ export type DirectiveName =
   | 'hash-max-ziplist-entries'
   | 'hash-max-ziplist-value'
   | 'hll-sparse-max-bytes'
+  | 'http-bind'
+  | 'http-headers-timeout'
+  | 'http-keepalive-timeout'
+  | 'http-max-body-bytes'
+  | 'http-max-connections'
+  | 'http-max-reply-bytes'
+  | 'http-port'
+  | 'http-request-timeout'
+  | 'http-token'
+  | 'http-token-file'
   | 'hz'
   | 'ignore-warnings'
   | 'io-threads'
@@ -284,6 +294,16 @@ export const directives: readonly DirectiveSpec[] = [
   { name: 'hash-max-listpack-entries', alias: 'hash-max-ziplist-entries', type: 'int', default: '512', min: '0', max: '9223372036854775807', unsigned: true, status: 'supported', summary: 'Fields up to which a hash is one packed allocation.' },
   { name: 'hash-max-listpack-value', alias: 'hash-max-ziplist-value', type: 'memory', default: '64', min: '0', max: '9223372036854775807', unsigned: true, status: 'supported', summary: 'Longest field or value of a packed hash.' },
   { name: 'hll-sparse-max-bytes', type: 'memory', default: '3000', min: '0', max: '9223372036854775807', unsigned: true, status: 'supported', summary: 'Bytes up to which a HyperLogLog stays sparse.' },
+  { name: 'http-bind', type: 'addresses', default: '127.0.0.1 -::1', multi: true, immutable: true, hidden: true, status: 'supported', summary: 'Addresses of the HTTP gateway; a leading dash makes one optional.', outsideEngine: true },
+  { name: 'http-headers-timeout', type: 'int', default: '10000', min: '1', max: '3600000', immutable: true, hidden: true, status: 'supported', summary: 'Milliseconds from the first byte of a request to the end of its headers.', outsideEngine: true },
+  { name: 'http-keepalive-timeout', type: 'int', default: '65000', min: '1', max: '3600000', immutable: true, hidden: true, status: 'supported', summary: 'Milliseconds that a connection may be silent between two requests.', outsideEngine: true },
+  { name: 'http-max-body-bytes', type: 'memory', default: '16777216', min: '1024', max: '536870912', immutable: true, hidden: true, status: 'supported', summary: 'Longest body of a request; a longer one is refused before it is read.', outsideEngine: true },
+  { name: 'http-max-connections', type: 'int', default: '10000', min: '1', max: '1000000', immutable: true, hidden: true, status: 'supported', summary: 'Connections to an address of the gateway; more are closed at once.', outsideEngine: true },
+  { name: 'http-max-reply-bytes', type: 'memory', default: '134217728', min: '1024', max: '268435456', immutable: true, hidden: true, status: 'supported', summary: 'Bytes of replies that one request may ask for.', outsideEngine: true },
+  { name: 'http-port', type: 'int', default: '0', min: '0', max: '65535', immutable: true, hidden: true, status: 'supported', summary: 'TCP port of the HTTP gateway; 0 for no gateway.', outsideEngine: true },
+  { name: 'http-request-timeout', type: 'int', default: '30000', min: '1', max: '3600000', immutable: true, hidden: true, status: 'supported', summary: 'Milliseconds from the first byte of a request to the end of its body.', outsideEngine: true },
+  { name: 'http-token', type: 'string', default: '', emptyIsUnset: true, immutable: true, hidden: true, sensitive: true, status: 'supported', summary: 'A token that may do everything but administer, of 16 characters or more, or sha256: and its hash.', outsideEngine: true },
+  { name: 'http-token-file', type: 'string', default: '', emptyIsUnset: true, immutable: true, hidden: true, status: 'supported', summary: 'File with tokens and what they may do, one a line; relative to dir. Without tokens only programs of this machine are answered.', outsideEngine: true },
   { name: 'hz', type: 'int', default: '10', min: '0', max: '2147483647', clamp: [1, 500], status: 'supported', summary: 'Timer ticks per second.' },
   { name: 'ignore-warnings', type: 'string', default: '', status: 'supported', summary: 'Start-up warnings that shall not stop the server.' },
   { name: 'io-threads', type: 'int', default: '1', min: '1', max: '128', immutable: true, status: 'supported', summary: 'Threads that read, execute and reply.' },

@@ -104,6 +104,25 @@ export class Engine extends BatchLookups {
   }
 
   /**
+   * Runs commands one after another in one crossing and leaves their replies back to back from `at` of `result` on, as
+   * they came: in RESP3, or RESP2 after HELLO 2. Errors are among them. Valid until the next call of any method.
+   * @returns the position behind the last reply
+   */
+  replies(commands: readonly (readonly Bytes[])[]): number {
+    if (commands.length === 0) return this.at
+    let size: number // `at` may move with it
+    if (commands.length > 1) {
+      size = this.#run(commands)
+    } else {
+      const args = commands[0]!
+      const session = this.opened()
+      const end = this.pack(args, args.length * 4, 0)
+      size = this.received(session.command(args.length, end, this.at))
+    }
+    return this.at + size
+  }
+
+  /**
    * As `command` for one that waits until a key has something for it: BLPOP and its relatives. This thread goes on;
    * what the arguments say of a time-out has no meaning.
    * @returns null when the time is up
@@ -130,21 +149,26 @@ export class Engine extends BatchLookups {
   }
 
   #runAll(commands: readonly EngineCommand[]): ReplyReader {
+    this.#run(commands.map(({ args }) => args))
+    return new ReplyReader(this.result, this.at)
+  }
+
+  /** The size of all replies, which are now at `at` of the result page. */
+  #run(commands: readonly (readonly Bytes[])[]): number {
     const session = this.opened()
     const count = commands.length
     let total = 0
-    for (const { args } of commands) total += args.length
+    for (const args of commands) total += args.length
     let at = (count + total) * 4
     this.request.reserve(0, at)
     let word = count
     for (let i = 0; i < count; i++) {
-      const { args } = commands[i]!
+      const args = commands[i]!
       at = this.pack(args, at, word)
       this.request.words[i] = args.length
       word += args.length
     }
-    this.received(session.commands(count, total, at, this.at))
-    return new ReplyReader(this.result, this.at)
+    return this.received(session.commands(count, total, at, this.at))
   }
 
   /**

@@ -16,5 +16,6 @@ export {
 } from './errors.js'
 export { copyBytes, type Page } from './page.js'
 export { asBytes, asText, type BulkReader, type Reply, ReplyReader } from './reply.js'
+export { SyncQueue } from './sync-queue.js'
 export { type Bytes, BYTES_MAX, describe, RequestPage } from './request-page.js'
 export type { WaitOptions } from './waits.js'

@@ -13,7 +13,7 @@ export type ToControl =
 export type FromControl =
   | { readonly type: 'log'; readonly level: LogLevel; readonly message: string }
   | { readonly type: 'logLevel'; readonly level: RedisLogLevel }
-  | { readonly type: 'ready'; readonly port: number }
+  | { readonly type: 'ready'; readonly port: number; readonly httpPort: number }
   | { readonly type: 'shutdown'; readonly exitCode: number }
   | { readonly type: 'clusterChange'; readonly change: ClusterChange }
   | { readonly type: 'stopped' }

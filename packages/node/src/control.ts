@@ -6,6 +6,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { parentPort, workerData } from 'node:worker_threads'
 import { type ControlRequest, directoryHolder, Engine, LockedError } from '@slotwise/engine'
+import type { GatewayThread, GatewayThreadOptions } from '@slotwise/http'
 import { ClusterDriver } from './cluster/cluster-driver.js'
 import type { FromControl, ToControl } from './control-messages.js'
 import type { NodeOptions } from './node-options.js'
@@ -18,6 +19,7 @@ const tell = (message: FromControl): void => parent.postMessage(message)
 const standbyPollMs = 20
 let standbyEnded = false
 let driver: ClusterDriver | undefined
+let gateway: GatewayThread | undefined
 
 function fail(error: unknown): void {
   const { code = 'ERR', message } = error as NodeJS.ErrnoException
@@ -39,6 +41,18 @@ const open = (): Promise<Engine> => Engine.open({
 async function startCluster(port: number): Promise<void> {
   if (port === 0) throw new Error('a node of a cluster needs a TCP port')
   await driver!.start(port)
+}
+
+/** The gateway comes last: who asks it is answered. */
+async function startGateway(http: GatewayThreadOptions): Promise<void> {
+  try {
+    const { GatewayThread: thread } = await import('@slotwise/http') // not without a gateway
+    gateway = await thread.start(http, ({ level, message }) => tell({ type: 'log', level, message }))
+  } catch (error) {
+    const { code = 'OPEN', message } = error as NodeJS.ErrnoException
+    const refused = code.startsWith('E') // the system's word for it
+    throw Object.assign(new Error(`The HTTP gateway cannot start: ${message}`), { code: refused ? 'LISTEN' : 'OPEN' })
+  }
 }
 
 /** Nothing is bound, loaded or written meanwhile. */
@@ -83,9 +97,11 @@ async function start(): Promise<Engine> {
     }
     const port = await engine.listen({ anyPort: options.anyPort })
     if (options.cluster) await startCluster(port)
-    tell({ type: 'ready', port })
+    if (options.http !== null) await startGateway(options.http)
+    tell({ type: 'ready', port, httpPort: gateway?.port ?? 0 })
     return engine
   } catch (error) {
+    await gateway?.stop()
     await driver?.stop()
     await engine.close()
     throw error
@@ -93,6 +109,7 @@ async function start(): Promise<Engine> {
 }
 
 async function stop(engine: Engine): Promise<void> {
+  await gateway?.stop()
   await driver?.stop()
   await engine.close()
   tell({ type: 'stopped' })

@@ -1,7 +1,10 @@
 /**
  * What a node is started with, and how a ServerConfig becomes that. Plain data: it crosses to the control thread.
  */
-import type { ServerConfig } from '@slotwise/config'
+import { randomUUID } from 'node:crypto'
+import { resolve } from 'node:path'
+import { findDirective, type ServerConfig } from '@slotwise/config'
+import type { GatewayThreadOptions } from '@slotwise/http'
 
 export interface NodeOptions {
   /** Other threads of the process attach to the engine by any of these names. */
@@ -20,6 +23,8 @@ export interface NodeOptions {
   readonly cluster: boolean
   /** With port 0, listen on a port that the system chooses instead of on none. */
   readonly anyPort: boolean
+  /** http-port and what belongs to it; null for no gateway. */
+  readonly http: GatewayThreadOptions | null
 }
 
 /**
@@ -31,10 +36,13 @@ export function nodeOptionsOf(
   config: ServerConfig, also: { names?: readonly string[]; dir?: string; anyPort?: boolean } = {},
 ): NodeOptions {
   const dir = config.get('dir') === '.' ? also.dir ?? process.cwd() : config.get('dir')
+  const http = config.int('http-port') !== 0
+  // The gateway's thread attaches by a name.
+  const names = also.names ?? (http ? [`node:${randomUUID()}`] : [])
   return {
-    names: also.names ?? [],
+    names,
     directives: [
-      ...config.entries().filter(([name]) => name !== 'dir'), ['dir', dir],
+      ...config.entries().filter(([name]) => name !== 'dir' && findDirective(name)?.outsideEngine !== true), ['dir', dir],
       ...config.users.map(({ name, rules }) => ['user', name, ...rules]),
     ],
     renames: config.renamedCommands.map(({ from, to }) => [from, to] as const),
@@ -43,5 +51,27 @@ export function nodeOptionsOf(
     standbyDir: config.bool('appendonly') && config.get('standby') === 'yes' ? dir : '',
     cluster: config.bool('cluster-enabled'),
     anyPort: also.anyPort ?? false,
+    http: http ? gatewayOptionsOf(config, names, dir) : null,
+  }
+}
+
+function gatewayOptionsOf(config: ServerConfig, engineNames: readonly string[], dir: string): GatewayThreadOptions {
+  const tokenFile = config.get('http-token-file')
+  return {
+    engineNames,
+    hosts: config.words('http-bind'),
+    port: config.int('http-port'),
+    token: config.get('http-token'),
+    tokenFile: tokenFile === '' ? '' : resolve(dir, tokenFile),
+    limits: {
+      bodyBytesMax: config.int('http-max-body-bytes'),
+      // Sixteen of the longest at a time.
+      bodiesBytesMax: config.int('http-max-body-bytes') * 16,
+      replyBytesMax: config.int('http-max-reply-bytes'),
+      connectionsMax: config.int('http-max-connections'),
+      headersTimeoutMs: config.int('http-headers-timeout'),
+      requestTimeoutMs: config.int('http-request-timeout'),
+      keepAliveTimeoutMs: config.int('http-keepalive-timeout'),
+    },
   }
 }

@@ -33,9 +33,10 @@ export interface NodeEvents {
 
 export class Node extends EventEmitter<NodeEvents> implements AsyncDisposable {
   readonly #worker: Worker
-  readonly #ready: Promise<number>
+  readonly #ready: Promise<{ port: number; httpPort: number }>
   readonly #ended: Promise<void>
   #port = 0
+  #httpPort = 0
   #stopping: Promise<void> | null = null
 
   private constructor(options: NodeOptions, onLog: (line: NodeEvents['log'][0]) => void) {
@@ -47,7 +48,7 @@ export class Node extends EventEmitter<NodeEvents> implements AsyncDisposable {
     })
     // All that happens becomes one of two promises: it listens; it has ended, well or badly.
     let ready = false
-    let resolveReady: (port: number) => void
+    let resolveReady: (ports: { port: number; httpPort: number }) => void
     let rejectReady: (error: Error) => void
     this.#ready = new Promise((resolve, reject) => [resolveReady, rejectReady] = [resolve, reject])
     this.#ended = new Promise((resolve, reject) => {
@@ -63,7 +64,7 @@ export class Node extends EventEmitter<NodeEvents> implements AsyncDisposable {
           case 'clusterChange': return void this.emit('clusterChange', message.change)
           case 'ready':
             ready = true
-            return resolveReady(message.port)
+            return resolveReady(message)
           case 'stopped': return resolve()
           case 'failed': return fail(new NodeError(message.code, message.message))
         }
@@ -91,7 +92,9 @@ export class Node extends EventEmitter<NodeEvents> implements AsyncDisposable {
     const end = (): void => node.#worker.postMessage({ type: 'endStandby' } satisfies ToControl)
     endStandby?.addEventListener('abort', end, { once: true })
     try {
-      node.#port = await node.#ready
+      const { port, httpPort } = await node.#ready
+      node.#port = port
+      node.#httpPort = httpPort
     } finally {
       endStandby?.removeEventListener('abort', end)
     }
@@ -101,6 +104,11 @@ export class Node extends EventEmitter<NodeEvents> implements AsyncDisposable {
   /** The TCP port; 0 if there is only a unix socket. */
   get port(): number {
     return this.#port
+  }
+
+  /** The port of the HTTP gateway; 0 if there is none. */
+  get httpPort(): number {
+    return this.#httpPort
   }
 
   /**

@@ -1,4 +1,5 @@
 /** open(): a store that is ready, or a rejection; never half open. */
+import { randomUUID } from 'node:crypto'
 import { EventEmitter } from 'node:events'
 import { mkdirSync } from 'node:fs'
 import { Engine, type LogLevel, LogError, OpenError, type StoreError } from '@slotwise/engine'
@@ -34,8 +35,12 @@ export async function open<V>(options: OpenOptions<V> = {}): Promise<Store<V>> {
   const engineOf = (): Engine => engine
   const subscriptions = new Subscriptions(engineOf)
   if (options.dir !== undefined && options.attachOnly !== true) makeDir(options.dir)
+  const how = engineOptions(options as OpenOptions<never>)
+  // Also a store without a name can be served by others of this process whom it is handed to.
+  const names = how.names !== undefined && how.names.length > 0 ? how.names : [`store:${randomUUID()}`]
   const engine = await Engine.open({
-    ...engineOptions(options as OpenOptions<never>),
+    ...how,
+    names,
     onLog: (level, message) => log(events, logger, level, message),
     onSemiSync: (status, clients) => events.emit('semiSync', { status, clients }),
     onShutdown: (exitCode) => events.emit('shutdown', exitCode),
@@ -52,7 +57,7 @@ export async function open<V>(options: OpenOptions<V> = {}): Promise<Store<V>> {
     await engine.close()
     throw error
   }
-  return new Store<V>({ engine, codec, events, subscriptions })
+  return new Store<V>({ engine, codec, events, subscriptions, names, db: options.db ?? 0 })
 }
 
 function makeDir(dir: string): void {

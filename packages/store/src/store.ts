@@ -8,7 +8,7 @@
 import { EventEmitter } from 'node:events'
 import {
   type BulkReader, type Bytes, type Engine, type EngineStats, type LogLevel, type Reply, ReplyError, StoreClosedError,
-  type SemiSyncStatus, StoreError, asBytes, asText, whenAborted,
+  type SemiSyncStatus, StoreError, SyncQueue, asBytes, asText, whenAborted,
 } from '@slotwise/engine'
 import { Batch } from './batch.js'
 import type { ValueCodec } from './codecs/codec.js'
@@ -21,7 +21,6 @@ import {
   type MemberScanOptions, scanFields, scanKeys, scanMembers, type ScanOptions, scanScores,
 } from './scan.js'
 import { type Message, type SubscribeOptions, type Subscriptions } from './subscriptions.js'
-import { SyncQueue } from './sync-queue.js'
 
 export interface StoreEvents {
   /** A line of the engine's log. */
@@ -55,9 +54,15 @@ export interface StoreParts<V> {
   codec: ValueCodec<V>
   events: EventEmitter<StoreEvents>
   subscriptions: Subscriptions
+  names: readonly string[]
+  db: number
 }
 
 export class Store<V = unknown> extends WaitingCommands<V> implements AsyncDisposable {
+  /** By any of these names other sessions of this process find the engine: what @slotwise/http attaches by. */
+  readonly engineNames: readonly string[]
+  /** The database that it works in. */
+  readonly db: number
   /** @internal */
   protected readonly codec: ValueCodec<V>
   readonly #engine: Engine
@@ -78,6 +83,8 @@ export class Store<V = unknown> extends WaitingCommands<V> implements AsyncDispo
     this.codec = codec
     this.#engine = engine
     this.#events = parts.events
+    this.engineNames = parts.names
+    this.db = parts.db
     this.#subscriptions = parts.subscriptions
     this.#values = (page, start, end) => codec.read(page, start, end, false)
     this.#syncs = new SyncQueue(() => engine.sync())

@@ -30,6 +30,7 @@ export const nativePackage = (platform) => `@slotwise/native-${platform.name}`
  */
 export const packages = [
   { name: '@slotwise/engine', folder: 'packages/engine', typed: true },
+  { name: '@slotwise/http', folder: 'packages/http', typed: true },
   {
     name: 'slotwise-server', folder: 'apps/server',
     bundle: {

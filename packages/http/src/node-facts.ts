@@ -1,0 +1,39 @@
+/**
+ * NodeFacts: what of the server's configuration and role decides how a request is answered. Clients change them at run
+ * time (CONFIG SET, REPLICAOF), so they are asked for anew, at most ten times a second and only while requests come.
+ * Elsewhere: what follows from them (acknowledgement.ts, gateway.ts).
+ */
+import type { Engine, Reply } from '@slotwise/engine'
+
+const ASK_EVERY_MS = 100
+
+export class NodeFacts {
+  /** There is an append-only file. */
+  persistent = false
+  /** A reply waits for the disk (appendfsync always) or for replicas (repl-ack semisync). */
+  waits = false
+  replica = false
+  /** There is a replication stream, so that positions in it mean something. */
+  replicates = false
+  protectedMode = true
+  #askedAtMs = -Infinity
+
+  /** @param nowMs  monotonic */
+  refresh(engine: Engine, nowMs: number): void {
+    if (nowMs - this.#askedAtMs < ASK_EVERY_MS) return
+    this.#askedAtMs = nowMs
+    const config = pairs(engine.command(['CONFIG', 'GET', 'appendonly', 'appendfsync', 'repl-ack', 'protected-mode']))
+    this.persistent = config.get('appendonly') === 'yes'
+    this.waits = (this.persistent && config.get('appendfsync') === 'always') || config.get('repl-ack') === 'semisync'
+    this.protectedMode = config.get('protected-mode') !== 'no'
+    const info = String(engine.command(['INFO', 'replication']))
+    this.replica = /^role:slave/m.test(info)
+    this.replicates = this.replica || /^repl_backlog_active:1/m.test(info)
+  }
+}
+
+/** A map as RESP2 has it. */
+function pairs(reply: Reply): Map<string, string> {
+  const flat = reply as string[]
+  return new Map(flat.flatMap((name, i) => i % 2 === 0 ? [[name, flat[i + 1] ?? '']] : []))
+}
