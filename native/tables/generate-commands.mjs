@@ -37,13 +37,14 @@ const argumentTypes = [
 const argumentFlags = ['optional', 'multiple', 'multiple_token']
 const entryFields = new Set([
   'name', 'since', 'arity', 'complexity', 'summary', 'flags', 'hidden', 'acl', 'tips', 'keys', 'arguments',
-  'deprecated', 'internal', 'subcommands',
+  'deprecated', 'internal', 'late', 'subcommands',
 ])
 
 /**
  * All commands, containers before their subcommands, each with the derived fields filled in.
  * @returns {{commands: object[], groups: string[]}} `commands[i].index === i`; the subcommands of one container are
- *   consecutive. Groups in the order of their files' names.
+ *   consecutive, but for late ones: these are behind everything else, so that adding one moves no other and compiles
+ *   only the table. Groups in the order of their files' names.
  * @throws {Error} naming the file and the command if an entry is not valid.
  */
 export function loadCommands(dir = join(tablesDir, 'commands')) {
@@ -55,11 +56,16 @@ export function loadCommands(dir = join(tablesDir, 'commands')) {
     for (const entry of commands) top.push(derive(entry, group, undefined, file))
   }
   top.sort((a, b) => (a.fullName < b.fullName ? -1 : 1))
-  const commands = [...top]
-  for (const container of top) {
-    container.firstSubcommand = container.subcommands.length > 0 ? commands.length : 0
-    commands.push(...container.subcommands)
+  const commands = top.filter(({ late }) => !late)
+  const late = top.filter((command) => command.late)
+  for (const container of [...commands]) {
+    late.push(...container.subcommands.filter((sub) => sub.late))
+    const inPlace = container.subcommands.filter((sub) => !sub.late)
+    container.firstSubcommand = inPlace.length > 0 ? commands.length : 0
+    container.inPlaceCount = inPlace.length
+    commands.push(...inPlace)
   }
+  commands.push(...late)
   commands.forEach((command, index) => (command.index = index))
   const names = new Set(commands.map((command) => command.fullName))
   if (names.size !== commands.length) throw new Error('two commands have the same name')
@@ -164,7 +170,7 @@ const text = (value) => (value === undefined ? 'nullptr' : JSON.stringify(value)
 const bits = (list, all) => `0x${list.reduce((sum, item) => sum | (1 << all.indexOf(item)), 0).toString(16)}u`
 
 function idsText(commands) {
-  return notice + commands.map((c) => `k${pascal(c.fullName)} = ${c.index},\n`).join('')
+  return notice + commands.filter(({ late }) => !late).map((c) => `k${pascal(c.fullName)} = ${c.index},\n`).join('')
 }
 
 function tableText(commands) {
@@ -189,8 +195,8 @@ function tableText(commands) {
     const arg = layOut(c.arguments ?? [])
     const parent = c.parent === undefined ? -1 : commands.find((p) => p.fullName === c.parent).index
     rows.push(
-      `{CommandId::k${pascal(c.fullName)}, ${text(c.name)}, ${text(c.fullName)}, ${parent}, ` +
-        `${c.firstSubcommand ?? 0}, ${c.subcommands.length}, ${c.arity}, ` +
+      `{${c.late ? `CommandId{${c.index}}` : `CommandId::k${pascal(c.fullName)}`}, ${text(c.name)}, ${text(c.fullName)}, ${parent}, ` +
+        `${c.firstSubcommand ?? 0}, ${c.inPlaceCount ?? 0}, ${c.arity}, ` +
         `${bits(c.flags, Object.keys(commandFlags))}, ${bits(c.acl, aclCategories)}, ` +
         `${c.legacy.join(', ')}, ${key.join(', ')}, ${arg.join(', ')}, ${tip.join(', ')}, ` +
         `${c.internal === true}, ${text(c.group)}, ${text(c.since)}, ${text(c.complexity)}, ${text(c.summary)}, ` +
@@ -211,6 +217,7 @@ function tableText(commands) {
     array('KeySpec', 'kKeySpecs', keys.map(keySpecRow)),
     array('ArgumentSpec', 'kArgumentSpecs', args.map(argumentRow)),
     array('CommandSpec', 'kCommandSpecs', rows),
+    `constexpr std::size_t kLateCommandCount = ${commands.filter(({ late }) => late).length};\n`,
   ].join('\n')
 }
 

@@ -4,6 +4,8 @@
 #include <cstdio>
 #include <cstdlib>
 
+#include "commands/late_commands.h"
+
 namespace slotwise {
 namespace {
 
@@ -14,6 +16,7 @@ void ForEachCommand(const CommandTable& table, Visitor&& visit) {
     if (command.container != nullptr) continue;
     visit(command);
     for (std::uint16_t i = 0; i < command.spec->subcommand_count; ++i) visit(table.At(std::size_t{command.spec->first_subcommand} + i));
+    ForEachLateSubcommand(table, command, visit);
   }
 }
 

@@ -6,6 +6,7 @@
 #include <unordered_map>
 
 #include "base/glob.h"
+#include "commands/late_commands.h"
 
 namespace slotwise {
 namespace {
@@ -117,6 +118,7 @@ void AclSelector::SetCommand(const CommandTable& table, const Command& command, 
   first_args_.erase(command.id);
   const CommandSpec& spec = *command.spec;
   for (std::uint16_t i = 0; i < spec.subcommand_count; ++i) SetBit(table.At(std::size_t{spec.first_subcommand} + i).id, allowed);
+  ForEachLateSubcommand(table, command, [&](const Command& sub) { SetBit(sub.id, allowed); });
 }
 
 void AclSelector::SetCategory(const CommandTable& table, std::uint32_t category, bool allowed) {

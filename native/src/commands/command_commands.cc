@@ -3,6 +3,7 @@
 #include "commands/command_info.h"
 #include "commands/container_help.h"
 #include "commands/key_positions.h"
+#include "commands/late_commands.h"
 #include "engine/engine.h"
 
 namespace slotwise {
@@ -58,7 +59,7 @@ void List(CommandContext& ctx) {
   auto collect = [&](auto&& matches) {
     table.ForEachKnown([&](const Command& command) {
       if (matches(command)) names.push_back(command.full_name());
-      table.ForEachKnownSubcommand(command, [&](const Command& sub) {
+      ForEachSubcommand(table, command, [&](const Command& sub) {
         if (matches(sub)) names.push_back(sub.full_name());
       });
     });

@@ -2,6 +2,8 @@
 
 #include <bit>
 
+#include "commands/late_commands.h"
+
 namespace slotwise {
 namespace {
 
@@ -71,7 +73,7 @@ void WriteKeySpec(ReplyWriter& reply, const KeySpec& key) {
 
 int CountKnownSubcommands(const CommandTable& table, const Command& command) {
   int count = 0;
-  table.ForEachKnownSubcommand(command, [&](const Command&) { ++count; });
+  ForEachSubcommand(table, command, [&](const Command&) { ++count; });
   return count;
 }
 
@@ -159,7 +161,7 @@ void WriteCommandInfo(ReplyWriter& reply, const CommandTable& table, const Comma
   // Redis tells "none" by an empty set and any subcommands by an array.
   if (const int count = CountKnownSubcommands(table, command)) reply.Array(count);
   else reply.Set(0);
-  table.ForEachKnownSubcommand(command, [&](const Command& sub) { WriteCommandInfo(reply, table, sub); });
+  ForEachSubcommand(table, command, [&](const Command& sub) { WriteCommandInfo(reply, table, sub); });
 }
 
 void WriteCommandDocs(ReplyWriter& reply, const CommandTable& table, const Command& command) {
@@ -187,7 +189,7 @@ void WriteCommandDocs(ReplyWriter& reply, const CommandTable& table, const Comma
   if (subcommands != 0) {
     reply.Bulk("subcommands");
     reply.Map(subcommands);
-    table.ForEachKnownSubcommand(command, [&](const Command& sub) {
+    ForEachSubcommand(table, command, [&](const Command& sub) {
       reply.Bulk(sub.full_name());
       WriteCommandDocs(reply, table, sub);
     });

@@ -1,11 +1,14 @@
 #include "commands/command_spec.h"
 
+#include "commands/late_commands.h"
+
 namespace slotwise {
 namespace {
 #include "commands/command_table.inc"
 }  // namespace
 
 std::span<const CommandSpec> CommandSpecs() { return kCommandSpecs; }
+std::span<const CommandSpec> LateCommandSpecs() { return CommandSpecs().last(kLateCommandCount); }
 std::span<const char* const> CommandFlagNames() { return kCommandFlagNames; }
 std::span<const char* const> AclCategoryNames() { return kAclCategoryNames; }
 std::span<const char* const> KeyFlagNames() { return kKeyFlagNames; }

@@ -5,6 +5,8 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "commands/late_commands.h"
+
 namespace slotwise {
 namespace {
 
@@ -100,6 +102,7 @@ CommandTable::CommandTable() : CommandTable(std::span<const HandlerEntry>()) {
 CommandTable::CommandTable(std::span<const HandlerEntry> handlers) {
   const std::span<const CommandSpec> specs = CommandSpecs();
   commands_.resize(specs.size());
+  names_.resize(specs.size());  // empty for subcommands
   for (std::size_t i = 0; i < specs.size(); ++i) {
     const CommandSpec& spec = specs[i];
     Command& command = commands_[i];
@@ -109,7 +112,7 @@ CommandTable::CommandTable(std::span<const HandlerEntry> handlers) {
     command.arity = spec.arity;
     command.is_container = spec.subcommand_count > 0;
     if (spec.container >= 0) command.container = &commands_[static_cast<std::size_t>(spec.container)];
-    else names_.emplace_back(spec.full_name);
+    else names_[i] = spec.full_name;
 
     const std::span<const KeySpec> keys = spec.keys();
     if (std::ranges::all_of(keys, [](const KeySpec& k) { return (k.flags & key_flag::kNotKey) != 0; })) continue;
@@ -177,7 +180,11 @@ const Command* CommandTable::FindSubcommand(const Command& container, std::strin
     const Command& sub = commands_[spec.first_subcommand + i];
     if (sub.known && EqualsLower(name, sub.spec->name)) return &sub;
   }
-  return nullptr;
+  const Command* late = nullptr;
+  ForEachLateSubcommand(*this, container, [&](const Command& sub) {
+    if (sub.known && EqualsLower(name, sub.spec->name)) late = &sub;
+  });
+  return late;
 }
 
 const Command* CommandTable::FindFullName(std::string_view full_name) const {

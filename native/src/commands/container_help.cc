@@ -1,6 +1,7 @@
 #include "commands/container_help.h"
 
 #include "commands/command_info.h"
+#include "commands/late_commands.h"
 #include "engine/engine.h"
 
 namespace slotwise {
@@ -22,7 +23,7 @@ void ReplyContainerHelp(CommandContext& ctx) {
   };
   lines.push_back(upper(container.full_name()) + " <subcommand> [<arg> [value] [opt] ...]. Subcommands are:");
   if (container.handler != nullptr) add("(no subcommand)", *container.spec);
-  table.ForEachKnownSubcommand(container, [&](const Command& sub) {
+  ForEachSubcommand(table, container, [&](const Command& sub) {
     if (&sub != &ctx.command) add(upper(sub.spec->name), *sub.spec);
   });
   lines.push_back("HELP");

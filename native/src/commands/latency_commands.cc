@@ -2,6 +2,7 @@
 // Source: Redis 7.0 command documentation and its replies. Elsewhere: recording (engine/latency_monitor.h,
 // engine/latency_histogram.h), text for people (commands/latency_graph.h).
 #include "commands/container_help.h"
+#include "commands/late_commands.h"
 #include "commands/latency_graph.h"
 #include "engine/engine.h"
 #include "engine/latency_monitor.h"
@@ -62,7 +63,7 @@ std::vector<const Command*> Asked(CommandContext& ctx) {
   std::vector<const Command*> asked;
   auto add = [&](const Command& command) {
     asked.push_back(&command);
-    table.ForEachKnownSubcommand(command, [&](const Command& sub) { asked.push_back(&sub); });
+    ForEachSubcommand(table, command, [&](const Command& sub) { asked.push_back(&sub); });
   };
   if (ctx.argc() == 2) table.ForEachKnown(add);
   for (std::string_view name : ctx.args.subspan(2)) {

@@ -3,10 +3,13 @@
 #include <utility>
 #include <vector>
 
+#include "base/ticks.h"
 #include "commands/key_positions.h"
 #include "engine/blocking.h"
 #include "engine/engine.h"
 #include "engine/pubsub.h"
+#include "engine/slot_export.h"
+#include "engine/slot_import.h"
 #include "resp/reply_writer.h"
 
 namespace slotwise {
@@ -16,6 +19,11 @@ bool OnShardChannels(const Command& command) {
   return command.Is(CommandId::kSsubscribe) || command.Is(CommandId::kSunsubscribe) || command.Is(CommandId::kSpublish);
 }
 
+// They change what is in every slot, and name none.
+bool Flushes(const Command& command) { return command.Is(CommandId::kFlushall) || command.Is(CommandId::kFlushdb); }
+
+bool MayWrite(const Command& command) { return command.Is(CommandFlag::kWrite) || command.Is(CommandFlag::kMayReplicate); }
+
 bool Exists(const Database& db, const KeyRef& key, std::int64_t now_ms) {
   const Database::Place place = db.Find(key);
   return place && !place.entry()->ExpiredAt(now_ms);
@@ -23,7 +31,15 @@ bool Exists(const Database& db, const KeyRef& key, std::int64_t now_ms) {
 
 }  // namespace
 
-Cluster::Cluster(Engine& engine) : engine_(engine), map_(std::make_shared<const SlotMap>()) { present_ = map_.get(); }
+Cluster::Cluster(Engine& engine)
+    : engine_(engine), exporter_(std::make_unique<SlotExport>(engine, *this)), importer_(std::make_unique<SlotImport>(engine)),
+      map_(std::make_shared<const SlotMap>()) {
+  present_ = map_.get();
+}
+
+Cluster::~Cluster() = default;
+
+void Cluster::Stop() { exporter_->Stop(); }
 
 std::shared_ptr<const SlotMap> Cluster::map() const {
   std::lock_guard<std::mutex> guard(mutex_);
@@ -67,6 +83,12 @@ std::string Cluster::Refusal(const Client& client, std::span<const Call> calls, 
     question.migrates |= call.command->Is(CommandId::kMigrate);
     question.asking |= call.command->Is(CommandFlag::kAsking);
   }
+  if (held && sealed_.load(std::memory_order_relaxed) && client.kind < ClientKind::kLoader) [[unlikely]] {
+    // It passed Holds() before the hold began, or cannot wait.
+    for (const Call& call : calls) {
+      if (MayWrite(*call.command) && Names(*call.command, call.args)) return "TRYAGAIN The slot is being handed over to another node";
+    }
+  }
   if (keys.empty()) return {};
   question.asking |= client.asking;
   question.readonly = client.readonly;
@@ -90,6 +112,46 @@ std::string Cluster::Refusal(const Client& client, std::span<const Call> calls, 
   std::string error = Redirection(*present_, question, when_down);
   if (!held) stripe.lock.Unlock();
   return error;
+}
+
+void Cluster::Hold(const SlotSet& slots, SlotHold::Mode mode) {
+  if (!hold_.any()) hold_began_us_.store(MonotonicUs(), std::memory_order_relaxed);
+  hold_.Hold(slots, mode);
+}
+
+void Cluster::Seal() {
+  sealed_.store(true, std::memory_order_relaxed);
+  engine_.keyspace().LockAll();
+  engine_.keyspace().UnlockAll();
+}
+
+void Cluster::Release() {
+  if (hold_.any()) hold_ended_us_.store(MonotonicUs(), std::memory_order_relaxed);
+  sealed_.store(false, std::memory_order_relaxed);
+  hold_.Release();
+}
+
+std::int64_t Cluster::held_us() const {
+  const std::int64_t began = hold_began_us_.load(std::memory_order_relaxed);
+  return began == 0 ? 0 : (hold_.any() ? MonotonicUs() : hold_ended_us_.load(std::memory_order_relaxed)) - began;
+}
+
+bool Cluster::Names(const Command& command, std::span<const std::string_view> args) const {
+  if (Flushes(command)) return true;
+  bool found = false;
+  ForEachKeyIndex(command, args.data(), args.size(), [&](std::size_t i) { found = found || hold_.Has(HashSlot(args[i])); });
+  return found;
+}
+
+bool Cluster::Holds(const Client& client, const Command& command, std::span<const std::string_view> args) const {
+  if (client.kind != ClientKind::kNormal) return false;
+  const bool all = hold_.mode() == SlotHold::Mode::kAll;
+  if (!command.Is(CommandId::kExec)) return (all || MayWrite(command)) && Names(command, args);
+  for (const QueuedCommand& queued : client.queue) {
+    const std::vector<std::string_view> words(queued.args.begin(), queued.args.end());
+    if ((all || MayWrite(*queued.command)) && Names(*queued.command, words)) return true;
+  }
+  return false;
 }
 
 std::size_t Cluster::ClearSlot(ThreadState& thread, int slot) {

@@ -5,6 +5,7 @@
 // went away is done, and nothing is done after.
 // Elsewhere: the rules (cluster/redirection.h); commands that the control plane answers (engine/control_desk.h).
 #pragma once
+#include <atomic>
 #include <memory>
 #include <mutex>
 #include <span>
@@ -12,12 +13,15 @@
 #include <string_view>
 
 #include "cluster/redirection.h"
+#include "cluster/slot_hold.h"
 #include "cluster/slot_map.h"
 
 namespace slotwise {
 
 class Engine;
 class OutBuffer;
+class SlotExport;
+class SlotImport;
 struct Client;
 struct Command;
 struct ThreadState;
@@ -25,6 +29,7 @@ struct ThreadState;
 class Cluster {
  public:
   explicit Cluster(Engine& engine);
+  ~Cluster();
   Cluster(const Cluster&) = delete;
   Cluster& operator=(const Cluster&) = delete;
 
@@ -39,7 +44,7 @@ class Cluster {
     std::span<const std::string_view> args;
   };
   // The stripe of `slot` is held: nothing stands in the way of a command whose only key is there.
-  bool Serves(int slot) const { return present_->ok() && present_->IsMine(slot) && !DependsOnKeys(*present_, slot); }
+  bool Serves(int slot) const { return present_->ok() && present_->IsMine(slot) && !DependsOnKeys(*present_, slot) && !sealed_.load(std::memory_order_relaxed); }
   // The error to answer instead of running the calls, empty: run them. `held`: the stripes of all their keys are held; else
   // none is, and the answer holds for the moment.
   std::string Refusal(const Client& client, std::span<const Call> calls, std::int64_t now_ms, bool held);
@@ -49,8 +54,32 @@ class Cluster {
   // The client's own thread: takes it off the channels of slots that are not served here any more, and writes it so.
   void LeaveLostChannels(Client& client, OutBuffer& out);
 
+  // --- slots that change hands as a whole (docs/decisions/0025).
+  // No stripe is held by the caller of these. From now on clients that can wait do.
+  void Hold(const SlotSet& slots, SlotHold::Mode mode);
+  // When it returns, no write to these slots is under way, and none begins until Release().
+  void Seal();
+  void Release();
+  const SlotHold& hold() const { return hold_; }
+  // How long the last hold lasted, or the present one until now; 0: there was none.
+  std::int64_t held_us() const;
+  // A client's command has to wait, with its connection. For whoever can wait; others are told TRYAGAIN by Refusal().
+  bool Holds(const Client& client, const Command& command, std::span<const std::string_view> args) const;
+  SlotExport& exporter() { return *exporter_; }
+  SlotImport& importer() { return *importer_; }
+  // Ends what is under way.
+  void Stop();
+
  private:
+  bool Names(const Command& command, std::span<const std::string_view> args) const;
+
   Engine& engine_;
+  SlotHold hold_;
+  std::atomic<bool> sealed_{false};  // set before all stripes are taken once
+  std::atomic<std::int64_t> hold_began_us_{0};
+  std::atomic<std::int64_t> hold_ended_us_{0};
+  std::unique_ptr<SlotExport> exporter_;
+  std::unique_ptr<SlotImport> importer_;
   const SlotMap* present_;  // changed under all stripes
   mutable std::mutex mutex_;
   std::shared_ptr<const SlotMap> map_;  // guarded by mutex_; what present_ points to

@@ -189,6 +189,7 @@ Status Engine::Stop() {
   if (stopped_) return Status::Ok();
   stopped_ = true;
   control_->Close();
+  if (cluster_) cluster_->Stop();
   semi_sync_->Stop();
   replication_->Stop();
   if (Server* s = server()) s->Stop();

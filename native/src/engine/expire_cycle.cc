@@ -5,7 +5,9 @@
 #include <ctime>
 #include <mutex>
 
+#include "engine/cluster.h"
 #include "engine/engine.h"
+#include "engine/slot_import.h"
 
 namespace slotwise {
 namespace {
@@ -53,6 +55,8 @@ void ExpireCycle::Adapt(std::int64_t work_us, std::int64_t elapsed_us) {
 }
 
 bool ExpireCycle::Visit(int db, int slot) {
+  // What is being imported expires when its owner says so: commands of the owner's that follow rely on it.
+  if (engine_.cluster() != nullptr && engine_.cluster()->importer().Imports(slot)) [[unlikely]] return true;
   Stripe& s = engine_.keyspace().StripeForSlot(slot);
   {
     std::lock_guard<FutexLock> guard(s.lock);

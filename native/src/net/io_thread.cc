@@ -16,6 +16,7 @@
 #include "engine/access_control.h"
 #include "engine/client_eviction.h"
 #include "engine/client_registry.h"
+#include "engine/cluster.h"
 #include "engine/replication.h"
 #include "net/server.h"
 
@@ -390,13 +391,15 @@ void IoThread::RunBatch() {
     engine_.PrefetchObjects({prepared_.data(), n});
   }
   const ClientPause& pause = engine_.clients().pause();
+  const bool holds = HoldsSlots();
   const bool count_writes = engine_.semi_sync().on();
   state_->batch_ticks = Ticks();
   for (std::size_t i = 0; i < n; ++i) {
     Connection* c = batch_[i].connection;
     if (c->dead || c->closing) continue;
     const Command* command = prepared_[i].command;
-    if (c->stalled() || (command != nullptr && pause.Blocks(c->client, *command, state_->now_ms))) [[unlikely]] {
+    if (c->stalled() || (command != nullptr && (pause.Blocks(c->client, *command, state_->now_ms) ||
+                                                (holds && engine_.cluster()->Holds(c->client, *command, prepared_[i].args))))) [[unlikely]] {
       Hold(c, prepared_[i].args);
       continue;
     }

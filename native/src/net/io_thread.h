@@ -135,6 +135,7 @@ class IoThread {
   void ReleaseReplies();
   void StopWaiting(Connection* c);
   int WaitingTimeoutMs(int ms) const;
+  bool HoldsSlots() const;  // some slots are being handed over
 
   Server& server_;
   Engine& engine_;

@@ -5,12 +5,14 @@
 #include "base/ticks.h"
 #include "engine/blocking.h"
 #include "engine/client_registry.h"
+#include "engine/cluster.h"
 #include "net/io_thread.h"
 
 namespace slotwise {
 namespace {
 
 constexpr int kPausePollMs = 10;  // how soon the end of a pause is noticed
+constexpr int kHoldPollMs = 1;    // and that of a hold of slots, which is meant to be short
 
 }  // namespace
 
@@ -48,7 +50,8 @@ void IoThread::RunHeld(Connection* c) {
     p.args = args;
     engine_.Prepare(p);
     if (c->closing || c->dead) break;
-    if (c->stalled() || (p.command != nullptr && pause.Blocks(c->client, *p.command, state_->now_ms))) {
+    if (c->stalled() || (p.command != nullptr && (pause.Blocks(c->client, *p.command, state_->now_ms) ||
+                                                  (HoldsSlots() && engine_.cluster()->Holds(c->client, *p.command, args))))) {
       Hold(c, args);
       continue;
     }
@@ -128,8 +131,14 @@ void IoThread::StopWaiting(Connection* c) {
   if (c->client.waiter) deadlines_.erase({c->client.waiter->deadline_ms, c->client.id});
 }
 
+bool IoThread::HoldsSlots() const {
+  const Cluster* cluster = engine_.cluster();
+  return cluster != nullptr && cluster->hold().any();
+}
+
 int IoThread::WaitingTimeoutMs(int ms) const {
-  if ((!paused_.empty() || !holding_.empty()) && (ms < 0 || ms > kPausePollMs)) ms = kPausePollMs;
+  const int poll_ms = !paused_.empty() && HoldsSlots() ? kHoldPollMs : kPausePollMs;
+  if ((!paused_.empty() || !holding_.empty()) && (ms < 0 || ms > poll_ms)) ms = poll_ms;
   if (!deadlines_.empty()) {
     std::int64_t left = deadlines_.begin()->first - MonotonicMs();
     if (left < 0) left = 0;

@@ -20,6 +20,8 @@ import {
 } from '@slotwise/gossip'
 import type { CommandReply } from './command-reply.js'
 import { runCommand } from './commands.js'
+import { Migration, type MigrationEvent } from './migration/migration.js'
+import type { MigrationFacts } from './migration/migration-facts.js'
 import { nodesConf, restore, type SavedCluster } from './nodes-conf.js'
 import type { KeyCounts } from './slot-commands.js'
 
@@ -38,6 +40,9 @@ export type ClusterEvent =
   | { type: 'command'; args: readonly string[]; keys: KeyCounts }
   /** A local PUBLISH or SPUBLISH, to be told to the others. */
   | { type: 'publish'; channel: Uint8Array; message: Uint8Array; sharded: boolean }
+  /** `args`: what follows the word SLOTWISE.IMPORT. Answered by a `reply` effect. */
+  | { type: 'import'; args: readonly string[] }
+  | MigrationEvent
 
 export type ClusterEffect = Effect | { type: 'reply'; reply: CommandReply }
 
@@ -48,6 +53,7 @@ export interface ClusterFacts {
   lastVoteEpoch: number
   configEpoch: number
   nodesConf: string
+  migrations: MigrationFacts
 }
 
 export interface MachineOptions {
@@ -63,6 +69,7 @@ export interface MachineOptions {
 
 export class ClusterMachine {
   readonly view: ClusterView
+  readonly migration: Migration
   readonly #gossip: Gossip
   readonly #manual: ManualFailover
   readonly #election: Election
@@ -75,6 +82,7 @@ export class ClusterMachine {
     this.view = new ClusterView({ id, options, random, nowMs })
     if (saved !== undefined) restore(this.view, saved)
     this.#faults = faults
+    this.migration = new Migration(this.view, saved?.migrations)
     this.#gossip = new Gossip(this.view)
     this.#manual = new ManualFailover(this.view)
     this.#election = new Election(this.view, this.#manual, faults)
@@ -98,11 +106,17 @@ export class ClusterMachine {
       case 'replication': this.#replicated(event.replication); break
       case 'publish': this.#publish(event); break
       case 'command':
-        reply = runCommand({ view, election: this.#election, manual: this.#manual, keys: event.keys }, event.args)
+        reply = event.args[0]?.toLowerCase() === 'migrate'
+          ? this.migration.command(event.args.slice(1))
+          : runCommand({ view, election: this.#election, manual: this.#manual, keys: event.keys }, event.args)
+        break
+      case 'import': reply = this.migration.asked(event.args); break
+      case 'nodeAnswered': case 'exported': case 'importIdle': case 'slotsCleared':
+        this.migration.happened(event)
         break
     }
     this.#settle()
-    const effects: ClusterEffect[] = view.end()
+    const effects = this.#effects()
     if (reply !== null) effects.push({ type: 'reply', reply })
     return effects
   }
@@ -112,18 +126,19 @@ export class ClusterMachine {
     const { view } = this
     view.begin(now)
     view.persist(true, 'the node started')
+    this.migration.start()
     const { primary } = view.self
     if (primary !== null) view.emit({ type: 'replicateFrom', node: primary.id, ip: primary.ip, port: primary.port })
     view.emit({ type: 'slotMapChanged' })
     this.#settle()
-    return view.end()
+    return this.#effects()
   }
 
   facts(): ClusterFacts {
     const { view } = this
     return {
       id: view.self.id, currentEpoch: view.currentEpoch, lastVoteEpoch: view.lastVoteEpoch,
-      configEpoch: view.self.configEpoch, nodesConf: nodesConf(view),
+      configEpoch: view.self.configEpoch, nodesConf: nodesConf(view), migrations: this.migration.facts,
     }
   }
 
@@ -138,6 +153,7 @@ export class ClusterMachine {
     this.#gossip.tick()
     this.#manual.tick()
     noteOrphans(view)
+    this.migration.tick()
     if (view.self.isReplica) {
       this.#election.advance(this.#replication)
       migrateIfNeeded(view) // of nobody's replica, as after an election that was won, it does nothing
@@ -177,7 +193,15 @@ export class ClusterMachine {
   #settle(): void {
     const { view } = this
     if (view.roleVersion !== this.#roleVersion) this.#forgetRole()
+    this.migration.settle()
     if (view.stateStale) updateState(view)
+  }
+
+  /** Keys that are to be deleted are remembered with what is persisted in the same step. */
+  #effects(): ClusterEffect[] {
+    const effects = this.view.end()
+    for (const effect of effects) if (effect.type === 'deleteKeysInSlots') this.migration.doom(effect.slots)
+    return effects
   }
 
   #forgetRole(): void {

@@ -5,6 +5,7 @@
  * Source: Redis 7.0, cluster config file. Elsewhere: files (a driver), when to write (`persist` effects).
  */
 import { ClusterNode, type ClusterView, type NodeId, NodeFlag, parseFlags, SLOT_COUNT } from '@slotwise/gossip'
+import type { MigrationFacts } from './migration/migration-facts.js'
 import { nodeLine } from './nodes-text.js'
 
 interface SavedNode {
@@ -30,6 +31,8 @@ export interface SavedCluster {
   lastVoteEpoch: number
   /** Variables of a later version, skipped. */
   unknownVars: string[]
+  /** Not of nodes.conf: Redis has no such thing. */
+  migrations?: MigrationFacts
 }
 
 export function nodesConf(view: ClusterView): string {

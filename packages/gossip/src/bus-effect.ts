@@ -11,6 +11,9 @@ import type { BusMessage, NodeId } from './bus-message.js'
 /** Positive: outbound, numbered by the machine. Negative: inbound, numbered by the driver. */
 export type LinkId = number
 
+/** What the source of a slot migration asks its target (packages/cluster, migration). */
+export type NodeQuestion = 'begin' | 'claim' | 'settle' | 'abort'
+
 export type LogLevel = 'debug' | 'info' | 'warn'
 
 export type Effect =
@@ -25,6 +28,20 @@ export type Effect =
   | { type: 'pauseWrites'; untilMs: number }
   | { type: 'unpauseWrites' }
   | { type: 'deleteKeysInSlots'; slots: readonly number[] }
+  /**
+   * To another node's control plane, over a connection of clients: SLOTWISE.IMPORT and these words. Answered by an
+   * event; the next effect does not wait for it.
+   */
+  | { type: 'askNode'; job: string; question: NodeQuestion; ip: string; port: number; words: readonly string[] }
+  /** The data plane sends these slots, and tells when all is sent and writers are held back, or that it failed. */
+  | { type: 'startExport'; job: string; ip: string; port: number; slots: readonly number[] }
+  /** Nothing more is sent when it is done; commands that were held back go on. */
+  | { type: 'stopExport'; job: string }
+  /** Commands for these slots wait, until `stopExport`. */
+  | { type: 'holdSlots'; slots: readonly number[] }
+  /** Keys of these slots may be sent here; what was there of them is gone before. */
+  | { type: 'openImport'; job: string; slots: readonly number[] }
+  | { type: 'closeImport'; job: string }
   /** CLUSTER RESET of a replica. */
   | { type: 'flushData' }
   /** Who serves which slot, or an open slot, has changed: the data plane's map must be replaced. */

@@ -44,6 +44,12 @@ export function bumpWithoutConsensus(view: ClusterView): boolean {
   return true
 }
 
+/** For a claim that must be newer than every other one. */
+export function takeEpoch(view: ClusterView, why: string): void {
+  takeNewEpoch(view)
+  view.persist(true, why)
+}
+
 function takeNewEpoch(view: ClusterView): void {
   view.currentEpoch = Math.max(view.currentEpoch, view.largestEpoch) + 1
   view.self.configEpoch = view.currentEpoch

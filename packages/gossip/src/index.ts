@@ -1,6 +1,6 @@
 /** @slotwise/gossip: the cluster bus and who is in the cluster. See README.md. */
 export { decodeMessage, type Decoded } from './bus-decode.js'
-export type { Effect, EventName, LinkId, LogLevel } from './bus-effect.js'
+export type { Effect, EventName, LinkId, LogLevel, NodeQuestion } from './bus-effect.js'
 export { encodedLength, encodeMessage } from './bus-encode.js'
 export { HEADER_BYTES, MESSAGE_BYTES_MAX } from './bus-layout.js'
 export {
@@ -12,7 +12,7 @@ export { rejoinDelayMs, updateState, WRITABLE_DELAY_MS } from './cluster-health.
 export { ClusterNode, type Link } from './cluster-node.js'
 export { type ClusterOptions, defaultOptions } from './cluster-options.js'
 export { ClusterView, type ViewOptions } from './cluster-view.js'
-export { bumpWithoutConsensus } from './epochs.js'
+export { bumpWithoutConsensus, takeEpoch } from './epochs.js'
 export { reportCount } from './failure-detector.js'
 export { Gossip } from './gossip.js'
 export { type Address, startHandshake } from './handshake.js'

@@ -328,7 +328,9 @@ CLUSTER SAVECONFIG
 /** They change what the connection is, or end it or the server: clients.test.ts and the process tests are theirs. */
 export const elsewhere = ['auth', 'hello', 'quit', 'reset', 'subscribe', 'psubscribe', 'ssubscribe', 'unsubscribe', 'punsubscribe', 'sunsubscribe', 'monitor', 'shutdown', 'restore', 'restore-asking', 'sync', 'psync', 'replconf', 'bgrewriteaof',
   // Ours: reads-from-replicas.test.ts.
-  'slotwise.position', 'slotwise.staleness', 'slotwise.waitfor']
+  'slotwise.position', 'slotwise.staleness', 'slotwise.waitfor',
+  // Ours: cluster-migrate.test.ts.
+  'cluster|migrate', 'slotwise.apply', 'slotwise.export', 'slotwise.import']
 
 export interface Example {
   /** The line, for a failure. */

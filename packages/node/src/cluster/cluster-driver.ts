@@ -13,6 +13,7 @@ import { answerOf } from './cluster-requests.js'
 import { ReplicationWatch } from './replication-watch.js'
 import { encodeReply, type RespValue } from './resp-writer.js'
 import { slotMapOf } from './slot-map-of.js'
+import { SlotMigrations } from './slot-migrations.js'
 
 const SLOT_COUNT = 16_384
 /** How soon a change of a directive is noticed. */
@@ -43,6 +44,7 @@ export class ClusterDriver {
     (link) => this.#machine?.view.links.get(link)?.node?.inHandshake === false,
   )
   readonly #replication: ReplicationWatch
+  readonly #migrations: SlotMigrations
   #files: ClusterFiles | null = null
   #machine: ClusterMachine | null = null
   #config: ClusterConfig | null = null
@@ -63,6 +65,13 @@ export class ClusterDriver {
     this.#engine = options.engine
     this.#control = options.engine.control()
     this.#replication = new ReplicationWatch(this.#now())
+    this.#migrations = new SlotMigrations({
+      engine: this.#engine, control: this.#control, directive: this.#directive,
+      keysInSlot: (slot) => this.#keys.inSlot(slot),
+      onEvent: (event) => void setImmediate(() => this.#step(event)),
+      onLog: (text) => this.#options.onLog('info', text),
+      isPrimary: () => this.#machine?.view.self.isPrimary === true,
+    })
   }
 
   /**
@@ -104,7 +113,12 @@ export class ClusterDriver {
   readonly request = (request: ControlRequest): void => {
     const machine = this.#machine
     if (machine === null) return void this.#early.push(request)
-    const args = request.args.slice(1).map((arg) => Buffer.from(arg).toString('latin1'))
+    const [name = '', ...args] = request.args.map((arg) => Buffer.from(arg).toString('latin1'))
+    if (name === 'SLOTWISE.EXPORTED') return this.#migrations.told(args)
+    if (name.toLowerCase() === 'slotwise.import')
+      return this.#step({ type: 'import', args }, (reply) => this.#answer(request, valueOf(reply)))
+    if (args.length === 2 && args.join(' ').toLowerCase() === 'migrate status')
+      return this.#answer(request, this.#migrations.status(machine))
     const read = answerOf({ machine, bus: this.#bus, endpointType: this.#config!.endpointType }, args)
     if (read !== undefined) return this.#answer(request, read)
     if (args[0]?.toLowerCase() === 'failover') this.#watchOffset()
@@ -119,6 +133,7 @@ export class ClusterDriver {
   async stop(): Promise<void> {
     clearInterval(this.#timer)
     clearInterval(this.#offsetTimer)
+    this.#migrations.stop()
     await this.#bus.stop()
     if (this.#machine !== null && !this.#failed) this.#save(this.#machine.facts(), true)
     await this.#files?.close()
@@ -141,7 +156,10 @@ export class ClusterDriver {
 
   #tick(): void {
     this.#ticks++
-    if (this.#ticks % CONFIG_EVERY_TICKS === 0) this.#readConfig()
+    if (this.#ticks % CONFIG_EVERY_TICKS === 0) {
+      this.#readConfig()
+      if (this.#machine!.migration.isImporting) this.#migrations.watchImport()
+    }
     this.#tellReplication()
     this.#step({ type: 'tick' })
   }
@@ -179,7 +197,8 @@ export class ClusterDriver {
     if (!view.self.isPrimary || this.#keys.total() === 0) return
     for (let slot = 0; slot < SLOT_COUNT; slot++) {
       const owner = view.owners[slot] ?? null
-      if (owner === view.self || view.importing.has(slot) || this.#keys.inSlot(slot) === 0) continue
+      const known = owner === view.self || view.importing.has(slot) || this.#machine!.migration.isDoomed(slot)
+      if (known || this.#keys.inSlot(slot) === 0) continue
       if (owner === null) {
         this.#options.onLog('info', `I have keys for unassigned slot ${slot}. Taking responsibility for it.`)
         this.#step({ type: 'command', args: ['ADDSLOTS', String(slot)], keys: this.#keys }, () => undefined)
@@ -223,8 +242,12 @@ export class ClusterDriver {
       case 'unpauseWrites': return this.#run('CLIENT', 'UNPAUSE')
       case 'deleteKeysInSlots':
         this.#setMap() // nothing may be written there meanwhile
-        for (const slot of effect.slots) this.#control.clearSlot(slot)
-        return
+        return this.#migrations.sweeper.add(effect.slots)
+      case 'stopExport': // who was held back finds the change in force
+        if (this.#mapStale) this.#setMap()
+        return this.#migrations.perform(effect)
+      case 'askNode': case 'startExport': case 'holdSlots': case 'openImport': case 'closeImport':
+        return this.#migrations.perform(effect)
       case 'flushData': return this.#run('FLUSHALL')
       case 'slotMapChanged':
       case 'stateChanged':
@@ -241,7 +264,9 @@ export class ClusterDriver {
 
   #setMap(): void {
     this.#mapStale = false
-    this.#control.setSlotMap(slotMapOf(this.#machine!.view, this.#config!.endpointType))
+    const { view } = this.#machine!
+    this.#migrations.sweeper.clearNow((slot) => view.self.isPrimary && view.ownerOf(slot) === view.self)
+    this.#control.setSlotMap(slotMapOf(view, this.#config!.endpointType))
   }
 
   #run(...args: string[]): void {

@@ -8,6 +8,7 @@ import { ClusterFiles } from './cluster-files.js'
 const id = 'a'.repeat(40)
 const facts = (currentEpoch: number, lastVoteEpoch: number): ClusterFacts => ({
   id, currentEpoch, lastVoteEpoch, configEpoch: 1,
+  migrations: { outgoing: null, incoming: null, doomed: [[7, 7]], taken: [] },
   nodesConf: `${id} 127.0.0.1:7000@17000 myself,master - 0 0 1 connected 0-5460\n` +
     `vars currentEpoch ${currentEpoch} lastVoteEpoch ${lastVoteEpoch}\n`,
 })

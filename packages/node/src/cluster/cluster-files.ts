@@ -91,12 +91,18 @@ export class ClusterFiles {
       saved = parseNodesConf(facts.nodesConf)
       if ('refused' in saved) throw new ClusterFilesError(`${this.#path}.mdb: ${saved.refused}`)
     }
+    // A crash came between both: the file is older than what was promised last.
+    if (facts?.id === saved.self.id && facts.currentEpoch > saved.currentEpoch) {
+      const promised = parseNodesConf(facts.nodesConf)
+      if (!('refused' in promised)) saved = promised
+    }
     for (const name of saved.unknownVars) log(`Skipping unknown cluster config variable '${name}'`)
     // Whatever has happened to the file: what was promised under this id stays promised.
     if (facts?.id === saved.self.id) {
       saved.currentEpoch = Math.max(saved.currentEpoch, facts.currentEpoch)
       saved.lastVoteEpoch = Math.max(saved.lastVoteEpoch, facts.lastVoteEpoch)
       saved.self.configEpoch = Math.max(saved.self.configEpoch, facts.configEpoch)
+      saved.migrations = facts.migrations
     }
     return saved
   }

@@ -1,0 +1,437 @@
+#include "engine/slot_export.h"
+
+#include <poll.h>
+#include <pthread.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include "base/ticks.h"
+#include "commands/key_positions.h"
+#include "engine/cluster.h"
+#include "engine/engine.h"
+#include "engine/peer_socket.h"
+#include "engine/replication.h"
+#include "keyspace/allocator.h"
+#include "log/log_reader.h"
+#include "snapshot/command_entry.h"
+#include "snapshot/dump_payload.h"
+#include "values/string_value.h"
+
+namespace slotwise {
+namespace {
+
+constexpr std::size_t kFrameBytes = 64 * 1024;    // the target runs one without doing anything else
+constexpr std::size_t kFramesWaiting = 4;
+constexpr std::size_t kUnanswered = 16;
+constexpr std::size_t kKeysAtOnce = 64;           // of a slot, under its stripe
+constexpr std::size_t kBytesAtOnce = 32 * 1024;
+constexpr std::size_t kDirtyAtOnce = 128;
+constexpr int kRoundsMax = 8;
+constexpr std::uint64_t kLogLeft = 16 * 1024;     // little enough to hold writers back for it
+constexpr std::size_t kLogPiece = 1024 * 1024;    // looked at in one go
+constexpr std::size_t kWaitingMax = 512u << 20;   // of the log, for a target that takes nothing
+constexpr std::int64_t kSilenceMs = 10000;
+constexpr std::int64_t kGraceUs = 1000;           // what a thread of ours needs to find out that commands are held back
+constexpr std::int64_t kHoldMsMax = 250;          // for the rest of the log; else writers go on, and it is tried again
+constexpr int kHoldsMax = 8;
+constexpr int kPollMs = 5;
+
+constexpr std::uint64_t kNotVisited = ~std::uint64_t{0};
+constexpr std::uint64_t kWalking = kNotVisited - 1;
+
+void AppendCommand(std::initializer_list<std::string_view> words, std::string& out) {
+  AppendCommandHead(words.size(), out);
+  for (std::string_view word : words) AppendCommandWord(word, out);
+}
+
+}  // namespace
+
+SlotExport::SlotExport(Engine& engine, Cluster& cluster) : engine_(engine), cluster_(cluster) {}
+
+SlotExport::~SlotExport() { Stop(); }
+
+bool SlotExport::Start(Request request) {
+  std::lock_guard<std::mutex> guard(control_mutex_);
+  if (running_.load()) return false;
+  if (thread_.joinable()) thread_.join();
+  request_ = std::move(request);
+  stopping_.store(false);
+  running_.store(true);
+  for (auto* counter : {&keys_, &bytes_, &slots_done_, &commands_, &log_left_}) counter->store(0);
+  phase_.store(Phase::kConnecting);
+  thread_ = std::thread([this] { Run(); });
+  return true;
+}
+
+void SlotExport::Stop() {
+  std::lock_guard<std::mutex> guard(control_mutex_);
+  stopping_.store(true);
+  if (thread_.joinable()) thread_.join();
+  cluster_.Release();
+  phase_.store(Phase::kNone);
+}
+
+SlotExport::Info SlotExport::info() const {
+  Info info;
+  info.phase = phase_.load();
+  if (info.phase == Phase::kNone) return info;
+  info.job = request_.job;
+  info.keys = keys_.load();
+  info.bytes = bytes_.load();
+  info.slots_done = slots_done_.load();
+  info.commands = commands_.load();
+  info.log_left = log_left_.load();
+  return info;
+}
+
+void SlotExport::Run() {
+  pthread_setname_np(pthread_self(), "slotwise-export");
+  error_.clear();
+  const bool ready = Export();
+  if (fd_ >= 0) close(fd_);
+  fd_ = -1;
+  reader_.reset();
+  frames_.clear();
+  frame_ = log_ = out_ = in_ = std::string();
+  dirty_.clear();
+  FlushThreadCache();
+  if (!ready) {
+    cluster_.Release();
+    phase_.store(Phase::kNone);
+  }
+  running_.store(false);
+  if (stopping_.load()) return;
+  if (ready) Tell({kTold, request_.job, "ready"});
+  else Tell({kTold, request_.job, "failed", error_});
+}
+
+void SlotExport::Tell(std::initializer_list<std::string_view> words) {
+  if (engine_.host() != nullptr) engine_.host()->OnControlRequest(0, 2, {words.begin(), words.size()});
+}
+
+bool SlotExport::Fail(std::string why) {
+  if (error_.empty()) error_ = std::move(why);
+  return false;
+}
+
+bool SlotExport::Export() {
+  in_.clear();
+  out_.clear();
+  out_sent_ = unanswered_ = 0;
+  if (!Connect()) return false;
+  if (!engine_.records_effects()) (void)engine_.replication().PositionAt(0);  // the stream begins
+  phase_.store(Phase::kCopying);
+  log_.clear();
+  parser_ = RespParser();
+  log_begin_ = engine_.log().tail();
+  reader_ = std::make_unique<LogReader>(engine_.log(), log_begin_);
+  stamps_.assign(kSlotCount, kNotVisited);
+  return CopySlots() && HandOver();
+}
+
+bool SlotExport::Connect() {
+  std::string why;
+  progress_ms_ = MonotonicMs();
+  fd_ = StartConnect(request_.host, request_.port, &why);
+  if (fd_ < 0) return Fail("the target cannot be reached: " + why);
+  for (;;) {
+    pollfd item{fd_, POLLOUT, 0};
+    if (poll(&item, 1, kPollMs) > 0) break;
+    if (stopping_.load()) return Fail("it was cancelled");
+    if (MonotonicMs() - progress_ms_ > kSilenceMs) return Fail("the target cannot be reached: timeout");
+  }
+  if (int error = FinishConnect(fd_); error != 0) return Fail(std::string("the target cannot be reached: ") + std::strerror(error));
+  const std::string& password = engine_.config().Str(Directive::kMasterauth);
+  if (password.empty()) return true;
+  const std::string& user = engine_.config().Str(Directive::kMasteruser);
+  std::string login, line;
+  if (user.empty()) AppendCommand({"AUTH", password}, login);
+  else AppendCommand({"AUTH", user, password}, login);
+  if (!AskLine(login, &line)) return false;
+  return line == "+OK" || Fail("the target did not take masterauth: " + line);
+}
+
+// --- the connection -------------------------------------------------------------------------------------------------
+
+bool SlotExport::AskLine(std::string_view bytes, std::string* line) {
+  for (;;) {
+    if (const std::size_t end = in_.find("\r\n"); end != std::string::npos) {
+      *line = in_.substr(0, end);
+      in_.erase(0, end + 2);
+      return true;
+    }
+    pollfd item{fd_, static_cast<short>(bytes.empty() ? POLLIN : POLLIN | POLLOUT), 0};
+    (void)poll(&item, 1, kPollMs);
+    if (stopping_.load()) return Fail("it was cancelled");
+    if (MonotonicMs() - progress_ms_ > kSilenceMs) return Fail("the target does not answer");
+    if ((item.revents & POLLOUT) != 0) {
+      const ssize_t n = send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+      if (n > 0) bytes.remove_prefix(static_cast<std::size_t>(n));
+    }
+    if ((item.revents & (POLLIN | POLLHUP | POLLERR)) != 0 && !Receive()) return false;
+  }
+}
+
+bool SlotExport::Receive() {
+  char piece[4096];
+  const ssize_t n = recv(fd_, piece, sizeof piece, 0);
+  if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR)) return Fail("the connection to the target broke");
+  if (n > 0) in_.append(piece, static_cast<std::size_t>(n));
+  return in_.size() < 16 * 1024 || Fail("the target says something that is no answer");
+}
+
+bool SlotExport::Turn(int wait_ms) {
+  if (stopping_.load(std::memory_order_relaxed)) return Fail("it was cancelled");
+  if (out_sent_ == out_.size()) {
+    out_.clear();
+    out_sent_ = 0;
+    while (!frames_.empty() && unanswered_ < kUnanswered && out_.size() < 4 * kFrameBytes) {
+      const std::string& frame = frames_.front();
+      AppendCommand({"SLOTWISE.APPLY", request_.job, frame}, out_);
+      bytes_.fetch_add(frame.size(), std::memory_order_relaxed);
+      frames_.pop_front();
+      if (unanswered_++ == 0) progress_ms_ = MonotonicMs();
+    }
+  }
+  const bool sending = out_sent_ < out_.size();
+  pollfd item{fd_, static_cast<short>(sending ? POLLIN | POLLOUT : POLLIN), 0};
+  const int n = poll(&item, 1, wait_ms);
+  if (n < 0 && errno != EINTR) return Fail(std::string("poll: ") + std::strerror(errno));
+  if (n <= 0) {
+    if (unanswered_ > 0 && MonotonicMs() - progress_ms_ > kSilenceMs) return Fail("the target does not answer");
+    return true;
+  }
+  if ((item.revents & POLLOUT) != 0) {
+    const ssize_t sent = send(fd_, out_.data() + out_sent_, out_.size() - out_sent_, MSG_NOSIGNAL);
+    if (sent > 0) out_sent_ += static_cast<std::size_t>(sent);
+    else if (errno != EAGAIN && errno != EINTR) return Fail("the connection to the target broke");
+  }
+  if ((item.revents & (POLLIN | POLLHUP | POLLERR)) == 0) return true;
+  if (!Receive()) return false;
+  for (std::size_t end; (end = in_.find("\r\n")) != std::string::npos; in_.erase(0, end + 2)) {
+    if (in_[0] != '+' || unanswered_ == 0) {
+      const std::string answer = in_.substr(0, std::min<std::size_t>(end, 512));
+      return Fail("the target answered: " + (answer.starts_with('-') ? answer.substr(1) : answer));
+    }
+    --unanswered_;
+    progress_ms_ = MonotonicMs();
+  }
+  return true;
+}
+
+bool SlotExport::MakeRoom() {
+  if (!Turn(0)) return false;
+  while (frames_.size() > kFramesWaiting) {
+    if (!Follow() || !Turn(kPollMs)) return false;
+  }
+  return true;
+}
+
+// Until everything is answered, or the time is up.
+bool SlotExport::Settle(std::int64_t until_ms, bool* settled) {
+  if (!frame_.empty()) frames_.push_back(std::exchange(frame_, {}));
+  while (!frames_.empty() || out_sent_ < out_.size() || unanswered_ > 0) {
+    if (!Turn(kPollMs)) return false;
+    if (MonotonicMs() >= until_ms) return true;
+  }
+  *settled = true;
+  return true;
+}
+
+// --- images ---------------------------------------------------------------------------------------------------------
+
+void SlotExport::EndCommand() {
+  if (frame_.size() >= kFrameBytes) frames_.push_back(std::exchange(frame_, {}));
+}
+
+void SlotExport::AppendImage(const Entry* entry) {
+  if (entry->type() == Type::kString && !entry->has_expire()) {
+    IntScratch scratch;
+    AppendCommand({"SET", entry->key(), StringBytes(entry, scratch)}, frame_);
+  } else {
+    const std::string at = std::to_string(entry->has_expire() ? entry->expire_at_ms() : 0);
+    AppendCommand({"RESTORE", entry->key(), at, DumpPayload(entry, false), "REPLACE", "ABSTTL"}, frame_);
+  }
+  keys_.fetch_add(1, std::memory_order_relaxed);
+  EndCommand();
+}
+
+void SlotExport::AppendKey(int slot, std::string_view name) {
+  const KeyRef key(name);
+  const Database::Place place = engine_.keyspace().Db(0).Table(slot).Find(key.key, key.hash);
+  if (place) return AppendImage(place.entry());
+  AppendCommand({"DEL", name}, frame_);
+  EndCommand();
+}
+
+bool SlotExport::CopySlots() {
+  for (int slot = 0; slot < kSlotCount; ++slot) {
+    if (!request_.slots[static_cast<std::size_t>(slot)]) continue;
+    if (!CopySlot(slot) || !MakeRoom() || !Follow()) return false;
+    slots_done_.fetch_add(1, std::memory_order_relaxed);
+  }
+  return true;
+}
+
+bool SlotExport::CopySlot(int slot) {
+  FutexLock& lock = engine_.keyspace().StripeForSlot(slot).lock;
+  {
+    std::lock_guard<FutexLock> guard(lock);
+    const SlotTable& table = engine_.keyspace().Db(0).Table(slot);
+    if (table.size() <= kKeysAtOnce) {
+      for (std::uint32_t i = 0; i < table.bucket_count(); ++i) table.VisitBucket(i, [this](const Entry* entry) { AppendImage(entry); });
+      stamps_[static_cast<std::size_t>(slot)] = engine_.log().tail();
+      return true;
+    }
+    stamps_[static_cast<std::size_t>(slot)] = kWalking;
+  }
+  return WalkSlot(slot);
+}
+
+bool SlotExport::WalkSlot(int slot) {
+  FutexLock& lock = engine_.keyspace().StripeForSlot(slot).lock;
+  dirty_.clear();
+  std::uint64_t cursor = 0;
+  do {
+    {
+      std::lock_guard<FutexLock> guard(lock);
+      std::size_t seen = 0;
+      const std::uint64_t before = frames_.size() * kFrameBytes + frame_.size();
+      do {
+        cursor = engine_.keyspace().Db(0).Table(slot).Scan(cursor, [&](const Entry* entry) {
+          ++seen;
+          AppendImage(entry);
+        });
+      } while (cursor != 0 && seen < kKeysAtOnce && frames_.size() * kFrameBytes + frame_.size() < before + kBytesAtOnce);
+    }
+    if (!MakeRoom()) return false;
+  } while (cursor != 0);
+  for (int round = 0; round < kRoundsMax; ++round) {
+    if (!Follow()) return false;
+    if (dirty_.size() <= kDirtyAtOnce) break;
+    for (const std::string& key : std::exchange(dirty_, {})) {
+      {
+        std::lock_guard<FutexLock> guard(lock);
+        AppendKey(slot, key);
+      }
+      if (!MakeRoom()) return false;
+    }
+  }
+  std::lock_guard<FutexLock> guard(lock);
+  if (!Follow()) return false;
+  for (const std::string& key : dirty_) AppendKey(slot, key);
+  dirty_.clear();
+  stamps_[static_cast<std::size_t>(slot)] = engine_.log().tail();
+  return true;
+}
+
+// --- the log --------------------------------------------------------------------------------------------------------
+
+bool SlotExport::Follow() {
+  static const ParserLimits limits{INT32_MAX, INT64_MAX / 2, 64 * 1024, true};
+  const std::uint64_t tail = engine_.log().tail();
+  while (reader_->offset() < tail) {
+    while (reader_->offset() < tail && log_.size() < kLogPiece) {
+      const std::string_view piece = reader_->Peek(tail);
+      if (piece.empty()) return Fail("the log went on faster than it could be followed (repl-backlog-size)");
+      log_.append(piece);
+      reader_->Advance(piece.size());
+    }
+    std::size_t at = 0;
+    bool more = true;
+    while (more && at < log_.size()) {
+      const std::string_view rest = std::string_view(log_).substr(at);
+      if (rest[0] == '#') {  // a time
+        const std::size_t end = rest.find('\n');
+        if (end == std::string_view::npos) break;
+        at += end + 1;
+        continue;
+      }
+      std::size_t taken = 0;
+      args_.clear();
+      switch (parser_.Next(rest, limits, args_, &taken)) {
+        case RespParser::Result::kCommand:
+          if (!Record(args_, rest.substr(0, taken), log_begin_ + at)) return false;
+          at += taken;
+          break;
+        case RespParser::Result::kIncomplete:
+          more = false;
+          break;
+        case RespParser::Result::kError:
+          return Fail("the log cannot be read");
+      }
+    }
+    log_.erase(0, at);
+    log_begin_ += at;
+    if (frames_.size() * kFrameBytes > kWaitingMax) return Fail("the target is too slow for what is written here");
+    // A command that is larger than what is read in one go.
+    if (!more && log_.size() >= kLogPiece && reader_->offset() < tail) {
+      const std::string_view piece = reader_->Peek(tail);
+      if (piece.empty()) return Fail("the log went on faster than it could be followed (repl-backlog-size)");
+      log_.append(piece);
+      reader_->Advance(piece.size());
+    }
+  }
+  log_left_.store(engine_.log().tail() - log_begin_, std::memory_order_relaxed);
+  return true;
+}
+
+bool SlotExport::Record(std::span<const std::string_view> args, std::string_view wire, std::uint64_t offset) {
+  if (args.empty()) return true;
+  const CommandTable::Resolution resolved = engine_.commands().Resolve(args);
+  if (resolved.outcome != CommandTable::Outcome::kOk || !resolved.command->Is(CommandFlag::kWrite)) return true;  // SELECT, MULTI, PING
+  const Command& command = *resolved.command;
+  if (command.Is(CommandId::kFlushall) || command.Is(CommandId::kFlushdb)) return Fail("the data set was flushed meanwhile");
+  int slot = -1;
+  bool several = false;
+  ForEachKeyIndex(command, args.data(), args.size(), [&](std::size_t i) {
+    const int other = HashSlot(args[i]);
+    several = several || (slot >= 0 && other != slot && (request_.slots[static_cast<std::size_t>(slot)] || request_.slots[static_cast<std::size_t>(other)]));
+    slot = other;
+  });
+  if (several) return Fail("a command was about keys of several slots");
+  if (slot < 0 || !request_.slots[static_cast<std::size_t>(slot)]) return true;
+  const std::uint64_t stamp = stamps_[static_cast<std::size_t>(slot)];
+  if (stamp == kWalking) {
+    ForEachKeyIndex(command, args.data(), args.size(), [&](std::size_t i) { dirty_.emplace(args[i]); });
+  } else if (stamp != kNotVisited && offset >= stamp) {
+    frame_.append(wire);
+    commands_.fetch_add(1, std::memory_order_relaxed);
+    EndCommand();
+  }
+  return true;
+}
+
+bool SlotExport::HandOver() {
+  phase_.store(Phase::kFollowing);
+  for (int attempt = 0; attempt < kHoldsMax; ++attempt) {
+    for (;;) {
+      if (!Follow()) return false;
+      const bool little = engine_.log().tail() - log_begin_ <= kLogLeft && frames_.size() <= 1 && unanswered_ <= 1;
+      if (little) break;
+      if (!frame_.empty()) frames_.push_back(std::exchange(frame_, {}));
+      if (!Turn(kPollMs)) return false;
+    }
+    const std::int64_t began_ms = MonotonicMs();
+    phase_.store(Phase::kHeld);
+    cluster_.Hold(request_.slots, SlotHold::Mode::kWrites);
+    // Who looked a moment ago runs what it has at hand: that is done soon, and need not be refused.
+    for (const std::int64_t until_us = MonotonicUs() + kGraceUs; MonotonicUs() < until_us;) {
+      if (!Follow() || !Turn(0)) return false;
+    }
+    cluster_.Seal();
+    bool settled = false;
+    if (!Follow() || !Settle(began_ms + kHoldMsMax, &settled)) return false;
+    if (settled) return true;
+    cluster_.Release();
+    phase_.store(Phase::kFollowing);
+  }
+  return Fail("the target is too slow for what is written here");
+}
+
+}  // namespace slotwise

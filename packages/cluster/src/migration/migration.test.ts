@@ -1,0 +1,148 @@
+/**
+ * Slot migrations of whole machines: the way through, what is refused, and processes that are killed at any moment.
+ */
+import { describe, expect, it } from 'vitest'
+import { MigrationWorld, WATCHED } from '../../test/migration-world.js'
+
+const state = (world: MigrationWorld, index: number): string | undefined =>
+  world.nodes[index]!.machine!.migration.rows.at(-1)?.state
+
+/** Nodes 0, 1 and 2 own a third each; the watched slots are node 0's. */
+function populated(seed = 1): MigrationWorld {
+  const world = new MigrationWorld(seed)
+  for (let n = 0; n < 40; n++) world.write(n % WATCHED.length)
+  return world
+}
+
+describe('a slot migration', () => {
+  it('moves slots in one step, under a new epoch, that everybody believes', () => {
+    const world = populated()
+    const [source, target] = world.nodes as [typeof world.nodes[0], typeof world.nodes[0]]
+    expect(world.migrate(source, target, 0, 2)).toEqual({ type: 'status', text: 'OK' })
+    world.until('it is done', () => state(world, 0) === 'success')
+    expect(target.machine!.view.self.configEpoch).toBe(4)
+    world.run(2000)
+    expect(world.settledState()).toBeNull()
+    expect(world.owner(0)).toBe(target)
+    expect(world.owner(3)).toBe(source)
+    expect(source.disk!.migrations).toEqual({ outgoing: null, incoming: null, doomed: [], taken: [] })
+    expect(target.disk!.migrations.incoming).toBeNull()
+  })
+
+  it('is cancelled on either side, and leaves nothing', () => {
+    for (const side of [0, 1]) {
+      const world = populated()
+      world.migrate(world.nodes[0]!, world.nodes[1]!, 0, 2)
+      world.until('it streams', () => state(world, 0) === 'streaming' && world.nodes[1]!.keys.size > 0)
+      expect(world.command(world.nodes[side]!, 'MIGRATE', 'CANCEL')).toEqual({ type: 'status', text: 'OK' })
+      expect(world.command(world.nodes[side]!, 'MIGRATE', 'CANCEL')).toEqual({ type: 'error', text: 'ERR No slots are being migrated' })
+      world.run(2000)
+      expect(state(world, 0)).toBe(side === 0 ? 'cancelled' : 'failed')
+      expect(world.settledState()).toBeNull()
+      expect(world.owner(0)).toBe(world.nodes[0])
+      // And again, to the end.
+      expect(world.migrate(world.nodes[0]!, world.nodes[1]!, 0, 2)).toEqual({ type: 'status', text: 'OK' })
+      world.until('it is done', () => state(world, 0) === 'success')
+    }
+  })
+
+  it('is refused in words, and then changes nothing', () => {
+    const world = populated()
+    const [first, second] = world.nodes as [typeof world.nodes[0], typeof world.nodes[0]]
+    const cases: [words: string[], text: string][] = [
+      [['SLOTSRANGE', '0', '1'], 'syntax error'],
+      [['SLOTSRANGE', '0', 'NODE', second.id], 'syntax error'],
+      [['SLOTRANGE', '0', '1', 'NODE', second.id], 'syntax error'],
+      [['SLOTSRANGE', '0', '16384', 'NODE', second.id], 'Invalid or out of range slot'],
+      [['SLOTSRANGE', '-1', '1', 'NODE', second.id], 'Invalid or out of range slot'],
+      [['SLOTSRANGE', '2', '1', 'NODE', second.id], 'start slot number 2 is greater than end slot number 1'],
+      [['SLOTSRANGE', '1', '2', '2', '3', 'NODE', second.id], 'Slot 2 specified multiple times'],
+      [['SLOTSRANGE', '1', '2', 'NODE', 'x'], 'Unknown node x'],
+      [['SLOTSRANGE', '1', '2', 'NODE', first.id], 'Target node is this node itself'],
+      [['SLOTSRANGE', '6000', '6001', 'NODE', second.id], "I'm not the owner of hash slot 6000"],
+    ]
+    for (const [words, text] of cases) expect(world.command(first, 'MIGRATE', ...words)).toEqual({ type: 'error', text: `ERR ${text}` })
+    expect(first.machine!.migration.rows).toEqual([])
+    world.command(first, 'SETSLOT', '1', 'MIGRATING', second.id)
+    expect(world.migrate(first, second, 0, 2)).toEqual({ type: 'error', text: 'ERR Slot 1 is open: it is being moved key by key, or still emptied' })
+    world.command(first, 'SETSLOT', '1', 'STABLE')
+    expect(world.migrate(first, second, 0, 2).type).toBe('status')
+    expect(world.migrate(first, second, 3, 3)).toEqual({ type: 'error', text: 'ERR Slots are being migrated already, see CLUSTER MIGRATE STATUS' })
+  })
+
+  it('a job that was given up is never claimed, and one that was claimed is never given up', () => {
+    const world = populated()
+    const [source, target] = world.nodes as [typeof world.nodes[0], typeof world.nodes[0]]
+    const job = 'a'.repeat(40)
+    const ask = (...args: string[]): string => {
+      let text = ''
+      world.step(target, { type: 'import', args }, (reply) => { text = reply.text })
+      return text
+    }
+    expect(ask('CLAIM', job)).toMatch(/^NOIMPORT/)
+    expect(ask('BEGIN', job, source.id, '0', '1')).toBe('OK')
+    expect(ask('SETTLE', job)).toMatch(/^NOIMPORT/)
+    expect(ask('CLAIM', job)).toMatch(/^NOIMPORT/)
+    expect(ask('BEGIN', job, source.id, '0', '1')).toBe('OK')
+    expect(ask('CLAIM', job)).toBe('OK')
+    expect([ask('SETTLE', job), ask('CLAIM', job), ask('ABORT', job), ask('SETTLE', job)]).toEqual(['OK', 'OK', 'OK', 'OK'])
+    expect(ask('BEGIN', 'b'.repeat(40), source.id, '0', '1')).toBe(`ERR Slot 0 is not owned by node ${source.id}, as far as the target knows`)
+    expect(ask('BEGIN', 'x', source.id, '0', '1')).toBe('ERR Invalid job')
+  })
+
+  it('a source that was killed after it asked serves nobody there until it knows', () => {
+    const world = populated()
+    const [source, target] = world.nodes as [typeof world.nodes[0], typeof world.nodes[0]]
+    world.migrate(source, target, 0, 2)
+    while (source.disk!.migrations.outgoing === null) world.run(1)
+    world.crash(target)
+    world.crash(source)
+    world.start(source)
+    world.run(20_000)
+    expect([world.write(0), world.write(3)]).toEqual([false, true])
+    world.start(target)
+    world.until('it is decided', () => world.settledState() === null)
+  })
+})
+
+describe('processes that are killed at any moment', () => {
+  const seeds = Array.from({ length: Number(process.env.SLOTWISE_SEEDS ?? 25) }, (_, index) => index + 1)
+  it('leave one owner of each slot, with all that was acknowledged, and nobody else with any of it', () => {
+    let moved = 0
+    for (const seed of seeds) {
+      const world = populated(seed)
+      const { random, nodes } = world
+      world.answerLoss = 0.1
+      for (let round = 0; round < 4; round++) {
+        const from = world.owner(0)
+        const to = nodes[Math.floor(random() * nodes.length)]!
+        if (from !== undefined && from !== to) world.migrate(from, to, 0, Math.floor(random() * 4))
+        const victim = nodes[Math.floor(random() * nodes.length)]!
+        const kind = random()
+        if (kind < 0.4) victim.crashAfterEffects = Math.floor(random() * 60)
+        else if (kind < 0.5) world.command(victim, 'MIGRATE', 'CANCEL')
+        else if (kind < 0.6 && from !== undefined && from !== to) world.cut(from, to)
+        for (let n = 0; n < 30; n++) {
+          world.run(random() * 60)
+          world.write(Math.floor(random() * 4))
+          if (kind > 0.7 && n === 10) world.crash(victim)
+        }
+        world.run(random() * 3000)
+        world.heal()
+        for (const node of nodes) {
+          node.crashAfterEffects = null
+          world.start(node)
+        }
+        world.run(random() < 0.5 ? 8000 : random() * 4000)
+      }
+      try {
+        world.until('everything is settled', () => world.settledState() === null)
+      } catch {
+        expect.fail(`seed ${seed}: ${world.settledState()}\n${world.story.slice(-60).join('\n')}`)
+      }
+      expect({ seed, violation: world.violation }).toEqual({ seed, violation: null })
+      if (world.owner(0) !== nodes[0]) moved++
+    }
+    expect(moved).toBeGreaterThan(seeds.length / 3)
+  }, 120_000)
+})

@@ -1,0 +1,160 @@
+/**
+ * The source of a slot migration: asks the target whether it may, has the data plane send the slots, and when all of it
+ * has arrived and writers are held back, asks the target to take them.
+ *
+ * The target's claim, on its disk, is the commit point, and the source learns of it as of any claim: from a header with
+ * a newer epoch. Before it asks, it writes that it is going to; from then on it does not know whether the slots are
+ * still its own, and serves nobody there, over a restart too, until it hears the claim or the target says that there is
+ * none and will be none.
+ * Elsewhere: the target (incoming.ts), sending (native/src/engine/slot_export.h).
+ */
+import { type ClusterNode, type ClusterView, leaseUntilMs, type NodeId, type NodeQuestion, rangesOf } from '@slotwise/gossip'
+import { type CommandReply, OK } from '../command-reply.js'
+import { type MigrationFacts, rangeWords, readRanges, slotsIn } from './migration-facts.js'
+import type { MigrationLog } from './migration-log.js'
+
+/** How often a target that did not answer is asked what became of it. */
+const ASK_AGAIN_MS = 1000
+
+interface Outgoing {
+  readonly job: string
+  readonly target: NodeId
+  readonly slots: readonly number[]
+  readonly startedAt: number
+  /** `handover`: the target was asked to take them; `settling`: and nobody knows whether it has. */
+  state: 'asking' | 'streaming' | 'handover' | 'settling'
+  askAt: number
+}
+
+export class OutgoingMigration {
+  #now: Outgoing | null = null
+  #seen = -1
+
+  constructor(readonly view: ClusterView, readonly log: MigrationLog, saved: MigrationFacts) {
+    if (saved.outgoing === null) return
+    const { job, target, slots } = saved.outgoing
+    this.#now = { job, target, slots: slotsIn(slots), startedAt: view.now, state: 'settling', askAt: 0 }
+  }
+
+  get facts(): MigrationFacts['outgoing'] {
+    const now = this.#now
+    if (now === null || now.state === 'asking' || now.state === 'streaming') return null
+    return { job: now.job, target: now.target, slots: rangesOf(now.slots) }
+  }
+
+  get row(): { job: string; peer: NodeId; slots: readonly number[]; state: string; startedAt: number } | null {
+    return this.#now === null ? null : { ...this.#now, peer: this.#now.target }
+  }
+
+  /** A node that is not sure what it owns begins by serving nobody there. */
+  start(): void {
+    if (this.#now !== null) this.view.emit({ type: 'holdSlots', slots: this.#now.slots })
+  }
+
+  /** CLUSTER MIGRATE SLOTSRANGE first last [first last ...] NODE id */
+  begin(words: readonly string[], busy: (slot: number) => boolean): CommandReply {
+    const { view } = this
+    const error = (text: string): CommandReply => ({ type: 'error', text })
+    if (words[0]?.toLowerCase() !== 'slotsrange' || words.at(-2)?.toLowerCase() !== 'node') return error('ERR syntax error')
+    const slots = readRanges(words.slice(1, -2))
+    if ('error' in slots) return error(slots.error)
+    const target = view.known(words.at(-1)!)
+    if (target === null) return error(`ERR Unknown node ${words.at(-1)!}`)
+    if (!view.self.isPrimary) return error('ERR Only a master has slots to migrate')
+    if (target.isMyself) return error('ERR Target node is this node itself')
+    if (!target.isPrimary) return error('ERR Target node is not a master')
+    if (this.#now !== null) return error('ERR Slots are being migrated already, see CLUSTER MIGRATE STATUS')
+    const foreign = slots.find((slot) => view.ownerOf(slot) !== view.self)
+    if (foreign !== undefined) return error(`ERR I'm not the owner of hash slot ${foreign}`)
+    const open = slots.find((slot) => view.migrating.has(slot) || view.importing.has(slot) || busy(slot))
+    if (open !== undefined) return error(`ERR Slot ${open} is open: it is being moved key by key, or still emptied`)
+    if (view.state !== 'ok') return error('ERR The cluster is down')
+    if (target.isPfail || target.isFail) return error('ERR Target node is failing')
+    this.#now = { job: view.randomId(), target: target.id, slots, startedAt: view.now, state: 'asking', askAt: 0 }
+    this.#seen = -1
+    this.#ask('begin', [view.self.id, ...rangeWords(slots)])
+    return OK
+  }
+
+  cancel(): CommandReply | null {
+    const now = this.#now
+    if (now === null) return null
+    if (now.state === 'handover' || now.state === 'settling')
+      return { type: 'error', text: 'ERR The slots are being handed over, which cannot be taken back' }
+    this.#end('cancelled', 'on request', true)
+    return OK
+  }
+
+  /** `answer`: the line without its type for OK and the like, with its code for errors; null: none came. */
+  answered(job: string, question: NodeQuestion, answer: string | null): void {
+    const now = this.#now
+    if (now?.job !== job) return
+    if (question === 'begin' && now.state === 'asking') {
+      if (answer !== 'OK') return this.#end('failed', answer ?? 'the target did not answer', true)
+      const target = this.view.known(now.target)
+      if (target === null) return
+      now.state = 'streaming'
+      this.view.emit({ type: 'startExport', job, ip: target.ip, port: target.port, slots: now.slots })
+    } else if (question === 'claim' || question === 'settle') {
+      if (now.state !== 'handover' && now.state !== 'settling') return
+      // Only this says that the target has not and will not; any other error may be of somebody on the way.
+      if (answer?.startsWith('NOIMPORT') === true) return this.#end('failed', answer, false)
+      now.state = 'settling'
+      now.askAt = this.view.now + ASK_AGAIN_MS
+    }
+  }
+
+  exported(job: string, ready: boolean, why: string): void {
+    const { view } = this
+    const now = this.#now
+    if (now?.job !== job || now.state !== 'streaming') return
+    if (!ready) return this.#end('failed', why, true)
+    if (view.state !== 'ok' || view.now >= leaseUntilMs(view) || view.pausedFor !== null)
+      return this.#end('failed', 'the cluster is down, or a failover is under way', true)
+    now.state = 'handover'
+    view.persist(true, 'slots are about to be handed over')
+    view.emit({ type: 'holdSlots', slots: now.slots })
+    this.#ask('claim', [])
+  }
+
+  tick(): void {
+    const now = this.#now
+    if (now?.state !== 'settling' || this.view.now < now.askAt) return
+    now.askAt = Number.POSITIVE_INFINITY // until it is answered
+    this.#ask('settle', [])
+  }
+
+  /** After a step: whose are the slots now? */
+  settle(): void {
+    const { view } = this
+    const now = this.#now
+    const seen = view.slotsVersion * 65_536 + view.roleVersion % 65_536
+    if (now === null || (this.#seen === seen && view.nodes.has(now.target))) return
+    this.#seen = seen
+    if (now.slots.every((slot) => view.ownerOf(slot)?.id === now.target)) return this.#end('success', '', false)
+    const known = view.nodes.has(now.target)
+    if (known && view.self.isPrimary && now.slots.every((slot) => view.ownerOf(slot) === view.self)) return
+    this.#end('failed', known ? 'this node lost the slots' : 'the target was forgotten', true)
+  }
+
+  #ask(question: NodeQuestion, words: readonly string[]): void {
+    const { job, target } = this.#now!
+    const node = this.view.known(target)
+    if (node !== null) this.#emitAsk(node, job, question, words)
+  }
+
+  #emitAsk(node: ClusterNode, job: string, question: NodeQuestion, words: readonly string[]): void {
+    this.view.emit({ type: 'askNode', job, question, ip: node.ip, port: node.port, words: [question.toUpperCase(), job, ...words] })
+  }
+
+  #end(how: 'success' | 'failed' | 'cancelled', why: string, tell: boolean): void {
+    const { view } = this
+    const now = this.#now!
+    this.#now = null
+    const target = view.known(now.target)
+    if (now.state === 'handover' || now.state === 'settling') view.persist(true, 'a hand-over is decided')
+    view.emit({ type: 'stopExport', job: now.job })
+    if (tell && target !== null) this.#emitAsk(target, now.job, 'abort', [])
+    this.log.add({ ...now, direction: 'export', peer: now.target, how, why })
+  }
+}

@@ -1,0 +1,153 @@
+/**
+ * SlotMigrations: what a slot migration needs of the data plane and of another node's control plane: performs the
+ * machine's effects about it, and turns what comes of them into events.
+ * Elsewhere: every decision (packages/cluster, migration), sending and applying (native/src/engine/slot_*.h).
+ */
+import { type ClusterMachine, type ClusterEvent, type Effect, type MigrationRow, rangeWords } from '@slotwise/cluster'
+import { type ControlPort, type Engine, ReplyError } from '@slotwise/engine'
+import { askNode } from './node-question.js'
+import type { RespValue } from './resp-writer.js'
+import { SlotSweeper } from './slot-sweeper.js'
+
+/** A target may have leftovers to delete before it says that it is ready. */
+const BEGIN_TIMEOUT_MS = 10_000
+const ASK_TIMEOUT_MS = 3000
+
+export type MigrationEffect = Extract<Effect, { type: 'askNode' | 'startExport' | 'stopExport' | 'holdSlots' | 'openImport' | 'closeImport' }>
+
+export interface SlotMigrationsOptions {
+  readonly engine: Engine
+  readonly control: ControlPort
+  readonly directive: (name: string) => string
+  readonly keysInSlot: (slot: number) => number
+  /** May come while effects are performed: it waits its turn. */
+  readonly onEvent: (event: ClusterEvent) => void
+  readonly onLog: (text: string) => void
+  readonly isPrimary: () => boolean
+}
+
+interface Progress { keys: number; bytes: number; slots: number; commands: number; logLeft: number; heldUs: number }
+
+export class SlotMigrations {
+  readonly sweeper: SlotSweeper
+  readonly #options: SlotMigrationsOptions
+  /** Of exports that are over, by job. */
+  readonly #last = new Map<string, Progress>()
+  #stopped = false
+
+  constructor(options: SlotMigrationsOptions) {
+    this.#options = options
+    this.sweeper = new SlotSweeper({
+      clear: (slot) => options.control.clearSlot(slot),
+      mayClear: options.isPrimary,
+      onCleared: (slots) => options.onEvent({ type: 'slotsCleared', slots }),
+    })
+  }
+
+  perform(effect: MigrationEffect): void {
+    switch (effect.type) {
+      case 'askNode': return void this.#ask(effect)
+      case 'startExport': return this.#start(effect)
+      case 'stopExport': return this.#stop(effect.job)
+      case 'holdSlots': return void this.#run('SLOTWISE.EXPORT', 'HOLD', ...rangeWords(effect.slots))
+      case 'openImport':
+        this.sweeper.clearNow((slot) => effect.slots.includes(slot))
+        for (const slot of effect.slots) if (this.#options.keysInSlot(slot) > 0) this.#options.control.clearSlot(slot)
+        return void this.#run('SLOTWISE.IMPORT', 'OPEN', effect.job, ...rangeWords(effect.slots))
+      case 'closeImport': return void this.#run('SLOTWISE.IMPORT', 'CLOSE', effect.job)
+    }
+  }
+
+  /** SLOTWISE.EXPORTED of the data plane: what follows. */
+  told([job = '', word = '', why = '']: readonly string[]): void {
+    this.#options.onEvent({ type: 'exported', job, ready: word === 'ready', why })
+  }
+
+  /** Now and then while an import is under way. */
+  watchImport(): void {
+    const [job, , , idleMs] = this.#run('SLOTWISE.IMPORT', 'INFO') as [string, number, number, number]
+    if (job !== '') this.#options.onEvent({ type: 'importIdle', job, idleMs })
+  }
+
+  stop(): void {
+    this.#stopped = true
+    this.sweeper.stop()
+    this.#run('SLOTWISE.EXPORT', 'STOP')
+  }
+
+  /** CLUSTER MIGRATE STATUS: with the field names of Valkey's CLUSTER GETSLOTMIGRATIONS where there are such. */
+  status(machine: ClusterMachine): RespValue {
+    const self = machine.view.self.id
+    const [job, phase, ...present] = this.#exportInfo()
+    return machine.migration.rows.map((row) => {
+      const now = row.job === job ? progressOf(present) : this.#last.get(row.job)
+      return new Map<string, RespValue>([
+        ['name', row.job],
+        ['operation', row.direction === 'export' ? 'EXPORT' : 'IMPORT'],
+        ['slot_ranges', rangesText(row)],
+        ['source_node', row.direction === 'export' ? self : row.peer],
+        ['target_node', row.direction === 'export' ? row.peer : self],
+        ['create_time', Math.floor(row.startedAt / 1000)],
+        ['state', row.job === job && row.state === 'streaming' ? phase : row.state],
+        ['message', row.why],
+        ['duration_ms', Math.round((row.endedAt ?? machine.view.now) - row.startedAt)],
+        ...(row.direction === 'import' ? this.#importRows(row) : now === undefined ? [] : [
+          ['slots_sent', now.slots], ['keys_sent', now.keys], ['bytes_sent', now.bytes], ['commands_sent', now.commands],
+          ['remaining_repl_size', now.logLeft], ['write_pause_us', now.heldUs],
+        ] as const),
+      ])
+    })
+  }
+
+  #importRows(row: MigrationRow): (readonly [string, RespValue])[] {
+    const [job, commands, bytes] = this.#run('SLOTWISE.IMPORT', 'INFO') as [string, number, number, number]
+    return job === row.job ? [['commands_applied', commands], ['bytes_applied', bytes]] : []
+  }
+
+  async #ask({ job, question, ip, port, words }: Extract<MigrationEffect, { type: 'askNode' }>): Promise<void> {
+    const { directive } = this.#options
+    const address = { host: ip, port, user: directive('masteruser'), password: directive('masterauth') }
+    const answer = await askNode(address, words, question === 'begin' ? BEGIN_TIMEOUT_MS : ASK_TIMEOUT_MS)
+    if (!this.#stopped) this.#options.onEvent({ type: 'nodeAnswered', job, question, answer })
+  }
+
+  #start({ job, ip, port, slots }: Extract<MigrationEffect, { type: 'startExport' }>): void {
+    const reply = this.#run('SLOTWISE.EXPORT', 'START', job, ip, String(port), ...rangeWords(slots))
+    if (reply instanceof ReplyError) this.#options.onEvent({ type: 'exported', job, ready: false, why: reply.message })
+  }
+
+  #stop(job: string): void {
+    const [running, , ...before] = this.#exportInfo()
+    this.#run('SLOTWISE.EXPORT', 'STOP')
+    if (running !== job) return
+    const progress = { ...progressOf(before), heldUs: progressOf(this.#exportInfo().slice(2) as number[]).heldUs }
+    this.#last.set(job, progress)
+    if (this.#last.size > 16) this.#last.delete(this.#last.keys().next().value!)
+    this.#options.onLog(`Migration ${job}: ${progress.keys} keys and ${progress.commands} commands in ${progress.bytes} bytes were sent, ` +
+      `writes to the slots waited for ${(progress.heldUs / 1000).toFixed(1)} ms`)
+  }
+
+  #exportInfo(): [job: string, phase: string, ...numbers: number[]] {
+    return this.#run('SLOTWISE.EXPORT', 'INFO') as [string, string, ...number[]]
+  }
+
+  #run(...args: string[]): unknown {
+    try {
+      return this.#options.engine.command(args)
+    } catch (error) {
+      if (!(error instanceof ReplyError)) throw error
+      this.#options.onLog(`${args.slice(0, 3).join(' ')} was refused: ${error.message}`)
+      return error
+    }
+  }
+}
+
+function progressOf(numbers: readonly number[]): Progress {
+  const [keys = 0, bytes = 0, slots = 0, commands = 0, logLeft = 0, heldUs = 0] = numbers
+  return { keys, bytes, slots, commands, logLeft, heldUs }
+}
+
+function rangesText({ slots }: MigrationRow): string {
+  const words = rangeWords(slots)
+  return Array.from({ length: words.length / 2 }, (_, index) => `${words[index * 2]!}-${words[index * 2 + 1]!}`).join(' ')
+}
