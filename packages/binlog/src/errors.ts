@@ -26,10 +26,31 @@ export class UnsupportedError extends BinlogError {
   readonly code = 'UNSUPPORTED'
 }
 
+/** The mapping does not fit the tables of the source. The message has a line for everything that is wrong. */
+export class MappingError extends BinlogError {
+  override readonly name = 'MappingError'
+  readonly code = 'MAPPING'
+}
+
 /** Something announces more memory than the configured limit. Nothing was allocated for it. */
 export class TooLargeError extends BinlogError {
   override readonly name = 'TooLargeError'
   readonly code = 'TOOLARGE'
+}
+
+/**
+ * The store cannot be reached, or another server may have taken its place: what was written last may be there or not.
+ * Following begins anew where the store says it is.
+ */
+export class TargetLostError extends BinlogError {
+  override readonly name = 'TargetLostError'
+  readonly code = 'TARGETLOST'
+}
+
+/** The store refuses a command for good: rights, a key of another type. `message` is its own text. */
+export class TargetRefusedError extends BinlogError {
+  override readonly name = 'TargetRefusedError'
+  readonly code = 'TARGETREFUSED'
 }
 
 /** An ERR packet of the server, with its number and SQLSTATE. */

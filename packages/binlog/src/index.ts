@@ -1,6 +1,7 @@
 /** @slotwise/binlog: MySQL's and MariaDB's binlog, decoded and followed. See README.md. */
 export {
-  BinlogError, ChecksumError, DecodeError, HandshakeError, ServerError, TooLargeError, UnsupportedError,
+  BinlogError, ChecksumError, DecodeError, HandshakeError, MappingError, ServerError, TargetLostError,
+  TargetRefusedError, TooLargeError, UnsupportedError,
 } from './errors.js'
 export type { BinlogEvent } from './events/event.js'
 export { EventDecoder, type EventDecoderOptions } from './events/event-decoder.js'
@@ -22,12 +23,18 @@ export type { Column, SchemaColumn, SchemaLookup, TableSchema } from './rows/tab
 export type { Value } from './rows/values.js'
 export { Handshake, type Credentials, type HandshakeStep, type ServerGreeting } from './wire/handshake.js'
 export { encodePacket, PacketDecoder } from './wire/packet-decoder.js'
+export { dryRun, type DryRunOptions, type DryRunReport } from './apply/dry-run.js'
 export { follow, type FollowOptions, type FollowProgress } from './apply/follow.js'
+export type { FollowState } from './apply/state.js'
 export type { TargetStore } from './apply/target.js'
+export { ClusterTarget } from './target/cluster-target.js'
+export { openTarget, parseTarget } from './target/open-target.js'
+export type { RespOptions } from './target/resp-connection.js'
+export { RespTarget } from './target/resp-target.js'
 export { Mapping, type TableMappingOptions } from './mapping/mapping.js'
 export { ConnectionLostError, type ConnectionOptions, SourceConnection } from './source/connection.js'
 export { readSource, type ReadSourceOptions, type SourceStatus, WrongServerError } from './source/read-source.js'
 export { askFacts, askPosition, askSchemas, type SourceFacts } from './source/source-facts.js'
-export { BinlogStream, type BinlogStreamOptions, type SchemaChange, type StreamOutput, type TableChanges, type Transaction } from './stream/binlog-stream.js'
+export { BinlogStream, type BinlogStreamOptions, type SchemaChange, type SpilledRows, type StreamOutput, type TableChanges, type Transaction } from './stream/binlog-stream.js'
 export type { SourcePosition } from './stream/position.js'
 export * as commands from './wire/commands.js'

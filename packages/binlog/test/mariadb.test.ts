@@ -1,8 +1,9 @@
 /** A real MariaDB is followed: every way to log in, every type, restarts, refusals, XA, semi-sync. */
 import { describeMariadb, freePort, startMariadb, waitFor, type MariadbProcess } from '@slotwise/testing'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import {
-  follow, Mapping, readSource, SourceConnection, type ConnectionOptions, type FollowOptions, type StreamOutput,
+  follow, Mapping, readSource, SourceConnection, type ConnectionOptions, type FollowOptions,
   type TableChanges, type TableMappingOptions,
 } from '../src/index.js'
 import { MemoryTarget } from './memory-target.js'
@@ -221,12 +222,92 @@ describeMariadb('following a real MariaDB', () => {
     server.sql(`SET GLOBAL max_allowed_packet=67108864; CREATE TABLE w.big (id INT PRIMARY KEY, b LONGBLOB)`)
     const start = server.sql('SELECT @@gtid_binlog_pos').trim()
     server.sql('SET GLOBAL log_bin_compress=ON; INSERT INTO w.big VALUES (1, REPEAT(\'c\', 100000)); SET GLOBAL log_bin_compress=OFF; INSERT INTO w.big VALUES (2, REPEAT(\'d\', 17000000))')
-    const outputs: StreamOutput[] = []
+    const changes: TableChanges[] = []
     const from = { flavour: 'mariadb', server: '', file: '', position: 4, gtids: start } as const
-    for await (const batch of readSource({ sources: [address(server)], serverId: nextServerId++, start: from, untilEnd: true, wants: (_, table) => table === 'big' })) outputs.push(...batch)
-    const changes = outputs.flatMap((output) => output.type === 'transaction' ? output.transaction.changes as TableChanges[] : [])
+    for await (const batch of readSource({ sources: [address(server)], serverId: nextServerId++, start: from, untilEnd: true, wants: (_, table) => table === 'big' })) {
+      for (const output of batch) if (output.type === 'transaction') changes.push(...output.transaction.changes as Iterable<TableChanges>)
+    }
     const sizes = changes.flatMap(({ rows }) => rows.map(({ after }) => [after![0], (after![1] as Uint8Array).length]))
     expect(sizes).toEqual([[1, 100_000], [2, 17_000_000]])
+  })
+
+  it('applies a transaction that is too large for memory in parts, and goes on inside of it after its own end', async () => {
+    server.sql('CREATE TABLE w.large (id INT PRIMARY KEY, v VARCHAR(40), b MEDIUMBLOB)')
+    const start = { flavour: 'mariadb', server: '', file: '', position: 4, gtids: gtidOf(server) } as const
+    server.sql(`USE w; BEGIN; INSERT INTO large SELECT seq, CONCAT('value-', seq), NULL FROM seq_1_to_4000; UPDATE large SET v = CONCAT(v, 'é') WHERE id <= 3000;
+      UPDATE large SET b = REPEAT('x', 400000) WHERE id = 7; DELETE FROM large WHERE id > 3500; COMMIT; INSERT INTO large VALUES (9000, 'after', NULL)`)
+    const target = new MemoryTarget()
+    const tables = [{ table: 'w.large', key: 'large:${id}' }]
+    const options = { start, untilEnd: true, maxTransactionBytes: 20_000 }
+    for (const parts of [2, 5]) {
+      const controller = new AbortController()
+      let left = parts
+      const stopped = follow({
+        sources: [address(server)], serverId: nextServerId++, mapping: new Mapping({ tables }), into: target,
+        signal: controller.signal, ...options,
+        onProgress: () => { if (--left === 0) controller.abort() },
+      })
+      await expect(stopped).rejects.toMatchObject({ name: 'AbortError' })
+      expect(target.keys.has('__binlog:{default}:part')).toBe(true)
+    }
+    expect(position(target)).not.toContain(`"${gtidOf(server)}"`)
+    expect(await started(server, tables, target, options).done).toBeNull()
+    const wanted = server.sql('SELECT id, v FROM w.large ORDER BY id').trimEnd().split('\n').map((line) => line.split('\t'))
+    expect(wanted).toHaveLength(3501)
+    const rows = target.rows() as Record<string, { v: string; b?: string }>
+    expect(Object.keys(rows)).toHaveLength(wanted.length)
+    for (const [id, v] of wanted) expect(rows[`large:${id}`]!.v).toBe(v)
+    expect(rows['large:7']!.b).toHaveLength(400_000)
+    // Every row was written as often as it changed.
+    expect(target.transactions.flat().filter(([name]) => name === 'HSET')).toHaveLength(4000 + 3000 + 1 + 1)
+    expect(target.keys.has('__binlog:{default}:part')).toBe(false)
+    const refused = new MemoryTarget()
+    expect(await started(server, tables, refused, { ...options, largeTransactions: 'stop' }).done).toMatchObject({ code: 'TOOLARGE' })
+    expect(refused.rows()).toEqual({})
+  })
+
+  it('deletes the keys of a table that is emptied, dropped or renamed, where its policy says so', async () => {
+    const create = 'CREATE TABLE w.gone (id INT PRIMARY KEY) PARTITION BY RANGE (id) (PARTITION p0 VALUES LESS THAN (10), PARTITION p1 VALUES LESS THAN MAXVALUE)'
+    server.sql(`${create}; CREATE TABLE w.stays (id INT PRIMARY KEY)`)
+    const target = new MemoryTarget()
+    const policies = { onTruncate: 'delete', onDrop: 'delete', onRename: 'delete' } as const
+    const follower = started(server, [{ table: 'w.gone', key: 'gone:${id}', ...policies }, { table: 'w.stays', key: 'stays:${id}' }], target)
+    await waitFor(() => server.sql('SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE COMMAND=\'Binlog Dump\'').trim() === '1')
+    server.sql('INSERT INTO w.stays VALUES (1)')
+    for (const [end, id] of [['TRUNCATE w.gone', 100], ['DROP TABLE w.gone', 200], ['RENAME TABLE w.gone TO w.elsewhere', 300], ['CREATE OR REPLACE TABLE w.gone (id INT PRIMARY KEY)', 400]] as const) {
+      server.sql(`USE w; INSERT INTO w.gone SELECT seq FROM seq_1_to_2500; ${end}; ${/DROP|RENAME/.test(end) ? create : 'SELECT 1'}; INSERT INTO w.gone VALUES (${id})`)
+      await caughtUp(server, target)
+      expect(Object.keys(target.rows()), end).toEqual([`gone:${id}`, 'stays:1'])
+      server.sql('DELETE FROM w.gone')
+    }
+    server.sql(`DROP TABLE w.gone; ${create}; INSERT INTO w.gone VALUES (1); ALTER TABLE w.gone TRUNCATE PARTITION p0`)
+    expect(await follower.done).toMatchObject({ code: 'UNSUPPORTED', message: expect.stringMatching(/which rows are in a partition/) as string })
+    expect(Object.keys(target.rows())).toEqual(['gone:1', 'stays:1'])
+  })
+
+  it('does not take a store that needs long for a source that is silent', async () => {
+    server.sql('CREATE TABLE w.slow (id INT PRIMARY KEY)')
+    const target = new MemoryTarget()
+    const at = target.multi.bind(target)
+    const heartbeatMs = 500
+    let isSlow = false
+    // Longer than the silence after which a source is given up.
+    target.multi = async (build) => {
+      if (isSlow) await sleep(heartbeatMs * 5)
+      isSlow = false
+      return at(build)
+    }
+    const statuses: string[] = []
+    const follower = started(server, [{ table: 'w.slow', key: 'slow:${id}' }], target, { heartbeatMs, onStatus: ({ type }) => statuses.push(type) })
+    await waitFor(() => statuses.length > 0)
+    isSlow = true
+    server.sql('INSERT INTO w.slow VALUES (1)')
+    await caughtUp(server, target)
+    server.sql('INSERT INTO w.slow VALUES (2)')
+    await caughtUp(server, target)
+    await follower.stop()
+    expect(isSlow).toBe(false)
+    expect(statuses).toEqual(['connected'])
   })
 
   it('is told when another follower with its server id takes over', async () => {

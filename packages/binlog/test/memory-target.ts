@@ -9,7 +9,7 @@ export class MemoryTarget implements TargetStore {
   readonly transactions: (string | Uint8Array)[][][] = []
   syncs = 0
 
-  multi(build: (batch: { command(name: string, ...args: (string | Uint8Array)[]): unknown }) => void): void {
+  multi(build: Parameters<TargetStore['multi']>[0]): void | Promise<void> {
     const commands: (string | Uint8Array)[][] = []
     build({ command: (...words) => commands.push(words) })
     this.transactions.push(commands)
@@ -21,6 +21,11 @@ export class MemoryTarget implements TargetStore {
     const held = this.keys.get(key!)
     const found = name === 'HGET' && held instanceof Map ? held.get(field!) : held
     return typeof found === 'string' ? Buffer.from(found) : null
+  }
+
+  async* scan({ match }: { match: string }): AsyncGenerator<string, void, undefined> {
+    const pattern = new RegExp(`^${match.replace(/[.+^${}()|]/g, '\\$&').replaceAll('*', '[^]*')}$`)
+    for (const key of [...this.keys.keys()]) if (pattern.test(key)) yield await Promise.resolve(key)
   }
 
   synced(): Promise<void> {

@@ -2,24 +2,30 @@
  * follow: rows of a source into a store, exactly once. A transaction's rows and the position behind them change in
  * one atomic batch, so whatever ends the process, the store says itself where to go on. Semi-sync acknowledges, and
  * progress is reported, only what survives a power cut of the store.
- * Before the first event the mapping is held against the live schema. Decision 0020.
+ * A transaction that is too large for memory (`maxTransactionBytes`) is applied in parts when all of it has come, each
+ * with the row that it reaches: it is visible in part for a while, and continued at that row whatever happens.
+ * Before the first event the mapping is held against the live schema. Decisions 0020, 0031.
  */
-import { UnsupportedError } from '../errors.js'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { MappingError, TargetLostError, UnsupportedError } from '../errors.js'
 import type { Mapping } from '../mapping/mapping.js'
 import { checkMapping } from '../mapping/check-mapping.js'
 import { SourceConnection } from '../source/connection.js'
 import { type ReadSourceOptions, readSource, type SourceStatus } from '../source/read-source.js'
-import { askFacts, askSchemas } from '../source/source-facts.js'
+import { askFacts, askPosition, askSchemas } from '../source/source-facts.js'
 import type { SourcePosition } from '../stream/position.js'
+import { ClusterTarget } from '../target/cluster-target.js'
 import { Applier } from './applier.js'
 import { takeSnapshot } from './snapshot.js'
+import type { FollowState } from './state.js'
 import { TargetState, type TargetStore } from './target.js'
 
 export interface FollowOptions extends Pick<ReadSourceOptions,
-  'sources' | 'serverId' | 'heartbeatMs' | 'semiSync' | 'missingCascades' | 'maxTransactionBytes' | 'maxUncompressedBytes' |
-  'reconnectDelayMs' | 'reconnectDelayMsMax' | 'signal' | 'untilEnd'> {
+  'sources' | 'serverId' | 'heartbeatMs' | 'semiSync' | 'missingCascades' | 'maxTransactionBytes' | 'largeTransactions' |
+  'maxSpillBytes' | 'spillDir' | 'maxUncompressedBytes' | 'reconnectDelayMs' | 'reconnectDelayMsMax' | 'signal' | 'untilEnd'> {
   mapping: Mapping
-  into: TargetStore
+  /** A Store, another server (`RespTarget`), a cluster (`ClusterTarget`). */
+  into: TargetStore | ClusterTarget
   /** Of this follower: the position is kept under it. @default 'default' */
   name?: string
   /**
@@ -29,7 +35,11 @@ export interface FollowOptions extends Pick<ReadSourceOptions,
   start?: ReadSourceOptions['start'] | 'snapshot'
   /** Called after each batch that was applied. */
   onProgress?: (progress: FollowProgress) => void
+  /** Called while the rows that were there are copied. */
+  onSnapshot?: (progress: { readonly table: string; readonly rows: number; readonly done: boolean }) => void
   onStatus?: (status: SourceStatus) => void
+  /** The store was lost, and is asked again after a pause. */
+  onTargetLost?: (error: TargetLostError, retryMs: number) => void
   onWarning?: (message: string) => void
 }
 
@@ -39,23 +49,46 @@ export interface FollowProgress extends Pick<SourcePosition, 'file' | 'position'
   readonly rows: number
 }
 
+const TARGET_DELAY_MS = 100
+const TARGET_DELAY_MS_MAX = 2_000
+
 /**
  * Follows until the signal aborts, or for ever.
  * @throws {BinlogError} when it cannot go on without losing or inventing something; the store is at the last whole
- * transaction
+ * transaction, or inside of a large one, where it goes on
  */
 export async function follow(options: FollowOptions): Promise<void> {
-  const { mapping, into, name = 'default', signal, onWarning = () => undefined } = options
-  const state = new TargetState(into, name)
-  const known = await check(options)
-  const applier = new Applier(mapping, state, known, onWarning)
+  const { into, signal, onTargetLost } = options
   const sums = { transactions: 0, rows: 0 }
-  let start = state.position() ?? options.start ?? 'now'
-  if (start === 'snapshot') {
-    start = await takeSnapshot({
-      sources: options.sources, mapping, state, onRows: (count) => { sums.rows += count }, ...aborted(signal),
-    })
+  const checked = await check(options)
+  let delayMs = TARGET_DELAY_MS
+  let isOpen = true
+  for (;;) {
+    const before = sums.transactions + sums.rows
+    try {
+      if (!isOpen) await into.reopen?.()
+      isOpen = true
+      await followOnce(options, checked, sums)
+      return
+    } catch (error) {
+      signal?.throwIfAborted()
+      if (!(error instanceof TargetLostError) || into.reopen === undefined) throw error
+      isOpen = false
+      delayMs = sums.transactions + sums.rows > before ? TARGET_DELAY_MS : Math.min(TARGET_DELAY_MS_MAX, delayMs * 2)
+      onTargetLost?.(error, delayMs)
+      await sleep(delayMs, undefined, aborted(signal))
+    }
   }
+}
+
+async function followOnce(
+  options: FollowOptions, { known, beginning }: Checked, sums: { transactions: number; rows: number },
+): Promise<void> {
+  const { mapping, into, name = 'default', signal, onWarning = () => undefined } = options
+  const state: FollowState = into instanceof ClusterTarget ? into.state(name) : new TargetState(into, name)
+  const start = await startOf(options, state, beginning, sums)
+  const applier = new Applier({ mapping, state, part: await state.part(), known, onWarning })
+  let at: Pick<SourcePosition, 'file' | 'position' | 'gtids'> = start
   const source = readSource({
     ...options,
     start,
@@ -64,23 +97,48 @@ export async function follow(options: FollowOptions): Promise<void> {
     touches: (schema, sql) => mapping.touches(schema, sql),
   })
   for await (const outputs of source) {
-    for (const batch of applier.batches(outputs)) {
+    for await (const batch of applier.batches(outputs)) {
       signal?.throwIfAborted()
-      state.apply(batch.commands, batch.position)
+      await state.apply(batch)
       sums.transactions += batch.transactions
       sums.rows += batch.rows
-      const { file, position, gtids } = batch.position
+      if (batch.reached.type === 'position') at = batch.reached.position
+      const { file, position, gtids } = at
       options.onProgress?.({ ...sums, file, position, gtids })
     }
     // Pulling the next batch acknowledges this one.
     if (options.semiSync === true) await state.synced()
   }
+  await state.synced()
+}
+
+/** Where to begin; what is found out now is kept at once, so that an end before the first event loses nothing. */
+async function startOf(
+  options: FollowOptions, state: FollowState, beginning: SourcePosition, sums: { rows: number },
+): Promise<SourcePosition> {
+  const { sources, mapping, signal, onSnapshot } = options
+  const known = await state.position()
+  if (known !== null) return known
+  const { start = 'now' } = options
+  if (start === 'snapshot') {
+    const onRows = (table: string, rows: number, done: boolean): void => {
+      if (done) sums.rows += rows
+      onSnapshot?.({ table, rows, done })
+    }
+    return takeSnapshot({ sources, mapping, state, onRows, ...aborted(signal) })
+  }
+  const position = typeof start === 'string' ? beginning : start
+  await state.begin(position)
+  return position
 }
 
 const aborted = (signal: AbortSignal | undefined): { signal?: AbortSignal } => signal === undefined ? {} : { signal }
 
-/** Holds the mapping against the first source that answers. @returns columns of each table */
-async function check({ sources, mapping, signal }: FollowOptions): Promise<Map<string, ReadonlySet<string>>> {
+/** Columns of each table, and what 'now' or 'oldest' is. */
+interface Checked { known: Map<string, ReadonlySet<string>>; beginning: SourcePosition }
+
+/** Holds the mapping against the first source that answers. */
+async function check({ sources, mapping, signal, start = 'now' }: FollowOptions): Promise<Checked> {
   let last: unknown = new TypeError('at least one source is needed')
   for (const address of sources) {
     try {
@@ -88,10 +146,14 @@ async function check({ sources, mapping, signal }: FollowOptions): Promise<Map<s
       const facts = await askFacts(connection)
       const schemas = await askSchemas(connection, mapping.schemas)
       const problems = checkMapping(mapping, schemas, facts)
-      if (problems.length > 0) throw new UnsupportedError(`the mapping does not fit the source:\n${problems.map((problem) => `  ${problem}`).join('\n')}`)
-      return new Map([...schemas].map(([table, { columns }]) => [table, new Set(columns.map((column) => column.name))]))
+      if (problems.length > 0) throw new MappingError(`the mapping does not fit the source:\n${problems.map((problem) => `  ${problem}`).join('\n')}`)
+      const known = new Map([...schemas].map(([table, { columns }]) => {
+        return [table, new Set(columns.map(({ name }) => name))]
+      }))
+      const oldest = { flavour: facts.flavour, server: facts.server, file: '', position: 4, gtids: '' }
+      return { known, beginning: start === 'now' ? await askPosition(connection, facts) : oldest }
     } catch (error) {
-      if (error instanceof UnsupportedError) throw error
+      if (error instanceof UnsupportedError || error instanceof MappingError) throw error
       last = error
     }
   }

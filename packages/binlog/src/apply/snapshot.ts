@@ -9,22 +9,19 @@
 import { UnsupportedError } from '../errors.js'
 import type { Mapping } from '../mapping/mapping.js'
 import { type Command, RowWriter } from '../mapping/row-writer.js'
-import { ColumnType } from '../rows/column-types.js'
-import { shortestFloat } from '../rows/float.js'
-import { Table } from '../rows/table.js'
-import type { SchemaColumn, TableSchema } from '../rows/table-map.js'
-import type { Value } from '../rows/values.js'
 import { type ConnectionOptions, SourceConnection } from '../source/connection.js'
 import { askFacts, askPosition, askSchemas, type SourceFacts } from '../source/source-facts.js'
 import type { SourcePosition } from '../stream/position.js'
-import type { TargetState } from './target.js'
+import type { FollowState } from './state.js'
+import { selectRows, tableOf } from './table-rows.js'
 
 export interface SnapshotOptions {
   sources: readonly ConnectionOptions[]
   mapping: Mapping
-  state: TargetState
+  state: FollowState
   signal?: AbortSignal
-  onRows?: (count: number) => void
+  /** Rows of a table so far. */
+  onRows?: (table: string, rows: number, done: boolean) => void
 }
 
 const ROWS_EACH = 500
@@ -40,29 +37,28 @@ export async function takeSnapshot(options: SnapshotOptions): Promise<SourcePosi
   const schemas = await askSchemas(connection, mapping.schemas)
   const here = await openSnapshot(connection, facts)
   await refusePrepared(connection)
-  const earlier = state.snapshotStart()
+  const earlier = await state.snapshotStart()
   const start = earlier ?? here
-  if (earlier === null) state.beginSnapshot(here)
+  if (earlier === null) await state.beginSnapshot(here)
   for (const [name, table] of mapping.tables) {
-    const [schemaName = '', tableName = ''] = name.split('.')
     const schema = schemas.get(name)
     if (schema === undefined) throw new UnsupportedError(`${name} does not exist`)
-    const shape = tableOf(schemaName, tableName, schema, facts)
-    const writer = new RowWriter(shape, table)
-    const selected = schema.columns.map(selectExpression).join(', ')
+    const writer = new RowWriter(tableOf(name, schema, facts), table)
     const commands: Command[] = []
     let rows = 0
-    for await (const part of connection.queryRows(`SELECT ${selected} FROM ${quoted(schemaName)}.${quoted(tableName)}`)) {
+    for await (const part of selectRows(connection, name, schema)) {
       signal?.throwIfAborted()
-      for (const row of part.rows) {
-        writer.write('insert', null, row.map((bytes, i) => valueOf(bytes, schema.columns[i]!)), commands)
-        if (++rows % ROWS_EACH === 0) state.run(commands.splice(0))
+      for (const row of part) {
+        writer.write('insert', null, row, commands)
+        if (++rows % ROWS_EACH !== 0) continue
+        await state.run(commands.splice(0))
+        onRows?.(name, rows, false)
       }
     }
-    state.run(commands)
-    onRows?.(rows)
+    if (commands.length > 0) await state.run(commands)
+    onRows?.(name, rows, true)
   }
-  state.endSnapshot(start)
+  await state.begin(start)
   return start
 }
 
@@ -101,41 +97,4 @@ async function openSnapshot(connection: SourceConnection, facts: SourceFacts): P
 async function refusePrepared(connection: SourceConnection): Promise<void> {
   const { rows } = await connection.query('XA RECOVER')
   if (rows.length > 0) throw new UnsupportedError(`${rows.length} prepared XA transactions have to be decided before a snapshot`)
-}
-
-const quoted = (name: string): string => `\`${name.replaceAll('`', '``')}\``
-
-/** A column such that its text has everything: FLOAT prints six digits only, BIT bytes. */
-function selectExpression({ name, dataType }: SchemaColumn): string {
-  if (dataType === 'float') return `CAST(${quoted(name)} AS DOUBLE)`
-  return dataType === 'bit' ? `CAST(${quoted(name)} AS UNSIGNED)` : quoted(name)
-}
-
-const INTEGERS = new Set(['tinyint', 'smallint', 'mediumint', 'int', 'bigint', 'bit'])
-
-/** As the binlog would have it. */
-export function valueOf(bytes: Buffer | null, { dataType, charset }: SchemaColumn): Value {
-  if (bytes === null) return null
-  if (charset === 'binary') return bytes
-  const text = bytes.toString()
-  if (INTEGERS.has(dataType)) {
-    const value = Number(text)
-    return Number.isSafeInteger(value) ? value : BigInt(text)
-  }
-  if (dataType === 'float') return shortestFloat(Number(text))
-  return dataType === 'double' ? Number(text) : text
-}
-
-function tableOf(schema: string, table: string, { columns, primaryKey }: TableSchema, facts: SourceFacts): Table {
-  const typeOf = ({ dataType }: SchemaColumn): number =>
-    dataType === 'json' && facts.flavour === 'mysql' ? ColumnType.JSON : ColumnType.NULL
-  return new Table({
-    id: 0, schema, table, flags: 0,
-    primaryKey: primaryKey.map((name) => columns.findIndex((column) => column.name === name)),
-    columns: columns.map((column, index) => {
-      const { name, unsigned, charset, members, special } = column
-      const size = { type: typeOf(column), size: 0, precision: 0, scale: 0 }
-      return { ...size, index, nullable: true, name, unsigned, charset, members, special, oldDigits: 0 }
-    }),
-  }, 0)
 }

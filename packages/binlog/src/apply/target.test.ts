@@ -6,29 +6,33 @@ import { TargetState } from './target.js'
 const position: SourcePosition = { flavour: 'mariadb', server: 's', file: 'bin.1', position: 4, gtids: '0-1-2' }
 
 describe('what a follower keeps in the store', () => {
-  it('is the position, in the same transaction as the rows before it', () => {
+  it('is the position, in the same transaction as the rows before it', async () => {
     const target = new MemoryTarget()
     const state = new TargetState(target, 'a')
-    expect(state.position()).toBeNull()
-    state.apply([['DEL', 'k'], ['HSET', 'k', 'f', 'v']], position)
+    expect(await state.position()).toBeNull()
+    await state.apply({ commands: [['DEL', 'k'], ['HSET', 'k', 'f', 'v']], reached: { type: 'position', position, endsPart: false } })
     expect(target.transactions.map((commands) => commands.map(([name]) => name))).toEqual([['DEL', 'HSET', 'SET']])
-    expect(new TargetState(target, 'a').position()).toEqual(position)
-    expect(new TargetState(target, 'b').position()).toBeNull()
+    expect(await new TargetState(target, 'a').position()).toEqual(position)
+    expect(await new TargetState(target, 'b').position()).toBeNull()
   })
 
-  it('is what was prepared, word for word', () => {
+  it('is what was prepared, word for word', async () => {
     const target = new MemoryTarget()
     const state = new TargetState(target, 'a')
-    state.run([state.prepare('x', [['SET', 'b', new Uint8Array([0, 255])], ['DEL', 'd']])])
-    expect(state.prepared('x')).toEqual([['SET', 'b', Buffer.from([0, 255])], ['DEL', 'd']])
-    state.run([state.forget('x')])
-    expect(state.prepared('x')).toBeNull()
+    await state.run([state.prepare('x', [['SET', 'b', new Uint8Array([0, 255])], ['DEL', 'd']])])
+    expect(await state.prepared('x')).toEqual([['SET', 'b', Buffer.from([0, 255])], ['DEL', 'd']])
+    await state.run([state.forget('x')])
+    expect(await state.prepared('x')).toBeNull()
   })
 
-  it('is refused if it is something else', () => {
+  it('is refused if it is something else', async () => {
     const target = new MemoryTarget()
     target.keys.set('__binlog:{a}:position', '{"flavour":"oracle"}')
-    expect(() => new TargetState(target, 'a').position()).toThrow(/holds no position/)
+    await expect(new TargetState(target, 'a').position()).rejects.toThrow(/holds no position/)
+    target.keys.set('__binlog:{a}:part', '{"position":null,"rows":1,"mapping":"m"}')
+    await expect(new TargetState(target, 'a').part()).rejects.toThrow(/holds no position/)
+    target.keys.set('__binlog:{a}:part', '{"rows":-1.5}')
+    await expect(new TargetState(target, 'a').part()).rejects.toThrow(/no part/)
     expect(() => new TargetState(target, 'a}b')).toThrow(TypeError)
   })
 })

@@ -5,25 +5,32 @@
 import { DecodeError } from '../errors.js'
 import type { Command } from '../mapping/row-writer.js'
 import type { SourcePosition } from '../stream/position.js'
+import type { Batch, TransactionPart } from './batch.js'
+import type { FollowState } from './state.js'
 
-/** What is used of a Store. */
+/** What is used of a Store. Any of it may be a promise. */
 export interface TargetStore {
   /** Runs what `build` collects as one transaction: after a crash all of it is there or nothing. */
   multi(build: (batch: { command(name: string, ...args: (string | Uint8Array)[]): unknown }) => void): unknown
   commandBytes(name: string, ...args: (string | Uint8Array)[]): unknown
+  /** The keys that match a glob pattern: at least those that are there all the time. */
+  scan(options: { match: string }): AsyncIterable<string>
   /** Resolves when everything before survives a power cut. */
   synced(): Promise<void>
+  /** After a TargetLostError: connects again. @throws {TargetLostError} if that cannot be done now */
+  reopen?(): Promise<void>
 }
 
 /**
  * Keeps the position of one follower in the store, with what is prepared and not decided. The braces are a hash tag:
  * all of it is in one slot.
  */
-export class TargetState {
+export class TargetState implements FollowState {
   readonly #store: TargetStore
   readonly #positionKey: string
   readonly #preparedKey: string
   readonly #snapshotKey: string
+  readonly #partKey: string
 
   /** @param name  of the follower; two with one name would share a position */
   constructor(store: TargetStore, name: string) {
@@ -32,22 +39,35 @@ export class TargetState {
     this.#positionKey = `__binlog:{${name}}:position`
     this.#preparedKey = `__binlog:{${name}}:prepared`
     this.#snapshotKey = `__binlog:{${name}}:snapshot`
+    this.#partKey = `__binlog:{${name}}:part`
   }
 
-  /** null: never followed. @throws {DecodeError} if the key holds something else */
-  position(): SourcePosition | null { return this.#read(this.#positionKey) }
+  async position(): Promise<SourcePosition | null> {
+    const found = await this.#read(this.#positionKey)
+    return found === null ? null : positionOf(found, this.#positionKey)
+  }
 
-  /** Where the first snapshot began that never came to its end; null if there is none. */
-  snapshotStart(): SourcePosition | null { return this.#read(this.#snapshotKey) }
+  async part(): Promise<TransactionPart | null> {
+    const found = await this.#read(this.#partKey) as Partial<TransactionPart> | null
+    if (found === null) return null
+    const { position, rows, mapping } = found
+    if (!Number.isSafeInteger(rows) || typeof mapping !== 'string') throw new DecodeError(`${this.#partKey} holds no part of a transaction`)
+    return { position: positionOf(position, this.#partKey), rows: rows!, mapping }
+  }
 
-  beginSnapshot(position: SourcePosition): void { this.run([['SET', this.#snapshotKey, JSON.stringify(position)]]) }
+  async snapshotStart(): Promise<SourcePosition | null> {
+    const found = await this.#read(this.#snapshotKey)
+    return found === null ? null : positionOf(found, this.#snapshotKey)
+  }
 
-  /** The snapshot is whole: following begins at `position`. */
-  endSnapshot(position: SourcePosition): void { this.apply([['DEL', this.#snapshotKey]], position) }
+  beginSnapshot(position: SourcePosition): Promise<void> { return this.run([['SET', this.#snapshotKey, JSON.stringify(position)]]) }
 
-  /** What `xid` would do if it were committed; null if it is not known here. */
-  prepared(xid: string): Command[] | null {
-    const found = this.#store.commandBytes('HGET', this.#preparedKey, xid)
+  begin(position: SourcePosition): Promise<void> {
+    return this.run([['DEL', this.#snapshotKey], ['SET', this.#positionKey, JSON.stringify(position)]])
+  }
+
+  async prepared(xid: string): Promise<Command[] | null> {
+    const found = await this.#store.commandBytes('HGET', this.#preparedKey, xid)
     if (found === null) return null
     const commands = parse(bytesOf(found).toString()) as string[][]
     return commands.map((command) => command.map((word) => word.startsWith('b') ? Buffer.from(word.slice(1), 'base64') : word.slice(1)))
@@ -60,32 +80,47 @@ export class TargetState {
 
   forget(xid: string): Command { return ['HDEL', this.#preparedKey, xid] }
 
-  /** The commands and the position behind them, or nothing. */
-  apply(commands: readonly Command[], position: SourcePosition): void {
-    this.run([...commands, ['SET', this.#positionKey, JSON.stringify(position)]])
+  keys(glob: string): AsyncIterable<string> { return this.#store.scan({ match: glob }) }
+
+  apply({ commands, reached }: Pick<Batch, 'commands' | 'reached'>): Promise<void> {
+    const more: Command[] = []
+    switch (reached.type) {
+      case 'position':
+        more.push(['SET', this.#positionKey, JSON.stringify(reached.position)])
+        if (reached.endsPart) more.push(['DEL', this.#partKey])
+        break
+      case 'part':
+        more.push(['SET', this.#partKey, JSON.stringify(reached.part)])
+        break
+      case 'nothing':
+    }
+    return this.run(commands, more)
   }
 
   /** The commands, or none of them. */
-  run(commands: readonly Command[]): void {
-    this.#store.multi((batch) => {
+  async run(commands: readonly Command[], more: readonly Command[] = []): Promise<void> {
+    await this.#store.multi((batch) => {
       for (const [name, ...args] of commands) batch.command(name as string, ...args)
+      for (const [name, ...args] of more) batch.command(name as string, ...args)
     })
   }
 
   synced(): Promise<void> { return this.#store.synced() }
 
-  #read(key: string): SourcePosition | null {
-    const found = this.#store.commandBytes('GET', key)
-    if (found === null) return null
-    const text = bytesOf(found).toString()
-    const { flavour, server, file, position, gtids } = parse(text) as Partial<SourcePosition>
-    if ((flavour !== 'mysql' && flavour !== 'mariadb') || typeof server !== 'string' || typeof file !== 'string' || typeof gtids !== 'string' ||
-      !Number.isSafeInteger(position)) throw new DecodeError(`${key} holds no position: ${text}`)
-    return { flavour, server, file, position: position!, gtids }
+  async #read(key: string): Promise<unknown> {
+    const found = await this.#store.commandBytes('GET', key)
+    return found === null ? null : parse(bytesOf(found).toString())
   }
 }
 
-function parse(text: string): unknown {
+export function positionOf(found: unknown, key: string): SourcePosition {
+  const { flavour, server, file, position, gtids } = (found ?? {}) as Partial<SourcePosition>
+  if ((flavour !== 'mysql' && flavour !== 'mariadb') || typeof server !== 'string' || typeof file !== 'string' || typeof gtids !== 'string' ||
+    !Number.isSafeInteger(position)) throw new DecodeError(`${key} holds no position: ${JSON.stringify(found)}`)
+  return { flavour, server, file, position: position!, gtids }
+}
+
+export function parse(text: string): unknown {
   try {
     return JSON.parse(text)
   } catch (cause) {
@@ -93,7 +128,7 @@ function parse(text: string): unknown {
   }
 }
 
-function bytesOf(value: unknown): Buffer {
+export function bytesOf(value: unknown): Buffer {
   if (value instanceof Uint8Array) return Buffer.from(value.buffer, value.byteOffset, value.byteLength)
   throw new DecodeError('what the follower kept in the store is no text')
 }

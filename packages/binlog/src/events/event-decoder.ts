@@ -196,7 +196,7 @@ export class EventDecoder {
     const table = this.#tables.get(id)
     if (table === undefined) throw new DecodeError(`rows of table id ${id}, which no TABLE_MAP of this statement names`)
     table.expectColumns(cursor.lenenc())
-    const event = new RowsEvent(header, kind, table, flags, cursor, expand)
+    const event = RowsEvent.read(header, kind, table, flags, cursor, expand)
     if (event.endsStatement) this.#tables.clear()
     return event
   }

@@ -39,6 +39,12 @@ export class MariadbGtidPosition {
     return (this.#domains.get(domain)?.sequence ?? -1) >= sequence
   }
 
+  /** Is everything before `other` before this, too? */
+  contains(other: MariadbGtidPosition): boolean {
+    for (const [domain, { sequence }] of other.#domains) if (!this.has(domain, sequence)) return false
+    return true
+  }
+
   clone(): MariadbGtidPosition {
     const copy = new MariadbGtidPosition()
     for (const [domain, { serverId, sequence }] of this.#domains) copy.set(domain, serverId, sequence)

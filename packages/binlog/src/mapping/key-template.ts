@@ -8,7 +8,8 @@ import { UnsupportedError } from '../errors.js'
 import { PartialJson } from '../rows/partial-json.js'
 import type { Value } from '../rows/values.js'
 
-type Part = { readonly literal: string } | { readonly name: string; readonly escape: RegExp }
+/** `ends` is what a value never holds, as the inside of a class of characters. */
+type Part = { readonly literal: string } | { readonly name: string; readonly ends: string; readonly escape: RegExp }
 
 /** The name by which a template uses what the mapping's `shard` computes. */
 export const SHARD = 'shard'
@@ -16,6 +17,11 @@ export const SHARD = 'shard'
 export class KeyTemplate {
   /** What is asked for, `shard` included, each once. */
   readonly names: readonly string[]
+  /** What every key begins with. */
+  readonly prefix: string
+  /** Matches every key that can come of it, as a pattern of SCAN; `matches` is exact. */
+  readonly glob: string
+  readonly #pattern: RegExp
   readonly #parts: readonly Part[]
 
   /** @throws {TypeError} if the template is none, or could give one key for two rows */
@@ -29,13 +35,22 @@ export class KeyTemplate {
       if (name === '') throw new TypeError(`'${text}': \${} without a column`)
       at = match.index + match[0].length
       const follows = text[at] ?? ''
-      parts.push({ name, escape: new RegExp(`[%{}\\0${follows.replace(/[\]\\^-]/g, '\\$&')}]`, 'g') })
+      const ends = `{}\\x00${follows.replace(/[\]\\^-]/g, '\\$&')}`
+      parts.push({ name, ends, escape: new RegExp(`[%${ends}]`, 'g') })
     }
     if (at < text.length) parts.push({ literal: text.slice(at) })
     this.#parts = parts
     this.names = [...new Set(parts.flatMap((part) => 'name' in part ? [part.name] : []))]
     if (this.names.length === 0) throw new TypeError(`'${text}' has no column in it: all rows would share one key`)
+    const [first] = parts
+    this.prefix = first !== undefined && 'literal' in first ? first.literal : ''
+    this.glob = parts.map((part) => 'literal' in part ? part.literal.replace(/[*?[\]\\^-]/g, '\\$&') : '*').join('')
+    const pattern = parts.map((part) => 'literal' in part ? part.literal.replace(/[.*+?^${}()|[\]\\]/g, '\\$&') : `[^${part.ends}]*`)
+    this.#pattern = new RegExp(`^${pattern.join('')}$`)
   }
+
+  /** Can this key come of the template? */
+  matches(key: string): boolean { return this.#pattern.test(key) }
 
   /** The key of a row. @throws {UnsupportedError} for NULL, and for columns that the row does not have */
   key(valueOf: (name: string) => Value | undefined): string {

@@ -63,8 +63,18 @@ describe('key templates', () => {
     expect(key('${a}:${b}', { a: 'x:y', b: 'z' })).toBe('x%3Ay:z')
     expect(key('${a}:${b}', { a: 'x', b: 'y:z' })).toBe('x:y:z')
     expect(key('k:{${a}}', { a: 'x}{y%' })).toBe('k:{x%7D%7By%25}')
+    expect(key('${a}1${b}', { a: 'x1', b: 'y' })).toBe('x%311y')
     expect(() => new KeyTemplate('${a}${b}')).toThrow(TypeError)
     expect(() => new KeyTemplate('all')).toThrow(/share one key/)
+  })
+
+  it('find their own keys again, and no others', () => {
+    const template = new KeyTemplate('o*[x]:{${a}}:${b}')
+    const own = template.key((name) => ({ a: 'u}*1', b: 'x:y' })[name])
+    expect(template.prefix).toBe('o*[x]:{')
+    expect(template.glob).toBe('o\\*\\[x\\]:{*}:*')
+    expect([own, 'o*[x]:{1}:2', 'o*[x]:{}:', 'o*[x]:{1}:{2}', 'o*[x]:{1}', 'ox:{1}:2', 'p:o*[x]:{1}:2'].map((key) => template.matches(key)))
+      .toEqual([true, true, true, false, false, false, false])
   })
 
   it('refuse NULL and what is not in the row', () => {
@@ -102,7 +112,7 @@ tables:
   it.each([
     ['a word that is none', { tabel: 'x' }], ['a type that is none', { type: 'list' }], ['a shard that is not there', { key: 'k:${shard}' }],
     ['a string of several columns', { type: 'string' }], ['a time to live that is none', { ttlMs: 1.5 }], ['two columns of one name', { rename: { a: 'x', b: 'x' } }],
-    ['a policy that is none', { onDrop: 'delete' }], ['a mask that is none', { mask: { a: 'rot13' } }],
+    ['a policy that is none', { onDrop: 'drop' }], ['a mask that is none', { mask: { a: 'rot13' } }],
   ])('with %s is refused', (_, options) => expect(() => mappingOf(options as never)).toThrow(TypeError))
 
   it('that names a table twice is refused', () => {
@@ -110,6 +120,18 @@ tables:
     expect(() => new Mapping({ tables: [item, item] })).toThrow(/mapped already/)
     expect(() => Mapping.parse('tables: []')).toThrow(TypeError)
     expect(() => Mapping.parse('a: &a [1]\ntables: [*a]')).toThrow(TypeError)
+  })
+
+  it('that deletes keys must be able to tell them from all others', () => {
+    const table = (name: string, key: string, more: Partial<TableMappingOptions> = {}): TableMappingOptions => ({ table: `d.${name}`, key, ...more })
+    const deletes = { onTruncate: 'delete' } as const
+    expect(() => new Mapping({ tables: [table('a', 'a:${id}', deletes), table('b', 'b:${id}')] })).not.toThrow()
+    for (const other of ['a:${id}', 'a:${id}:b', 'a${id}', '${id}:a']) {
+      expect(() => new Mapping({ tables: [table('a', 'a:${id}', deletes), table('b', other)] }), other).toThrow(/cannot be told/)
+    }
+    expect(() => new Mapping({ tables: [table('t${0..1}', 'a:${id}', deletes)] })).toThrow(/cannot be told/)
+    expect(() => new Mapping({ tables: [table('a', '${id}', deletes)] })).toThrow(/cannot be told/)
+    expect(() => new Mapping({ tables: [table('a', '__binlog:${id}', { onRename: 'delete' })] })).toThrow(/onRename: delete/)
   })
 
   it('knows which statements may concern it', () => {

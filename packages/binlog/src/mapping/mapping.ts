@@ -2,12 +2,14 @@
  * Mapping: which tables are followed and what becomes of their rows, declared, not programmed. Checked whole before
  * anything is connected: an unknown word is an error, not a setting that does nothing.
  */
+import { createHash } from 'node:crypto'
 import { parse as parseYaml } from 'yaml'
 import { KeyTemplate, parseShard, SHARD } from './key-template.js'
 import { expandTables } from './table-pattern.js'
 
 export type ValueType = 'hash' | 'msgpack' | 'json' | 'string'
-export type Policy = 'stop' | 'ignore'
+/** delete: the keys of the table go. */
+export type Policy = 'stop' | 'ignore' | 'delete'
 /** hide: `***`. hash: SHA-256, so equal values stay equal. last4: all but the last four characters. */
 export type Mask = 'hide' | 'hash' | 'last4'
 
@@ -65,6 +67,8 @@ export interface TableMapping {
 export class Mapping {
   /** By `schema.table`. */
   readonly tables: ReadonlyMap<string, TableMapping>
+  /** Of what is written: another one may order or choose rows differently. */
+  readonly fingerprint: string
 
   /** @throws {TypeError} with what is wrong and where */
   constructor(options: { tables: readonly TableMappingOptions[] }) {
@@ -78,7 +82,9 @@ export class Mapping {
       }
     }
     if (tables.size === 0) throw new TypeError('a mapping without tables')
+    checkDeletes(tables)
     this.tables = tables
+    this.fingerprint = createHash('sha256').update(JSON.stringify(options.tables)).digest('hex').slice(0, 16)
   }
 
   /** From YAML, or JSON. @throws {TypeError} */
@@ -122,7 +128,7 @@ function readTable(item: Record<string, unknown>, at: string): TableMapping {
   const rename = new Map(entries(item.rename, `${at}.rename`).map(([name, field]) => [name, text(field, `${at}.rename`)]))
   if (new Set(rename.values()).size !== rename.size) throw new TypeError(`${at}.rename gives two columns one name`)
   if (item.unique !== undefined && typeof item.unique !== 'boolean') throw new TypeError(`${at}.unique: expected true or false`)
-  const policy = (name: 'onTruncate' | 'onDrop' | 'onRename'): Policy => word(item[name], `${at}.${name}`, ['stop', 'ignore'])
+  const policy = (name: 'onTruncate' | 'onDrop' | 'onRename'): Policy => word(item[name], `${at}.${name}`, ['stop', 'ignore', 'delete'])
   return {
     pattern: text(item.table, `${at}.table`), key, shard, columns, type, rename, ttlMs: ttlMs as number | null,
     nulls: word(item.nulls, `${at}.nulls`, ['drop', 'empty']),
@@ -132,6 +138,27 @@ function readTable(item: Record<string, unknown>, at: string): TableMapping {
     onNewColumn: word(item.onNewColumn, `${at}.onNewColumn`, ['include', 'ignore', 'stop']),
   }
 }
+
+/**
+ * Keys of a table can only be found, to be deleted, if no other table's keys can look like them. @throws {TypeError}
+ */
+function checkDeletes(tables: ReadonlyMap<string, TableMapping>): void {
+  for (const [name, mapping] of tables) {
+    const policy = POLICIES.find((word) => mapping[word] === 'delete')
+    if (policy === undefined) continue
+    const { prefix, text } = mapping.key
+    const others = [OWN_PREFIX, ...[...tables].flatMap(([other, { key }]) => other === name ? [] : [key.prefix])]
+    const alike = others.find((other) => other.startsWith(prefix) || prefix.startsWith(other))
+    if (alike !== undefined) {
+      throw new TypeError(`${name}: ${policy}: delete, but its keys ('${text}') cannot be told from others that begin with '${alike}': ` +
+        'each such table needs a template that begins with a fixed text of its own')
+    }
+  }
+}
+
+const POLICIES = ['onTruncate', 'onDrop', 'onRename'] as const
+/** What the follower keeps for itself. */
+const OWN_PREFIX = '__binlog:'
 
 function record(value: unknown, at: string, words?: readonly string[]): Record<string, unknown> {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new TypeError(`${at}: expected names and values`)

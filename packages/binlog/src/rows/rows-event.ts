@@ -33,27 +33,39 @@ export class RowsEvent {
   readonly #first: Present
   readonly #second: Present
 
-  /** The cursor is behind the column count. `expand` is given for compressed events and uncompresses the rows. */
-  constructor(
-    header: EventHeader, kind: RowKind, table: Table, flags: number, cursor: Cursor,
-    expand?: (cursor: Cursor) => Buffer,
+  private constructor(
+    { header, kind, table, flags }: Pick<RowsEvent, 'header' | 'kind' | 'table' | 'flags'>,
+    first: Present, second: Present, buf: Buffer, start: number, end: number,
   ) {
     this.header = header
     this.kind = kind
     this.table = table
     this.flags = flags
-    this.#first = table.readPresent(cursor)
-    this.#second = kind === 'update' ? table.readPresent(cursor) : 'all'
-    if (expand === undefined) {
-      this.#buf = cursor.buf
-      this.#start = cursor.pos
-      this.#end = cursor.end
-    } else {
-      this.#buf = expand(cursor)
-      this.#start = 0
-      this.#end = this.#buf.length
-    }
+    this.#first = first
+    this.#second = second
+    this.#buf = buf
+    this.#start = start
+    this.#end = end
   }
+
+  /** The cursor is behind the column count. `expand` is given for compressed events and uncompresses the rows. */
+  static read(
+    header: EventHeader, kind: RowKind, table: Table, flags: number, cursor: Cursor,
+    expand?: (cursor: Cursor) => Buffer,
+  ): RowsEvent {
+    const first = table.readPresent(cursor)
+    const second = kind === 'update' ? table.readPresent(cursor) : 'all'
+    const about = { header, kind, table, flags }
+    if (expand === undefined) return new RowsEvent(about, first, second, cursor.buf, cursor.pos, cursor.end)
+    const rows = expand(cursor)
+    return new RowsEvent(about, first, second, rows, 0, rows.length)
+  }
+
+  /** An event like this one with other rows: those that were kept elsewhere. */
+  over(rows: Buffer): RowsEvent { return new RowsEvent(this, this.#first, this.#second, rows, 0, rows.length) }
+
+  /** The bytes of the rows, uncompressed: a view, as the event is one. */
+  get bytes(): Buffer { return this.#buf.subarray(this.#start, this.#end) }
 
   /** The statement is complete: table ids after it are told anew. */
   get endsStatement(): boolean { return (this.flags & RowsFlag.STATEMENT_END) !== 0 }

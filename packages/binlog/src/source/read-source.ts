@@ -2,6 +2,7 @@
  * readSource: follows one of several sources and yields what its stream says, in batches, for ever: connects, asks,
  * dumps, reconnects with growing pauses, goes to another source by GTID. The driver of BinlogStream and Reconnect.
  * Pulling the next batch says that the last one is durable at the reader: only then does semi-sync acknowledge it.
+ * Rows of a transaction that is too large for memory are in a file until then (SpillFile).
  */
 import { createHash, randomInt } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -9,13 +10,14 @@ import { BinlogError, DecodeError, ServerError, UnsupportedError } from '../erro
 import { EventDecoder } from '../events/event-decoder.js'
 import type { TableSchema } from '../rows/table-map.js'
 import { MysqlGtidSet } from '../gtid/mysql-gtid-set.js'
-import { BinlogStream, type BinlogStreamOptions, type StreamOutput } from '../stream/binlog-stream.js'
+import { BinlogStream, type BinlogStreamOptions, type SpilledRows, type StreamOutput } from '../stream/binlog-stream.js'
 import type { SourcePosition } from '../stream/position.js'
 import { dump, dumpGtid, registerReplica, semiSyncAck, setupStatements } from '../wire/commands.js'
 import { EOF, ERR, OK, readError } from '../wire/replies.js'
 import { type ConnectionOptions, ConnectionLostError, SourceConnection } from './connection.js'
 import { Reconnect } from './reconnect.js'
 import { remedyFor } from './server-errors.js'
+import { SpillFile } from './spill-file.js'
 import { askFacts, askPosition, askSchemas, type SourceFacts } from './source-facts.js'
 
 export interface ReadSourceOptions extends BinlogStreamOptions {
@@ -36,6 +38,10 @@ export interface ReadSourceOptions extends BinlogStreamOptions {
   reconnectDelayMs?: number
   reconnectDelayMsMax?: number
   maxUncompressedBytes?: number
+  /** Transactions beyond `maxTransactionBytes` are in a file until they have ended, or are refused. @default 'spill' */
+  largeTransactions?: 'spill' | 'stop'
+  /** Where that file is. @default the system's folder for temporary files */
+  spillDir?: string
   signal?: AbortSignal
   /** What happens to the connection, for logs and figures. */
   onStatus?: (status: SourceStatus) => void
@@ -98,16 +104,19 @@ class Follower {
     const abort = (): void => connection.destroy(signal?.reason as Error)
     signal?.addEventListener('abort', abort, { once: true })
     const silent = setInterval(() => {
-      if (performance.now() - lastMs > SILENT_PERIODS * heartbeatMs) {
+      if (isWaiting && performance.now() - lastMs > SILENT_PERIODS * heartbeatMs) {
         connection.destroy(new ConnectionLostError(`nothing came for ${SILENT_PERIODS} heartbeats of ${heartbeatMs} ms`))
       }
     }, heartbeatMs)
     silent.unref()
     let lastMs = performance.now()
+    /** For the source: not for a reader that applies something large. */
+    let isWaiting = true
+    const spills = new Spills(this.#options.spillDir)
     try {
       const facts = await askFacts(connection)
       const stream = this.#stream ??=
-        new BinlogStream(await this.#start(connection, facts), { ownServerId: serverId, ...this.#options })
+        new BinlogStream(await this.#start(connection, facts), { ownServerId: serverId, largeTransactions: 'spill', ...this.#options })
       await this.#lookUp(connection)
       const position = stream.position
       stream.reconnected()
@@ -121,9 +130,10 @@ class Follower {
       let ack: { file: string; position: number } | null = null
       let unread = false
       for (;;) {
+        isWaiting = true
         if (!unread) await connection.more()
+        isWaiting = false
         unread = false
-        lastMs = performance.now()
         const outputs: StreamOutput[] = []
         let ended = false
         let failure: unknown = null
@@ -133,7 +143,9 @@ class Follower {
             if (buf[start] === OK) {
               const framed = semiSync && buf[start + 1] === SEMI_SYNC
               const decoded = decoder.decode(buf, framed ? start + 3 : start + 1, end)
-              for (const output of stream.receive(decoded)) {
+              for (const received of stream.receive(decoded)) {
+                const output = spills.take(received)
+                if (output === null) continue
                 outputs.push(output)
                 unread ||= changesSchema(output)
               }
@@ -149,8 +161,9 @@ class Follower {
         if (outputs.some(({ type }) => type !== 'position')) reconnect.served()
         // What came before a failure is whole.
         if (outputs.length > 0) yield outputs
+        spills.closeEnded()
         if (failure !== null) throw failure as Error
-        lastMs = performance.now() // The reader's time is not the source's.
+        lastMs = performance.now()
         if (ack !== null) connection.send(semiSyncAck(ack.file, ack.position))
         ack = null
         if (ended) return
@@ -163,6 +176,7 @@ class Follower {
       clearInterval(silent)
       signal?.removeEventListener('abort', abort)
       connection.destroy()
+      spills.close()
     }
   }
 
@@ -223,10 +237,50 @@ class Follower {
   }
 }
 
+/** Files of transactions that are too large for memory: the one that is open, and those whose reader has them. */
+class Spills {
+  readonly #dir: string | undefined
+  #open: SpillFile | null = null
+  #ended: SpillFile[] = []
+
+  constructor(dir: string | undefined) { this.#dir = dir }
+
+  /** What the reader gets for it: nothing for rows that are kept here, which its transaction brings along. */
+  take(output: StreamOutput | SpilledRows): StreamOutput | null {
+    if (output.type === 'spill') {
+      this.#open ??= new SpillFile(this.#dir)
+      this.#open.add(output.event)
+      return null
+    }
+    const spill = this.#open
+    if (spill === null || !('transaction' in output || output.type === 'position')) return output
+    // Whatever ends a transaction ends the file: it came to nothing, or its reader has it.
+    this.#open = null
+    this.#ended.push(spill)
+    if (!('transaction' in output) || !output.transaction.spilled) return output
+    const { changes } = output.transaction
+    const all = { * [Symbol.iterator]() {
+      yield* changes
+      yield* spill.changes()
+    } }
+    return { ...output, transaction: { ...output.transaction, changes: all } }
+  }
+
+  closeEnded(): void {
+    for (const file of this.#ended) file.close()
+    this.#ended = []
+  }
+
+  close(): void {
+    this.closeEnded()
+    this.#open?.close()
+  }
+}
+
 const SEMI_SYNC = 0xef
 
 const changesSchema = (output: StreamOutput): boolean =>
-  output.type === 'transaction' && output.transaction.changes.some((change) => 'statement' in change)
+  output.type === 'transaction' && output.transaction.changesSchema
 
 /** A uuid that stays the same for a server id: MySQL tells its replicas apart by it. */
 function uuidOf(serverId: number): string {

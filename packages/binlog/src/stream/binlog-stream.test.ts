@@ -3,13 +3,13 @@ import { describe, expect, it } from 'vitest'
 import { Script } from '../../test/stream-events.js'
 import { TooLargeError, UnsupportedError } from '../errors.js'
 import type { BinlogEvent } from '../events/event.js'
-import { BinlogStream, type BinlogStreamOptions, type StreamOutput } from './binlog-stream.js'
+import { BinlogStream, type BinlogStreamOptions, type SpilledRows, type StreamOutput } from './binlog-stream.js'
 import type { SourcePosition } from './position.js'
 
 const start = (flavour: 'mysql' | 'mariadb', more: Partial<SourcePosition> = {}): SourcePosition =>
   ({ flavour, server: 's', file: 'bin.1', position: 4, gtids: flavour === 'mariadb' ? '0-1001-1' : '0cf09f5a-e5e1-11f1-812d-02fc00000001:1', ...more })
 
-interface Ran { outputs: StreamOutput[]; stream: BinlogStream; script: Script }
+interface Ran { outputs: (StreamOutput | SpilledRows)[]; stream: BinlogStream; script: Script }
 
 function run(flavour: 'mysql' | 'mariadb', events: (script: Script) => BinlogEvent[], options: BinlogStreamOptions = {}, at: Partial<SourcePosition> = {}): Ran {
   const script = new Script(flavour)
@@ -18,10 +18,10 @@ function run(flavour: 'mysql' | 'mariadb', events: (script: Script) => BinlogEve
 }
 
 /** Outputs in few words: type, rows by table, position. */
-const short = (outputs: readonly StreamOutput[]): unknown[] => outputs.map((output) => {
+const short = (outputs: readonly (StreamOutput | SpilledRows)[]): unknown[] => outputs.map((output) => {
   if (!('transaction' in output)) return output.type === 'position' ? [output.type, output.position.position] : [output.type]
   const { changes, position } = output.transaction
-  const told = changes.map((change) => 'table' in change
+  const told = [...changes].map((change) => 'table' in change
     ? `${change.kind} ${change.table.table} ${change.rows.map(({ before, after }) => JSON.stringify(after ?? before)).join('')}`
     : change.sql)
   return [output.type, ...('xid' in output ? [output.xid] : []), ...told, position.position]
@@ -84,6 +84,34 @@ describe('transactions', () => {
     expect(stream.position).toEqual(start('mariadb'))
   })
 
+  it('beyond the limit are handed out as they come, if they may be, and their end says so', () => {
+    const options = { maxTransactionBytes: 20, largeTransactions: 'spill' } as const
+    const large = (s: Script): BinlogEvent[] =>
+      [s.mariadbGtid(2), s.tableMap('t', 7), s.rows('insert', 7, [[1, 1]], { flags: 0 }), s.rows('insert', 7, [[2, 2]], { flags: 0 }), s.rows('insert', 7, [[3, 3]])]
+    const { outputs } = run('mariadb', (s) => [...large(s), s.xid()], options)
+    expect(outputs.map((output) => output.type === 'spill' ? output.event.changes() : output)).toMatchObject([
+      [{ after: [2, 2] }], [{ after: [3, 3] }], { type: 'transaction', transaction: { spilled: true, changes: [{ rows: [{ after: [1, 1] }] }] } },
+    ])
+    const undone = run('mariadb', (s) => [...large(s), s.query('ROLLBACK')], options)
+    expect(undone.outputs.slice(2)).toMatchObject([{ type: 'position', position: { position: 600 } }])
+    const small = run('mariadb', (s) => [...large(s), s.xid(), s.mariadbGtid(3), s.tableMap('t', 7), s.rows('insert', 7, [[4, 4]]), s.xid()], options)
+    expect(small.outputs.at(-1))
+      .toMatchObject({ transaction: { spilled: false, changes: [{ rows: [{ after: [4, 4] }] }] } })
+    expect(() => run('mariadb', large, { ...options, maxSpillBytes: 30 })).toThrow(TooLargeError)
+  })
+
+  it('count rows as what they take as objects', () => {
+    const rows = (s: Script): BinlogEvent[] => [s.mariadbGtid(2), s.tableMap('t', 7), s.rows('insert', 7, [[1, 1]], { flags: 0 }), s.rows('insert', 7, [[2, 2]])]
+    expect(() => run('mariadb', rows, { maxTransactionBytes: 200 })).not.toThrow()
+    expect(() => run('mariadb', rows, { maxTransactionBytes: 100 })).toThrow(TooLargeError)
+  })
+
+  it('that are prepared are refused beyond the limit: they would have to be kept', () => {
+    const xid = { formatId: 1, gtrid: '7831', bqual: '' }
+    const events = (s: Script): BinlogEvent[] => [s.mariadbGtid(2, { prepared: xid }), s.tableMap('t', 7), s.rows('insert', 7, [[1, 1], [2, 2], [3, 3]]), s.xaPrepare('7831')]
+    expect(() => run('mariadb', events, { maxTransactionBytes: 20, largeTransactions: 'spill' })).toThrow(/prepared XA/)
+  })
+
   it('of our own server id, or marked so by the source, are passed over', () => {
     const rows = (s: Script): BinlogEvent[] => [s.mariadbGtid(2), s.tableMap('t', 7), s.rows('insert', 7, [[1, 1]]), s.xid()]
     expect(short(run('mariadb', rows, { ownServerId: 1001 }).outputs)).toEqual([['position', 400]])
@@ -99,6 +127,11 @@ describe('DDL', () => {
   it('is a transaction of its own, between rows before and after', () => {
     const { outputs } = run('mysql', (s) => [s.gtid(2), s.query('/* app */ TRUNCATE TABLE `t`')])
     expect(outputs).toMatchObject([{ type: 'transaction', transaction: { changes: [{ statement: { kind: 'truncate', tables: [{ schema: 'w', table: 't' }] } }] } }])
+  })
+
+  it('behind rows of its own transaction is refused: no server does that', () => {
+    const events = (s: Script): BinlogEvent[] => [s.gtid(2), s.query('BEGIN'), s.tableMap('t', 7), s.rows('insert', 7, [[1, 1]]), s.query('TRUNCATE t')]
+    expect(() => run('mysql', events)).toThrow(UnsupportedError)
   })
 
   it('with rows stays one transaction: CREATE TABLE … SELECT', () => {

@@ -12,7 +12,7 @@ import { xidText } from '../events/control.js'
 import type { BinlogEvent } from '../events/event.js'
 import { EventFlag } from '../events/event-types.js'
 import type { Row, Table } from '../rows/table.js'
-import type { RowKind } from '../rows/rows-event.js'
+import type { RowKind, RowsEvent } from '../rows/rows-event.js'
 import { type SourcePosition, StreamPosition } from './position.js'
 import { readStatement, type Statement } from './statements.js'
 
@@ -32,7 +32,12 @@ export interface Transaction {
   readonly gtid: string | null
   /** Seconds since 1970, of the event that ended it. */
   readonly timestamp: number
-  readonly changes: readonly (TableChanges | SchemaChange)[]
+  /** In order; of a transaction that was too large for memory some come from a file, and only until the next output. */
+  readonly changes: Iterable<TableChanges | SchemaChange>
+  /** Are DDL statements among them? They come first. */
+  readonly changesSchema: boolean
+  /** Too large for memory. */
+  readonly spilled: boolean
   /** Behind it. */
   readonly position: SourcePosition
 }
@@ -46,6 +51,12 @@ export type StreamOutput =
   | { readonly type: 'heartbeat' }
   | { readonly type: 'warning'; readonly message: string }
 
+/**
+ * Rows of an open transaction that is too large for memory: to be kept, in order and behind its `changes`, until an
+ * output says how it ended: as `spilled`, or as nothing. The event is a view of what was received.
+ */
+export interface SpilledRows { readonly type: 'spill'; readonly event: RowsEvent }
+
 export interface BinlogStreamOptions {
   /** Rows of tables that nobody wants are not read. @default all */
   wants?: (schema: string, table: string) => boolean
@@ -53,8 +64,12 @@ export interface BinlogStreamOptions {
   touches?: (schema: string, sql: string) => boolean
   /** A table that a foreign key may have changed without its rows being logged. @default 'stop' */
   missingCascades?: 'stop' | 'warn'
-  /** Most bytes of row events in one transaction. @default 268_435_456 */
+  /** Most that is kept in memory of one transaction; a row counts as its bytes and 96 more. @default 8_388_608 */
   maxTransactionBytes?: number
+  /** What is larger is handed out as it comes, as SpilledRows, or refused. @default 'stop' */
+  largeTransactions?: 'spill' | 'stop'
+  /** Most that is handed out of one transaction, in bytes of row events. @default 68_719_476_736 */
+  maxSpillBytes?: number
   /** Transactions of this server id are ours: not applied. */
   ownServerId?: number
 }
@@ -69,12 +84,17 @@ interface Group {
   prepared: string | null
   completed: string | null
   changes: (TableChanges | SchemaChange)[]
+  changesSchema: boolean
+  /** In memory, or all of it. */
   bytes: number
+  spilled: boolean
   /** Called at the end, to take the GTID into the position. */
   applied: () => void
 }
 
 const TWO_32 = 2 ** 32
+/** What a row costs as an object, at the least. */
+const ROW_BYTES = 96
 
 export class BinlogStream {
   readonly #position: StreamPosition
@@ -82,18 +102,22 @@ export class BinlogStream {
   readonly #touches: (schema: string, sql: string) => boolean
   readonly #cascades: 'stop' | 'warn'
   readonly #maxBytes: number
+  readonly #spills: boolean
+  readonly #maxSpillBytes: number
   readonly #ownServerId: number | null
   #group: Group | null = null
   /** Tables named in the statement under way, of which no row has come. */
   readonly #rowless = new Set<Table>()
-  #outputs: StreamOutput[] = []
+  #outputs: (StreamOutput | SpilledRows)[] = []
 
   constructor(start: SourcePosition, options: BinlogStreamOptions = {}) {
     this.#position = new StreamPosition(start)
     this.#wants = options.wants ?? (() => true)
     this.#touches = options.touches ?? (() => true)
     this.#cascades = options.missingCascades ?? 'stop'
-    this.#maxBytes = options.maxTransactionBytes ?? 2 ** 28
+    this.#maxBytes = options.maxTransactionBytes ?? 2 ** 23
+    this.#spills = options.largeTransactions === 'spill'
+    this.#maxSpillBytes = options.maxSpillBytes ?? 2 ** 36
     this.#ownServerId = options.ownServerId ?? null
   }
 
@@ -113,7 +137,7 @@ export class BinlogStream {
    * Takes the next event.
    * @throws {UnsupportedError} {TooLargeError}; the position stays before the group, and the stream is at its end
    */
-  receive(event: BinlogEvent): StreamOutput[] {
+  receive(event: BinlogEvent): (StreamOutput | SpilledRows)[] {
     this.#outputs = []
     this.#take(event, event.header.logPos)
     return this.#outputs
@@ -187,7 +211,10 @@ export class BinlogStream {
   #begin(named: Pick<Group, 'gtid' | 'skipped' | 'applied'>): void {
     if (this.#group !== null && this.#group.begun) throw new UnsupportedError('a transaction begins inside of another')
     this.#rowless.clear()
-    this.#group = { ...named, standalone: false, begun: false, prepared: null, completed: null, changes: [], bytes: 0 }
+    this.#group = {
+      ...named, standalone: false, begun: false, prepared: null, completed: null, changes: [], changesSchema: false,
+      bytes: 0, spilled: false,
+    }
   }
 
   /** The open group; a stream without GTIDs begins one at BEGIN or at the statement itself. */
@@ -204,16 +231,25 @@ export class BinlogStream {
     const skipped = group.skipped || (event.header.flags & EventFlag.SKIP_REPLICATION) !== 0
     if (!skipped && this.#wants(table.schema, table.table)) {
       group.bytes += event.byteLength
-      if (group.bytes > this.#maxBytes) {
-        throw new TooLargeError(`a transaction of more than ${this.#maxBytes} bytes (maxTransactionBytes)`)
+      if (group.spilled || group.bytes > this.#maxBytes) this.#spill(group, event)
+      else {
+        const last = group.changes.at(-1)
+        const same = last !== undefined && 'table' in last && last.table === table && last.kind === kind ? last : null
+        const changes = same ?? { table, kind, rows: [] }
+        if (same === null) group.changes.push(changes)
+        const rows = changes.rows.length
+        event.each((before, after) => void changes.rows.push({ before, after }))
+        group.bytes += ROW_BYTES * (changes.rows.length - rows)
       }
-      const last = group.changes.at(-1)
-      const same = last !== undefined && 'table' in last && last.table === table && last.kind === kind ? last : null
-      const changes = same ?? { table, kind, rows: [] }
-      if (same === null) group.changes.push(changes)
-      event.each((before, after) => void changes.rows.push({ before, after }))
     }
     if (event.endsStatement) this.#endStatement()
+  }
+
+  #spill(group: Group, event: RowsEvent): void {
+    if (!this.#spills) throw new TooLargeError(`a transaction of more than ${this.#maxBytes} bytes (maxTransactionBytes)`)
+    if (group.bytes > this.#maxSpillBytes) throw new TooLargeError(`a transaction of more than ${this.#maxSpillBytes} bytes (maxSpillBytes)`)
+    group.spilled = true
+    this.#outputs.push({ type: 'spill', event })
   }
 
   /** Tables that were named and got no row: what a cascade of a foreign key leaves behind. */
@@ -236,7 +272,7 @@ export class BinlogStream {
         return
       case 'commit': return this.#close(timestamp, logPos, 'transaction')
       case 'rollback':
-        this.#open().changes = []
+        Object.assign(this.#open(), { changes: [], changesSchema: false, spilled: false })
         return this.#close(timestamp, logPos, 'transaction')
       case 'savepoint': return
       case 'rollbackTo':
@@ -251,11 +287,16 @@ export class BinlogStream {
         }
         break
       }
-      case 'truncate': case 'dropTable': case 'createTable': case 'alterTable': case 'dropSchema': case 'renameTable': {
+      case 'truncate': case 'dropTable': case 'createTable': case 'replaceTable': case 'alterTable': case 'changePartition':
+      case 'dropSchema': case 'renameTable': {
         const group = this.#open()
         // MariaDB's ALTER in two phases happens at its commit.
         const happens = event.alter === null || event.alter.phase === 'commit'
-        if (happens && !group.skipped) group.changes.push({ statement, sql: event.sql, schema: event.schema })
+        if (happens && !group.skipped) {
+          if (group.changes.some((change) => 'table' in change)) throw new UnsupportedError('a DDL statement behind rows of its own transaction')
+          group.changes.push({ statement, sql: event.sql, schema: event.schema })
+          group.changesSchema = true
+        }
         break
       }
       case 'other': this.#open()
@@ -286,13 +327,17 @@ export class BinlogStream {
   #close(timestamp: number, logPos: number, type: 'transaction' | 'prepare' | 'commitPrepared' | 'rollbackPrepared'): void {
     const group = this.#open()
     this.#endStatement()
+    if (type === 'prepare' && group.spilled) {
+      throw new TooLargeError(`a prepared XA transaction of more than ${this.#maxBytes} bytes, which would have to be kept in memory (maxTransactionBytes)`)
+    }
     group.applied()
     this.#advance(logPos)
     this.#group = null
-    const { gtid, changes } = group
-    const transaction: Transaction = { gtid, timestamp, changes, position: this.#position.snapshot() }
+    const { gtid, changes, changesSchema, spilled } = group
+    const position = this.#position.snapshot()
+    const transaction: Transaction = { gtid, timestamp, changes, changesSchema, spilled, position }
     if (type === 'transaction') {
-      this.#outputs.push(group.changes.length > 0 ? { type, transaction } : { type: 'position', position: transaction.position })
+      this.#outputs.push(changes.length > 0 || spilled ? { type, transaction } : { type: 'position', position: transaction.position })
     } else this.#outputs.push({ type, xid: (type === 'prepare' ? group.prepared : group.completed)!, transaction })
   }
 

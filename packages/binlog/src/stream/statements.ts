@@ -12,6 +12,10 @@ export type Statement =
   /** Rows changed without row events. */
   | { readonly kind: 'dml'; readonly verb: string }
   | { readonly kind: 'truncate' | 'dropTable' | 'createTable' | 'alterTable'; readonly tables: readonly TableName[] }
+  /** MariaDB's CREATE OR REPLACE: the rows that were there are gone. */
+  | { readonly kind: 'replaceTable'; readonly tables: readonly TableName[] }
+  /** Rows of a partition come or go without row events. */
+  | { readonly kind: 'changePartition'; readonly tables: readonly TableName[] }
   | { readonly kind: 'dropSchema'; readonly schema: string }
   | { readonly kind: 'renameTable'; readonly renames: readonly { readonly from: TableName; readonly to: TableName }[] }
   | { readonly kind: 'other' }
@@ -87,17 +91,21 @@ function readAlter(words: Words, schema: string): Statement {
   if (!words.is('TABLE')) return OTHER
   words.isAll('IF', 'EXISTS')
   const table = words.tableName(schema)
+  if (PARTITION.test(words.rest())) return { kind: 'changePartition', tables: [table] }
   // ALTER TABLE … RENAME [TO|AS] name, but not RENAME COLUMN, KEY or INDEX.
   const rename = /\bRENAME\s+(?!COLUMN\b|INDEX\b|KEY\b)(?:TO\s+|AS\s+|=\s*)?([`"\w].*)$/is.exec(words.rest())
   if (rename === null) return { kind: 'alterTable', tables: [table] }
   return { kind: 'renameTable', renames: [{ from: table, to: new Words(rename[1]!).tableName(table.schema) }] }
 }
 
+/** These words stand alone in an ALTER TABLE, in front. */
+const PARTITION = /^(?:(?:TRUNCATE|DROP|EXCHANGE)\s+PARTITION|(?:DISCARD|IMPORT)\s+(?:PARTITION|TABLESPACE)|CONVERT\s+(?:PARTITION|TABLE))\b/i
+
 function readCreate(words: Words, schema: string): Statement {
-  words.isAll('OR', 'REPLACE')
+  const replaces = words.isAll('OR', 'REPLACE')
   if (words.is('TEMPORARY') || !words.is('TABLE')) return OTHER
   words.isAll('IF', 'NOT', 'EXISTS')
-  return { kind: 'createTable', tables: [words.tableName(schema)] }
+  return { kind: replaces ? 'replaceTable' : 'createTable', tables: [words.tableName(schema)] }
 }
 
 /** The words of a statement, one after the other; comments and white space are passed over. */

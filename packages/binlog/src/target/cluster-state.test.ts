@@ -1,0 +1,213 @@
+/**
+ * Positions of slots, against a cluster in a few lines: whatever is lost or interrupted, every slot gets every
+ * transaction once and in order.
+ */
+import { describe, expect, it } from 'vitest'
+import type { Batch } from '../apply/batch.js'
+import { TargetLostError, UnsupportedError } from '../errors.js'
+import type { Command } from '../mapping/row-writer.js'
+import type { SourcePosition } from '../stream/position.js'
+import { ClusterState, compare, type SlotStore } from './cluster-state.js'
+import type { RespReply } from './resp.js'
+import { slotOf, tagOf } from './slots.js'
+
+const at = (position: number, more: Partial<SourcePosition> = {}): SourcePosition =>
+  ({ flavour: 'mariadb', server: 's', file: 'bin.000001', position, gtids: `0-1-${position}`, ...more })
+
+/** APPEND shows what was applied, and how often. */
+class FakeCluster implements SlotStore {
+  keys = new Map<string, string>()
+  /** Slots' transactions that work until something breaks. */
+  budget = Infinity
+  lostReplies = false
+  isReplicated = true
+
+  multi(bySlot: ReadonlyMap<number, readonly Command[]>): Promise<void> {
+    for (const commands of bySlot.values()) {
+      if (this.budget-- <= 0) return Promise.reject(new TargetLostError('gone'))
+      for (const [name, key, value] of commands as readonly (readonly string[])[]) {
+        if (name === 'APPEND') this.keys.set(key!, (this.keys.get(key!) ?? '') + value!)
+        else if (name === 'SET') this.keys.set(key!, value!)
+        else this.keys.delete(key!)
+      }
+    }
+    return this.lostReplies ? Promise.reject(new TargetLostError('no reply')) : Promise.resolve()
+  }
+
+  ask(bySlot: ReadonlyMap<number, Command>): Promise<Map<number, RespReply>> {
+    return Promise.resolve(new Map([...bySlot].map(([slot, [, key]]) => {
+      const value = this.keys.get(key as string)
+      return [slot, value === undefined ? null : Buffer.from(value)]
+    })))
+  }
+
+  async* scan({ match }: { match: string }): AsyncGenerator<string, void, undefined> {
+    for (const key of [...this.keys.keys()]) if (key.startsWith(match.slice(0, -1))) yield await Promise.resolve(key)
+  }
+
+  replicated(): Promise<boolean> { return Promise.resolve(this.isReplicated) }
+}
+
+const tagOfKey = (key: string): string => tagOf(slotOf(key))
+const KEYS = ['a', 'b', 'c', 'd', 'e']
+/** Transaction n touches some of the keys. */
+const touched = (n: number): string[] => KEYS.filter((_, i) => (n * 7 + i) % 3 !== 0)
+const commandsOf = (n: number): Command[] => touched(n).map((key) => ['APPEND', key, `${n},`])
+
+/** Transactions first..last in batches of `size`. */
+function batches(first: number, last: number, size: number): Batch[] {
+  const all: Batch[] = []
+  for (let from = first; from <= last; from += size) {
+    const commands: Command[] = []
+    const units: { end: number; position: SourcePosition }[] = []
+    for (let n = from; n < from + size && n <= last; n++) {
+      commands.push(...commandsOf(n))
+      units.push({ end: commands.length, position: at(n) })
+    }
+    all.push({ commands, units, reached: { type: 'position', position: units.at(-1)!.position, endsPart: false }, transactions: units.length, rows: 0 })
+  }
+  return all
+}
+
+const wanted = (last: number): Record<string, string> =>
+  Object.fromEntries(KEYS.map((key) => [key, Array.from({ length: last }, (_, i) => i + 1).filter((n) => touched(n).includes(key)).map((n) => `${n},`).join('')]))
+const rows = (cluster: FakeCluster): Record<string, string> => Object.fromEntries(KEYS.map((key) => [key, cluster.keys.get(key) ?? '']))
+
+async function begun(cluster: FakeCluster): Promise<ClusterState> {
+  const state = new ClusterState(cluster, 'x')
+  expect(await state.position()).toBeNull()
+  await state.begin(at(0))
+  return state
+}
+
+/** Goes on where the store says. */
+async function resume(cluster: FakeCluster, last: number, size: number): Promise<void> {
+  const state = new ClusterState(cluster, 'x')
+  const from = (await state.position())!.position + 1
+  for (const batch of batches(from, last, size)) await state.apply(batch)
+  await state.synced()
+}
+
+describe('positions of slots', () => {
+  it('every slot gets every transaction once, wherever the follower ends and however it then shares batches', async () => {
+    for (let budget = 0; budget < 60; budget++) {
+      const cluster = new FakeCluster()
+      const state = await begun(cluster)
+      cluster.budget = budget
+      try {
+        for (const batch of batches(1, 20, 3)) await state.apply(batch)
+      } catch (error) {
+        expect(error).toBeInstanceOf(TargetLostError)
+      }
+      cluster.budget = Infinity
+      await resume(cluster, 30, 1 + budget % 5)
+      expect(rows(cluster), `broken after ${budget}`).toEqual(wanted(30))
+    }
+  })
+
+  it('nor is anything applied twice when only replies were lost', async () => {
+    const cluster = new FakeCluster()
+    const state = await begun(cluster)
+    cluster.lostReplies = true
+    await expect(state.apply(batches(1, 5, 5)[0]!)).rejects.toThrow(TargetLostError)
+    cluster.lostReplies = false
+    await resume(cluster, 9, 2)
+    expect(rows(cluster)).toEqual(wanted(9))
+  })
+
+  it('slots that a fail-over sets back get again what they lost, and others nothing', async () => {
+    const cluster = new FakeCluster()
+    const state = await begun(cluster)
+    for (const batch of batches(1, 4, 2)) await state.apply(batch)
+    await state.synced()
+    const replica = new Map(cluster.keys)
+    for (const batch of batches(5, 12, 3)) await state.apply(batch)
+    // The shard that has `b` comes back as its replica was; what the others have is as it was.
+    const isOfShard = (key: string): boolean => key === 'b' || (key.startsWith('__binlog:x:') && key.includes(`{${tagOfKey('b')}}`))
+    for (const key of [...cluster.keys.keys()]) {
+      if (!isOfShard(key)) continue
+      const before = replica.get(key)
+      if (before === undefined) cluster.keys.delete(key)
+      else cluster.keys.set(key, before)
+    }
+    expect(rows(cluster)).not.toEqual(wanted(12))
+    await resume(cluster, 12, 4)
+    expect(rows(cluster)).toEqual(wanted(12))
+  })
+
+  it('the beginning does not move before replicas have everything', async () => {
+    const cluster = new FakeCluster()
+    const state = await begun(cluster)
+    cluster.isReplicated = false
+    await state.apply(batches(1, 4, 4)[0]!)
+    await expect(state.synced()).rejects.toThrow(TargetLostError)
+    expect(await new ClusterState(cluster, 'x').position()).toEqual(at(0))
+    cluster.isReplicated = true
+    await state.synced()
+    expect(await new ClusterState(cluster, 'x').position()).toEqual(at(4))
+  })
+
+  it('those of an earlier beginning under the same name mean nothing', async () => {
+    const cluster = new FakeCluster()
+    await begun(cluster)
+    await resume(cluster, 9, 3)
+    for (const key of ['__binlog:{x}:position', ...KEYS]) cluster.keys.delete(key)
+    await begun(cluster)
+    await resume(cluster, 5, 2)
+    expect(rows(cluster)).toEqual(wanted(5))
+  })
+
+  it('parts of a large transaction are there once, and another mapping writes it anew', async () => {
+    const part = (rowCount: number, mapping = 'm'): Batch => ({
+      commands: [['APPEND', KEYS[rowCount % 5]!, `${rowCount},`]], reached: { type: 'part', part: { position: at(1), rows: rowCount, mapping } }, transactions: 0, rows: 1,
+    })
+    for (let budget = 0; budget <= 10; budget++) {
+      const cluster = new FakeCluster()
+      const state = await begun(cluster)
+      cluster.budget = budget
+      for (let n = 1; n <= 10; n++) await state.apply(part(n)).catch(() => undefined)
+      cluster.budget = Infinity
+      const again = new ClusterState(cluster, 'x')
+      expect(await again.position()).toEqual(at(0))
+      const there = (await again.part())?.rows ?? 0
+      for (let n = there + 1; n <= 10; n++) await again.apply(part(n))
+      expect(rows(cluster), `broken after ${budget}`).toEqual({ a: '5,10,', b: '1,6,', c: '2,7,', d: '3,8,', e: '4,9,' })
+      const other = new ClusterState(cluster, 'x')
+      await other.position()
+      await other.apply(part(5, 'other'))
+      expect(cluster.keys.get('a')).toBe('5,10,5,')
+    }
+  })
+
+  it('keys that were deleted are not looked for again when later rows have come', async () => {
+    const cluster = new FakeCluster()
+    const state = await begun(cluster)
+    await state.apply({ commands: [['DEL', 'a']], reached: { type: 'nothing' }, transactions: 0, rows: 0 })
+    expect(await new ClusterState(cluster, 'x').position()).toEqual(at(0))
+    await state.apply({ commands: [], reached: { type: 'position', position: at(1), endsPart: false }, transactions: 1, rows: 0 })
+    expect(await new ClusterState(cluster, 'x').position()).toEqual(at(1))
+  })
+
+  it('prepared transactions are refused', async () => {
+    const state = new ClusterState(new FakeCluster(), 'x')
+    expect(() => state.prepare('x')).toThrow(UnsupportedError)
+    await expect(state.prepared('x')).rejects.toThrow(UnsupportedError)
+  })
+})
+
+describe('positions of one stream', () => {
+  it('are compared by file and position on one server, by GTIDs elsewhere', () => {
+    const order = (a: SourcePosition, b: SourcePosition): number => Math.sign(compare(a, b))
+    expect(order(at(4), at(5))).toBe(-1)
+    expect(order(at(5), at(5))).toBe(0)
+    expect(order(at(5, { file: 'bin.000010' }), at(9, { file: 'bin.000009' }))).toBe(1)
+    const elsewhere = { server: 't', file: 'log.7' }
+    expect([4, 5, 6].map((n) => order(at(5), at(n, elsewhere)))).toEqual([1, 0, -1])
+    const domains = (gtids: string): SourcePosition => at(1, { ...elsewhere, gtids })
+    expect(order(at(5, { gtids: '0-1-5,1-1-3' }), domains('0-1-5'))).toBe(1)
+    expect(order(at(5, { gtids: '0-1-5' }), domains('0-1-5,1-1-3'))).toBe(-1)
+    const mysql = (set: string, server: string): SourcePosition => at(1, { flavour: 'mysql', server, gtids: `0cf09f5a-e5e1-11f1-812d-02fc00000001:${set}` })
+    expect([order(mysql('1-5', 'a'), mysql('1-4', 'b')), order(mysql('1-4', 'a'), mysql('1-5', 'b'))]).toEqual([1, -1])
+    expect(() => compare(at(1, { gtids: '' }), domains(''))).toThrow(UnsupportedError)
+  })
+})

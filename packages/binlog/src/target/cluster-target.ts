@@ -1,0 +1,215 @@
+/**
+ * ClusterTarget: a cluster as the store of a follower. It knows which primary has which slot, has one connection to
+ * each, and sends each slot's commands as one transaction: the only atomic batch that a cluster has.
+ * It believes its map until something contradicts it, and then everything stops (TargetLostError): a primary that was
+ * replaced may have lost what it acknowledged, in slots that nobody asks for. `reopen` asks again, and following begins
+ * at what is certain. Elsewhere: what is kept of each slot (cluster-state.ts).
+ * Source: Redis Cluster specification.
+ */
+import { setTimeout as sleep } from 'node:timers/promises'
+import { TargetLostError, TargetRefusedError } from '../errors.js'
+import type { FollowState } from '../apply/state.js'
+import type { Command } from '../mapping/row-writer.js'
+import { ClusterState } from './cluster-state.js'
+import { RespConnection, type RespOptions, throwIfError, throwIfRefused } from './resp-connection.js'
+import { RespError, type RespReply } from './resp.js'
+import { scanKeys } from './resp-target.js'
+import { SLOTS } from './slots.js'
+
+export interface ClusterOptions extends Omit<RespOptions, 'host' | 'port' | 'database'> {
+  /** Any of the cluster's nodes: one that answers is enough. */
+  nodes: readonly { host: string; port?: number }[]
+  /**
+   * Replicas of each shard that must have everything before the follower relies on it; more than a shard has are not
+   * waited for. @default 1
+   */
+  replicas?: number
+}
+
+interface Shard { readonly connection: RespConnection; readonly replicas: number }
+/** Primaries by address, and whose each slot is. */
+interface SlotMap { readonly shards: readonly Shard[]; readonly owners: Uint16Array; readonly text: string }
+
+/** A slot that is on its way to another node is waited for. */
+const MOVING_DELAY_MS = 50
+const MOVING_MS_MAX = 60_000
+const WAIT_MS = 1000
+const NOBODY = 0xffff
+
+export class ClusterTarget implements AsyncDisposable {
+  readonly #options: ClusterOptions
+  #map: SlotMap
+
+  private constructor(options: ClusterOptions, map: SlotMap) {
+    this.#options = options
+    this.#map = map
+  }
+
+  /** @throws {TargetLostError} if no node answers, or a slot has none; {TargetRefusedError} for a wrong password */
+  static async connect(options: ClusterOptions): Promise<ClusterTarget> {
+    return new ClusterTarget(options, await askMap(options))
+  }
+
+  state(name: string): FollowState { return new ClusterState(this, name) }
+
+  /**
+   * Runs the commands of each slot as one transaction, of all slots at once. Slots that are being moved are tried until
+   * they have arrived.
+   * @throws {TargetLostError} if it is not certain that all of them were run; {TargetRefusedError}
+   */
+  async multi(bySlot: ReadonlyMap<number, readonly Command[]>): Promise<void> {
+    let left = [...bySlot].map(([slot, commands]): [number, readonly Command[]] => [slot, [['MULTI'], ...commands, ['EXEC']]])
+    for (const startMs = performance.now(); left.length > 0;) {
+      const moving: typeof left = []
+      await this.#send(left, (job, replies, server) => {
+        if (replies.some(isMoving)) moving.push(job)
+        else throwIfRefused(replies, server)
+      })
+      left = moving
+      if (left.length > 0) await this.#waitForMove(startMs, left[0]![0])
+    }
+  }
+
+  /** One command of each slot. @returns their replies */
+  async ask(bySlot: ReadonlyMap<number, Command>): Promise<Map<number, RespReply>> {
+    const answers = new Map<number, RespReply>()
+    let left = [...bySlot].map(([slot, command]): [number, readonly Command[]] => [slot, [command]])
+    for (const startMs = performance.now(); left.length > 0;) {
+      const moving: typeof left = []
+      await this.#send(left, (job, [reply], server) => {
+        if (isMoving(reply!)) return void moving.push(job)
+        throwIfError(reply!, server)
+        answers.set(job[0], reply!)
+      })
+      left = moving
+      if (left.length > 0) await this.#waitForMove(startMs, left[0]![0])
+    }
+    return answers
+  }
+
+  async* scan({ match }: { match: string }): AsyncGenerator<string, void, undefined> {
+    const { shards, text } = this.#map
+    for (const { connection } of shards) yield* scanKeys(connection, match)
+    // A slot that moved meanwhile may have been looked for on the wrong side.
+    const now = await textOfMap(shards[0]!.connection)
+    if (now !== text) throw new TargetLostError('slots moved while keys were looked for')
+  }
+
+  /**
+   * Resolves when every shard has what was written before at enough replicas.
+   * @returns false if some did not answer in time: nothing is certain yet
+   */
+  async replicated(): Promise<boolean> {
+    const { replicas = 1 } = this.#options
+    const counts = await Promise.all(this.#map.shards.map(async (shard) => {
+      const wanted = Math.min(replicas, shard.replicas)
+      // Also asked of none, since one that is no primary any more refuses it.
+      const found = await shard.connection.command('WAIT', String(wanted), String(WAIT_MS)).catch((error: unknown) => {
+        throw error instanceof TargetRefusedError ? new TargetLostError(error.message, { cause: error }) : error
+      })
+      return Number(found) >= wanted
+    }))
+    return counts.every(Boolean)
+  }
+
+  /** @throws {TargetLostError} if the cluster is not whole */
+  async reopen(): Promise<void> {
+    this.close()
+    this.#map = await askMap(this.#options)
+  }
+
+  close(): void {
+    for (const { connection } of this.#map.shards) connection.destroy()
+  }
+
+  [Symbol.asyncDispose](): Promise<void> { return Promise.resolve(this.close()) }
+
+  /** Sends each job to the owner of its slot, one pipeline a node, and hands its replies on. */
+  async #send(
+    jobs: readonly [number, readonly Command[]][],
+    take: (job: [number, readonly Command[]], replies: RespReply[], server: string) => void,
+  ): Promise<void> {
+    const { owners, shards } = this.#map
+    const byShard = new Map<number, [number, readonly Command[]][]>()
+    for (const job of jobs) {
+      const owner = owners[job[0]]!
+      const known = byShard.get(owner)
+      if (known === undefined) byShard.set(owner, [job])
+      else known.push(job)
+    }
+    await Promise.all([...byShard].map(async ([owner, own]) => {
+      const { connection } = shards[owner]!
+      const replies = await connection.send(own.flatMap(([, commands]) => commands))
+      let at = 0
+      for (const job of own) {
+        take(job, replies.slice(at, at + job[1].length), connection.name)
+        at += job[1].length
+      }
+    }))
+  }
+
+  async #waitForMove(startMs: number, slot: number): Promise<void> {
+    if (performance.now() - startMs > MOVING_MS_MAX) throw new TargetLostError(`slot ${slot} is being moved for more than ${MOVING_MS_MAX} ms`)
+    await sleep(MOVING_DELAY_MS)
+  }
+}
+
+/** The slot's keys are on both sides. Its transaction was not executed. */
+const isMoving = (reply: RespReply): boolean => reply instanceof RespError && (reply.code === 'ASK' || reply.code === 'TRYAGAIN')
+
+async function textOfMap(connection: RespConnection): Promise<string> {
+  return JSON.stringify(await connection.command('CLUSTER', 'SLOTS'), (_, value: unknown) => Buffer.isBuffer(value) ? String(value) : value)
+}
+
+/** Asks the first node that answers, and connects to every primary. */
+async function askMap(options: ClusterOptions): Promise<SlotMap> {
+  const { nodes, replicas: _, ...common } = options
+  let last: unknown = new TypeError('at least one node is needed')
+  for (const { host, port = 6379 } of nodes) {
+    const open: RespConnection[] = []
+    try {
+      const first = await RespConnection.connect({ ...common, host, port })
+      open.push(first)
+      const reply = await first.command('CLUSTER', 'SLOTS')
+      const owners = new Uint16Array(SLOTS).fill(NOBODY)
+      const shards: Shard[] = []
+      const byAddress = new Map<string, number>()
+      for (const range of readSlots(reply)) {
+        // An empty host is the one that was asked.
+        const address = { host: range.host === '' ? host : range.host, port: range.port }
+        const id = `${address.host}:${address.port}`
+        let shard = byAddress.get(id)
+        if (shard === undefined) {
+          const connection = await RespConnection.connect({ ...common, ...address })
+          open.push(connection)
+          shard = shards.push({ connection, replicas: range.replicas }) - 1
+          byAddress.set(id, shard)
+        }
+        owners.fill(shard, range.first, range.last + 1)
+      }
+      if (owners.includes(NOBODY)) throw new TargetLostError(`slot ${owners.indexOf(NOBODY)} has no node`)
+      const text = await textOfMap(shards[0]!.connection)
+      first.destroy()
+      return { shards, owners, text }
+    } catch (error) {
+      for (const connection of open) connection.destroy()
+      if (error instanceof TargetRefusedError) throw error
+      last = error
+    }
+  }
+  throw last
+}
+
+interface Range { first: number; last: number; host: string; port: number; replicas: number }
+
+function readSlots(reply: RespReply): Range[] {
+  if (!Array.isArray(reply)) throw new TargetLostError('a reply to CLUSTER SLOTS that is none')
+  return (reply as readonly RespReply[]).map((row) => {
+    const [first, last, primary, ...replicas] = Array.isArray(row) ? row as readonly RespReply[] : []
+    const [host, port] = Array.isArray(primary) ? primary as readonly RespReply[] : []
+    if (typeof first !== 'number' || typeof last !== 'number' || typeof port !== 'number' || first < 0 || last >= SLOTS || first > last) {
+      throw new TargetLostError('a reply to CLUSTER SLOTS that is none')
+    }
+    return { first, last, host: Buffer.isBuffer(host) ? host.toString() : '', port, replicas: replicas.length }
+  })
+}
