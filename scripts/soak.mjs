@@ -1,5 +1,6 @@
 /**
- * `npm run soak [-- --minutes 60]`: the long runs, every `test/*.soak.ts`, for the given time each.
+ * `npm run soak [-- --minutes 60] [NAME...]`: the long runs, every `test/*.soak.ts` or those of these names, for the
+ * given time each.
  */
 import { bootstrap } from './lib/bootstrap.mjs'
 import { parseArgs } from 'node:util'
@@ -8,9 +9,9 @@ import { inRoot } from './lib/repository.mjs'
 import { become } from './lib/tool.mjs'
 
 await main(async () => {
-  const { values } = parseArgs({ options: { minutes: { type: 'string', default: '60' } } })
+  const { values, positionals } = parseArgs({ allowPositionals: true, options: { minutes: { type: 'string', default: '60' } } })
   await bootstrap()
-  await become(process.execPath, [inRoot('node_modules', 'vitest', 'vitest.mjs'), 'run', '--project', 'soak'], {
+  await become(process.execPath, [inRoot('node_modules', 'vitest', 'vitest.mjs'), 'run', '--project', 'soak', ...positionals], {
     env: { SLOTWISE_SOAK_MINUTES: values.minutes },
   })
 })

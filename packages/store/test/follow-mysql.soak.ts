@@ -1,0 +1,103 @@
+/**
+ * A MariaDB works at random on twenty tables, with DDL between, while its follower is killed again and again; at the
+ * end the store holds every row of every table, and nothing else. `npm run soak:mysql` runs it for five minutes.
+ * SLOTWISE_SOAK_SEED repeats one. Transactions are small, and some too large for memory.
+ */
+import { describeMariadb, startMariadb, tempDir, waitFor, type MariadbProcess } from '@slotwise/testing'
+import { expect, it } from 'vitest'
+import { open, type Store } from 'slotwise'
+import { run } from './child.js'
+
+const minutes = Number(process.env.SLOTWISE_SOAK_MINUTES ?? 5)
+const kills = Number(process.env.SLOTWISE_FOLLOW_KILLS ?? Math.ceil(minutes * 10))
+const seed = Number(process.env.SLOTWISE_SOAK_SEED ?? Date.now() % 1e9)
+const TABLES = 20
+
+/** mulberry32 */
+function generator(state: number): (below: number) => number {
+  return (below) => {
+    state = state + 0x6d2b79f5 | 0
+    let t = Math.imul(state ^ state >>> 15, state | 1)
+    t ^= t + Math.imul(t ^ t >>> 7, t | 61)
+    return Math.floor(((t ^ t >>> 14) >>> 0) / 2 ** 32 * below)
+  }
+}
+
+const script = (dir: string, port: number, untilEnd: boolean): string => `
+  import { open } from 'slotwise'
+  import { follow, Mapping } from '@slotwise/binlog'
+  const store = await open({ dir: ${JSON.stringify(dir)}, codec: 'text' })
+  const tables = Array.from({ length: ${TABLES} }, (_, i) => ({ table: 'w.t' + i, key: 't' + i + ':{\${id}}', onTruncate: 'delete', onDrop: 'delete', onRename: 'delete' }))
+  await follow({
+    sources: [{ host: '127.0.0.1', port: ${port}, user: 'repl', password: 'replpw' }], serverId: 4001, start: 'oldest', into: store, mapping: new Mapping({ tables }),
+    reconnectDelayMs: 20, maxTransactionBytes: 100_000, untilEnd: ${untilEnd}, onProgress: ({ transactions }) => process.stdout.write(transactions + '\\n'),
+  })
+  await store.close()`
+
+describeMariadb('a follower that is killed while its source works at random', () => {
+  it('has every row at the end', async () => {
+    console.log(`seed ${seed}, ${minutes} minutes, ${kills} kills`)
+    const random = generator(seed)
+    await using source = await startMariadb()
+    await using dir = tempDir()
+    const create = (table: string): string => `CREATE TABLE w.${table} (id INT PRIMARY KEY, a VARCHAR(60), n BIGINT, d DECIMAL(12,3))`
+    source.sql(`CREATE DATABASE w; ${Array.from({ length: TABLES }, (_, i) => create(`t${i}`)).join('; ')}`)
+    const statement = (): string => {
+      const table = `w.t${random(TABLES)}`
+      const id = 1 + random(500)
+      switch (random(10)) {
+        case 0: case 1: case 2: return `REPLACE INTO ${table} (id, a, n, d) VALUES (${id}, '${'é{}%:'.slice(random(5))}${random(1000)}', ${random(1e9)}, ${random(1e6)} / 7)`
+        case 3: case 4: return `UPDATE ${table} SET n = COALESCE(n, 0) + 1, a = NULLIF(a, 'x') WHERE id BETWEEN ${id} AND ${id + random(100)}`
+        case 5: return `UPDATE IGNORE ${table} SET id = id + 1000 * (1 + id % 3) WHERE id < ${random(30)}`
+        case 6: return `DELETE FROM ${table} WHERE id BETWEEN ${id} AND ${id + random(40)}`
+        default: return `INSERT IGNORE INTO ${table} (id, n) SELECT seq, ${random(1e6)} FROM seq_${id}_to_${id + random(60)}`
+      }
+    }
+    let columns = 0
+    const ddl = (): string => {
+      const table = `t${random(TABLES)}`
+      switch (random(8)) {
+        case 0: return `TRUNCATE w.${table}`
+        case 1: return `DROP TABLE w.${table}; ${create(table)}`
+        case 2: return `CREATE OR REPLACE ${create(table).slice('CREATE '.length)}`
+        case 3: return `RENAME TABLE w.${table} TO w.away; ${create(table)}; DROP TABLE w.away`
+        case 4: return `CREATE TABLE w.n LIKE w.${table}; INSERT INTO w.n SELECT * FROM w.${table}; RENAME TABLE w.${table} TO w.o, w.n TO w.${table}; DROP TABLE w.o`
+        case 5: return `ALTER TABLE w.${table} ADD COLUMN x${columns++} INT FIRST`
+        default: return `ALTER TABLE w.${table} MODIFY a VARCHAR(${70 + random(100)})`
+      }
+    }
+    const work = (): string => {
+      if (random(12) === 0) return ddl()
+      if (random(60) === 0) return `INSERT IGNORE INTO w.t${random(TABLES)} (id, a) SELECT seq, CONCAT('large-', seq) FROM seq_10000_to_${12_000 + random(6000)}; DELETE FROM w.t${random(TABLES)} WHERE id >= 10000`
+      return `BEGIN; ${Array.from({ length: 1 + random(6) }, statement).join('; ')}; ${random(15) === 0 ? 'ROLLBACK' : 'COMMIT'}`
+    }
+    const endMs = performance.now() + minutes * 60_000
+    for (let kill = 0; kill < kills; kill++) {
+      const follower = run(script(dir.path, source.port, false))
+      const lines = 1 + random(20)
+      const untilMs = endMs - (endMs - performance.now()) * (kills - kill - 1) / (kills - kill)
+      do source.sql(Array.from({ length: 40 }, work).join(';\n'))
+      while (performance.now() < untilMs)
+      await waitFor(() => follower.process.exitCode !== null || follower.output().split('\n').length > lines, { timeoutMs: 60_000, what: `progress of follower ${kill}` })
+      follower.process.kill('SIGKILL')
+      expect(await follower.ended, `follower ${kill}, seed ${seed}`).toMatchObject({ signal: 'SIGKILL', errors: '' })
+    }
+    expect(await run(script(dir.path, source.port, true)).ended, `seed ${seed}`).toMatchObject({ code: 0, errors: '' })
+    await using store = await open({ dir: dir.path, codec: 'text' })
+    compare(store, source)
+  })
+})
+
+function compare(store: Store<string>, source: MariadbProcess): void {
+  let keys = 1
+  for (let i = 0; i < TABLES; i++) {
+    const rows = source.sql(`SELECT id, a, n, d FROM w.t${i}`).trimEnd().split('\n').filter(Boolean).map((line) => line.split('\t'))
+    keys += rows.length
+    for (const row of rows) {
+      const key = `t${i}:{${row[0]}}`
+      const found = ['id', 'a', 'n', 'd'].map((name) => store.command('HGET', key, name) ?? 'NULL')
+      expect(found, `${key}, seed ${seed}`).toEqual(row)
+    }
+  }
+  expect(store.dbSize(), `keys, seed ${seed}`).toBe(keys)
+}

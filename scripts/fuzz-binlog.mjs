@@ -1,0 +1,19 @@
+/**
+ * `npm run fuzz:binlog [-- --seconds 600] [--seed N]`: damaged streams of binlog events, from bytes to commands. A
+ * short form is among the unit tests.
+ */
+import { bootstrap } from './lib/bootstrap.mjs'
+import { parseArgs } from 'node:util'
+import { main } from './lib/progress.mjs'
+import { inRoot } from './lib/repository.mjs'
+import { become } from './lib/tool.mjs'
+
+await main(async () => {
+  const { values } = parseArgs({ options: { seconds: { type: 'string', default: '600' }, seed: { type: 'string' } } })
+  await bootstrap()
+  await become(process.execPath, [inRoot('node_modules', 'vitest', 'vitest.mjs'), 'run', '--project', 'unit', 'packages/binlog/src/events/fuzz.test.ts'], {
+    env: {
+      SLOTWISE_FUZZ_SECONDS: values.seconds, ...values.seed === undefined ? {} : { SLOTWISE_FUZZ_SEED: values.seed },
+    },
+  })
+})
