@@ -1,6 +1,6 @@
 /** What bin/slotwise-follow loads: runs on import, with the process's own arguments, terminal and signals. */
 import { writeSync } from 'node:fs'
-import { runFollow } from './follow/cli.js'
+import { runFollow } from './cli.js'
 
 const controller = new AbortController()
 for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => controller.abort())
