@@ -49,11 +49,11 @@ async function measure(
     await node.command('FLUSHALL')
     source.sql('TRUNCATE b.t')
     const config = { sourcePort: source.port, nodePort: node.port, gtids: source.sql('SELECT @@gtid_binlog_pos').trim(), rows, serverId: 900 + round }
-    if (!live) source.sql(`SET time_zone='+00:00'; ${load}`)
+    if (!live) source.sql(`USE b; SET time_zone='+00:00'; ${load}`)
     const follower = startFollower(config)
     await follower.ready
     const startMs = performance.now()
-    if (live) source.sql(`SET time_zone='+00:00'; ${load}`)
+    if (live) source.sql(`USE b; SET time_zone='+00:00'; ${load}`)
     const loadSeconds = (performance.now() - startMs) / 1000
     const { seconds, rssBytes, p50Us, p99Us, maxMs } = await follower.result
     const keys = Number(await node.command('DBSIZE'))
