@@ -25,7 +25,7 @@ export const nativePackage = (platform) => `@slotwise/native-${platform.name}`
 
 /**
  * `bundle`: output file (without .js) -> module that it begins with, relative to the repository; absent: the package's
- * dist as tsc made it. `also`: what its manifest says beyond that of the workspace. `writes`: further files. `typed`:
+ * dist as tsc made it. `inside`: bundled although it is published. `also`: what its manifest says beyond that of the workspace. `writes`: further files. `typed`:
  * it has types to check.
  */
 export const packages = [
@@ -37,8 +37,12 @@ export const packages = [
       'dist/main': 'apps/server/dist/main.js',
       'dist/backup-main': 'apps/server/dist/backup-main.js',
       'dist/check-aof': 'apps/server/dist/check-aof.js',
-      'dist/control': 'packages/node/dist/control.js', // a worker: found beside whatever starts it
+      // Workers: found beside whatever starts them.
+      'dist/control': 'packages/node/dist/control.js',
+      'dist/gateway-worker': 'packages/http/dist/gateway-worker.js',
     },
+    // Published too, but with it would come four packages of others, for a gateway that few turn on.
+    inside: ['@slotwise/http'],
   },
   {
     name: 'slotwise', folder: 'packages/store', typed: true,
@@ -48,4 +52,5 @@ export const packages = [
     writes: { 'bin/slotwise': "#!/usr/bin/env node\nimport('../cli/main.js')\n" },
   },
   { name: '@slotwise/binlog', folder: 'packages/binlog', typed: true },
+  { name: '@slotwise/adapters', folder: 'packages/adapters', typed: true },
 ]

@@ -57,7 +57,7 @@ async function stage(item, folder) {
   const source = readJson(join(from, 'package.json'))
   if (!existsSync(join(from, 'dist'))) throw new Problem(`${item.folder} is not built: npm run build`)
   mkdirSync(folder, { recursive: true })
-  const published = packages.map(({ name }) => name)
+  const published = packages.map(({ name }) => name).filter((name) => item.inside?.includes(name) !== true)
   const inside = bundledPackages(source, published)
   const entries = { ...item.bundle }
   const bundlesDist = Object.keys(entries).some((name) => name.startsWith('dist/'))

@@ -194,10 +194,17 @@ void open({ name: 'common' }).then((store) => { console.log(count(store)); retur
     }
   }
 
-  async follow() {
-    await this.install(['@slotwise/binlog'])
-    const code = `import { Mapping } from '@slotwise/binlog'; console.log(typeof Mapping.parse)`
-    await must('@slotwise/binlog', process.execPath, ['--input-type=module', '-e', code], { cwd: this.#dir })
+  /** The packages beside it; the cluster for tests is also that of the published command. */
+  async useOthers() {
+    await this.install(['@slotwise/binlog', '@slotwise/adapters'])
+    const code = `import { Mapping } from '@slotwise/binlog'
+import { KeyvSlotwise } from '@slotwise/adapters/keyv'
+import { startCluster } from '@slotwise/adapters/testing'
+const cluster = await startCluster({ nodes: 1 })
+await cluster.stop()
+console.log(typeof Mapping.parse, typeof KeyvSlotwise, cluster.nodes.length)`
+    const output = await must('the others', process.execPath, ['--input-type=module', '-e', code], { cwd: this.#dir })
+    if (output.trim() !== 'function function 1') throw new Problem(`the others printed ${output}`)
   }
 }
 

@@ -1,0 +1,29 @@
+/**
+ * A Fastify plugin: `fastify.slotwise` is a store for every route, opened when the server is made ready and closed
+ * with it.
+ * With TypeScript: `declare module 'fastify' { interface FastifyInstance { slotwise: import('slotwise').Store } }`.
+ */
+import { open, type OpenOptions, type Store } from 'slotwise'
+
+/** Those of `open()`; or a store that is open already, and stays so. */
+export type FastifySlotwiseOptions = OpenOptions | { readonly store: Store }
+
+/** What of Fastify is used. */
+interface Instance {
+  decorate(name: string, value: unknown): unknown
+  addHook(name: 'onClose', hook: () => Promise<void>): unknown
+}
+
+export async function fastifySlotwise(fastify: Instance, options: FastifySlotwiseOptions): Promise<void> {
+  if ('store' in options) return void fastify.decorate('slotwise', options.store)
+  const store = await open(options)
+  fastify.decorate('slotwise', store)
+  fastify.addHook('onClose', () => store.close())
+}
+
+// What the package fastify-plugin sets: it is for the whole server, not only for what is registered beside it.
+Object.assign(fastifySlotwise, {
+  [Symbol.for('skip-override')]: true,
+  [Symbol.for('fastify.display-name')]: '@slotwise/adapters',
+  [Symbol.for('plugin-meta')]: { name: '@slotwise/adapters', fastify: '>=5' },
+})

@@ -1,0 +1,45 @@
+/** Keyv's own suite, and cache-manager over it. */
+import * as vitest from 'vitest'
+import keyvTestSuite, { keyvIteratorTests } from '@keyv/test-suite'
+import { createCache } from 'cache-manager'
+import Keyv from 'keyv'
+import { open, type Store } from 'slotwise'
+import { KeyvSlotwise } from '../src/keyv.js'
+
+const { afterAll, describe, expect, it } = vitest
+const store: Store = await open()
+afterAll(() => store.close())
+
+describe('Keyv\'s own suite', () => {
+  keyvTestSuite(vitest, Keyv, () => new KeyvSlotwise(store))
+  keyvIteratorTests(vitest, Keyv, () => new KeyvSlotwise(store))
+})
+
+describe('a Keyv store', () => {
+  it('clears what Keyv wrote, of its namespace, and nothing else', async () => {
+    store.set('mine', 1)
+    const [all, one, other] = [undefined, 'a*', 'ab'].map((namespace) =>
+      new Keyv({ store: new KeyvSlotwise(store), ...namespace !== undefined && { namespace } }))
+    await Promise.all([one!.set('k', 1), other!.set('k', 2), all!.set('k', 3)])
+    await one!.clear()
+    expect([await one!.get('k'), await other!.get('k')]).toEqual([undefined, 2])
+    expect(store.get('mine')).toBe(1)
+  })
+
+  it('lets the store forget what is over, not only Keyv', async () => {
+    const keyv = new Keyv({ store: new KeyvSlotwise(store, { prefix: 'short:' }), useKeyPrefix: false })
+    await keyv.set('k', 'v', 60_000)
+    expect(store.ttlMs('short:k')).toSatisfy((ttlMs: number) => ttlMs > 50_000 && ttlMs <= 60_000)
+  })
+
+  it('serves cache-manager', async () => {
+    const cache = createCache({ stores: [new Keyv({ store: new KeyvSlotwise(store, { prefix: 'cache:' }) })] })
+    let calls = 0
+    const compute = (): Promise<number> => cache.wrap('answer', () => Promise.resolve(++calls), 60_000)
+    expect([await compute(), await compute()]).toEqual([1, 1])
+    await cache.mset([{ key: 'a', value: 1 }, { key: 'b', value: 2 }])
+    expect(await cache.mget(['a', 'b', 'none'])).toEqual([1, 2, undefined])
+    await cache.clear()
+    expect(await cache.get('answer')).toBeUndefined()
+  })
+})
