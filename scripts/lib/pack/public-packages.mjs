@@ -25,8 +25,8 @@ export const nativePackage = (platform) => `@slotwise/native-${platform.name}`
 
 /**
  * `bundle`: output file (without .js) -> module that it begins with, relative to the repository; absent: the package's
- * dist as tsc made it. `inside`: bundled although it is published. `also`: what its manifest says beyond that of the workspace. `writes`: further files. `typed`:
- * it has types to check.
+ * dist as tsc made it. `inside`: bundled although it is published. `also`: what its manifest says beyond that of the
+ * workspace. `writes`: further files. `typed`: it has types to check.
  */
 export const packages = [
   { name: '@slotwise/engine', folder: 'packages/engine', typed: true },

@@ -155,12 +155,14 @@ void open({ name: 'common' }).then((store) => { console.log(count(store)); retur
     await this.#clusterNode(node, command)
   }
 
-  /** A node of a cluster opens LMDB, whose binary depends on the version of Node. */
+  /** A node of a cluster opens LMDB, whose binary depends on the version of Node; the gateway is another worker. */
   async #clusterNode(node, command) {
     const port = await freePortWithBus()
     const dir = this.#path(`cluster-${port}`)
     mkdirSync(dir)
-    const args = [command, 'server', '--port', String(port), '--bind', '127.0.0.1', '--dir', dir, '--cluster-enabled', 'yes']
+    const [httpPort, token] = [await freePort(), 'a-token-of-a-test-0123456789']
+    const gateway = ['--http-port', String(httpPort), '--http-token', token]
+    const args = [command, 'server', '--port', String(port), '--bind', '127.0.0.1', '--dir', dir, '--cluster-enabled', 'yes', ...gateway]
     const child = spawn(node, args, { cwd: this.#dir, stdio: ['ignore', 'pipe', 'pipe'] })
     let output = ''
     for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => output += chunk)
@@ -170,6 +172,15 @@ void open({ name: 'common' }).then((store) => { console.log(count(store)); retur
       while (!await says(port, 'CLUSTER MYID', /^\$40\r\n[0-9a-f]{40}/)) {
         if (child.exitCode !== null || performance.now() > deadlineMs) throw new Problem(`the server does not answer:\n${output}`)
         await new Promise((resolve) => setTimeout(resolve, 50))
+      }
+      const headers = { authorization: `Bearer ${token}` }
+      for (const path of ['ping', 'openapi.json', 'metrics']) {
+        let status = null
+        while (status === null) { // it listens a moment later than the port for clients
+          status = await fetch(`http://127.0.0.1:${httpPort}/${path}`, { headers }).then((reply) => reply.status, () => null)
+          if (child.exitCode !== null || performance.now() > deadlineMs) break
+        }
+        if (status !== 200) throw new Problem(`the gateway answers /${path} with ${status}:\n${output}`)
       }
       child.kill('SIGTERM')
       const code = await ended
