@@ -79,6 +79,7 @@ export type DirectiveName =
   | 'http-max-body-bytes'
   | 'http-max-connections'
   | 'http-max-reply-bytes'
+  | 'http-max-streams'
   | 'http-port'
   | 'http-request-timeout'
   | 'http-token'
@@ -300,6 +301,7 @@ export const directives: readonly DirectiveSpec[] = [
   { name: 'http-max-body-bytes', type: 'memory', default: '16777216', min: '1024', max: '536870912', immutable: true, hidden: true, status: 'supported', summary: 'Longest body of a request; a longer one is refused before it is read.', outsideEngine: true },
   { name: 'http-max-connections', type: 'int', default: '10000', min: '1', max: '1000000', immutable: true, hidden: true, status: 'supported', summary: 'Connections to an address of the gateway; more are closed at once.', outsideEngine: true },
   { name: 'http-max-reply-bytes', type: 'memory', default: '134217728', min: '1024', max: '268435456', immutable: true, hidden: true, status: 'supported', summary: 'Bytes of replies that one request may ask for.', outsideEngine: true },
+  { name: 'http-max-streams', type: 'int', default: '1000', min: '1', max: '1000000', immutable: true, hidden: true, status: 'supported', summary: 'Event streams, and as many WebSockets; more are refused.', outsideEngine: true },
   { name: 'http-port', type: 'int', default: '0', min: '0', max: '65535', immutable: true, hidden: true, status: 'supported', summary: 'TCP port of the HTTP gateway; 0 for no gateway.', outsideEngine: true },
   { name: 'http-request-timeout', type: 'int', default: '30000', min: '1', max: '3600000', immutable: true, hidden: true, status: 'supported', summary: 'Milliseconds from the first byte of a request to the end of its body.', outsideEngine: true },
   { name: 'http-token', type: 'string', default: '', emptyIsUnset: true, immutable: true, hidden: true, sensitive: true, status: 'supported', summary: 'A token that may do everything but administer, of 16 characters or more, or sha256: and its hash.', outsideEngine: true },

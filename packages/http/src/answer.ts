@@ -9,6 +9,20 @@ export interface Answer {
   readonly headers?: readonly string[]
 }
 
+/** Where a stream goes. */
+export interface StreamSink {
+  /** @returns the bytes that the client has not taken yet */
+  write(text: string): number
+  end(): void
+}
+
+/** An answer without end: whoever has the socket calls `start`, and what that returned when the socket is gone. */
+export interface StreamAnswer {
+  readonly status: 200
+  readonly type: 'text/event-stream'
+  start(sink: StreamSink): () => void
+}
+
 export const JSON_TYPE = 'application/json'
 
 export const jsonAnswer = (status: number, body: string, headers?: readonly string[]): Answer =>

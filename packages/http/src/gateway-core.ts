@@ -9,9 +9,11 @@
 import { type Engine, LogError, OtherHistoryError, type Page, ReplyError, StoreClosedError } from '@slotwise/engine'
 import { type RequestHead, scopeOf } from './access.js'
 import { Acknowledgement, NotAcknowledgedError } from './acknowledgement.js'
-import { type Answer, errorAnswer, jsonAnswer } from './answer.js'
-import { refusalOf, ruleFor } from './command-rules.js'
+import { type Answer, errorAnswer, jsonAnswer, type StreamAnswer } from './answer.js'
+import type { Channels } from './channels.js'
+import { channelRefusal, refusalOf, ruleFor } from './command-rules.js'
 import type { EngineSession } from './engine-session.js'
+import { eventStream } from './event-stream.js'
 import type { GatewayLimits, GatewayLogger } from './gateway-options.js'
 import { Metrics } from './metrics.js'
 import { NodeFacts } from './node-facts.js'
@@ -20,7 +22,8 @@ import { errorJson, ReplyJson } from './reply-json.js'
 import { BadRequest, bodyCommand, bodyCommands, type CommandArgs, pathCommand } from './request-commands.js'
 import type { Scope, Tokens } from './tokens.js'
 
-type Route = 'path' | 'body' | 'pipeline' | 'multi-exec' | 'live' | 'ready' | 'metrics' | 'openapi'
+type Route =
+  | 'path' | 'body' | 'pipeline' | 'multi-exec' | 'live' | 'ready' | 'metrics' | 'openapi' | 'subscribe' | 'websocket'
 
 /** A request that may come in. */
 export interface Admitted {
@@ -36,6 +39,7 @@ export interface Admitted {
 
 export interface CoreParts {
   session: EngineSession
+  channels: Channels
   limits: GatewayLimits
   logger: GatewayLogger
   nowMs: () => number
@@ -48,12 +52,16 @@ const BODY_ROUTES = new Map<string, Route>([['/', 'body'], ['/pipeline', 'pipeli
 /** So many commands of a pipeline run in one crossing. */
 const PIECE = 128
 const CLOSING = errorAnswer(503, 'ERR the server is not available: it ends, or begins again')
+const STREAM_PATH = /^\/p?subscribe\//
 const TEXT = 'text/plain; charset=utf-8'
 const POSITION = /^[0-9a-f]{40}:\d{1,16}$/
 
 export class GatewayCore {
   readonly metrics: Metrics = new Metrics()
   readonly #session: EngineSession
+  readonly #channels: Channels
+  /** Ends of the event streams that there are. */
+  readonly #streams = new Set<() => void>()
   readonly #limits: GatewayLimits
   readonly #logger: GatewayLogger
   readonly #nowMs: () => number
@@ -65,6 +73,7 @@ export class GatewayCore {
 
   constructor(parts: CoreParts) {
     this.#session = parts.session
+    this.#channels = parts.channels
     this.#limits = parts.limits
     this.#logger = parts.logger
     this.#nowMs = parts.nowMs
@@ -75,11 +84,29 @@ export class GatewayCore {
     }, this.#facts)
   }
 
-  /** Null: none are asked for. */
-  setTokens(tokens: Tokens | null): void { this.#tokens = tokens }
+  /** Null: none are asked for. Streams end: whoever may comes back. */
+  setTokens(tokens: Tokens | null): void {
+    this.#tokens = tokens
+    this.endStreams()
+  }
+
+  endStreams(): void {
+    for (const end of this.#streams) end()
+  }
 
   /** Every request is told to go elsewhere from now on. */
-  close(): void { this.#closing = true }
+  close(): void {
+    this.#closing = true
+    this.endStreams()
+  }
+
+  /** Whether whoever was let in some time ago still would be. */
+  mayGoOn({ scope }: Admitted): boolean { return scope !== null && this.#nowMs() < scope.expiresAtMs }
+
+  /** A command of whoever was let in, by itself. Never rejects, never throws. */
+  command(who: Admitted, args: CommandArgs): Answer | Promise<Answer> {
+    return this.#guarded(() => this.#commands({ ...who, route: 'body' }, args))
+  }
 
   admit(head: RequestHead): Admitted | Answer {
     const { method, url } = head
@@ -98,7 +125,9 @@ export class GatewayCore {
     const scope = scopeOf(head, query, this.#tokens, this.#facts.protectedMode, this.#nowMs())
     if ('status' in scope) return scope
     const hasBody = method === 'POST' || method === 'PUT'
-    const route = path === '/metrics' ? 'metrics' : BODY_ROUTES.get(path) ?? 'path'
+    const route = path === '/metrics' ? 'metrics' : path === '/ws' ? 'websocket'
+      : STREAM_PATH.test(path) ? 'subscribe' : BODY_ROUTES.get(path) ?? 'path'
+    if (method === 'HEAD' && route === 'subscribe') return errorAnswer(405, 'Method Not Allowed', ['allow', 'GET, POST'])
     if (!hasBody && BODY_ROUTES.has(path)) return errorAnswer(405, 'Method Not Allowed', ['allow', 'POST, PUT'])
     const encoding = head.header('upstash-encoding')
     const format = head.header('upstash-response-format')
@@ -113,9 +142,13 @@ export class GatewayCore {
   }
 
   /** Never rejects, never throws. */
-  answer(request: Admitted, body: Buffer | null): Answer | Promise<Answer> {
+  answer(request: Admitted, body: Buffer | null): Answer | StreamAnswer | Promise<Answer> {
+    return request.route === 'subscribe' ? this.#subscribe(request) : this.#guarded(() => this.#route(request, body))
+  }
+
+  #guarded(run: () => Answer | Promise<Answer>): Answer | Promise<Answer> {
     try {
-      const answer = this.#route(request, body)
+      const answer = run()
       return answer instanceof Promise ? answer.catch((error: unknown) => this.#failure(error)) : answer
     } catch (error) {
       return this.#failure(error)
@@ -131,7 +164,28 @@ export class GatewayCore {
       case 'path': return this.#commands(request, pathCommand(request.path.slice(1), request.query, body))
       case 'body': return this.#commands(request, bodyCommand(body))
       case 'pipeline': case 'multi-exec': return this.#commands(request, bodyCommands(body))
+      case 'websocket': return errorAnswer(426, 'ERR this path is for WebSockets', ['upgrade', 'websocket'])
+      case 'subscribe': throw new Error('a stream is no answer')
     }
+  }
+
+  /** Where a change feed would come in: it is another source of such streams. */
+  #subscribe(request: Admitted): Answer | StreamAnswer {
+    if (this.#streams.size >= this.#limits.streamsMax) return errorAnswer(503, 'ERR too many streams', ['retry-after', '1'])
+    const words = pathCommand(request.path.slice(1), '', null)
+    if (words instanceof BadRequest) return errorAnswer(400, words.error)
+    const [kind, ...names] = words
+    for (const name of names) {
+      if (typeof name !== 'string') return errorAnswer(400, 'ERR Protocol error: a channel is UTF-8 text')
+      const refusal = channelRefusal(name, request.scope!)
+      if (refusal !== null) return errorAnswer(400, refusal)
+    }
+    return eventStream(this.#channels, {
+      names: names as string[], isPattern: kind === 'psubscribe',
+      mayGoOn: () => this.mayGoOn(request),
+      onStart: (end) => this.#streams.add(end),
+      onEnd: (end) => this.#streams.delete(end),
+    })
   }
 
   #commands(request: Admitted, commands: CommandArgs | readonly CommandArgs[] | BadRequest): Answer | Promise<Answer> {

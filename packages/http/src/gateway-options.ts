@@ -21,6 +21,8 @@ export interface GatewayLimits {
   readonly requestTimeoutMs: number
   /** How long a connection may be silent between two requests. @default 65_000 */
   readonly keepAliveTimeoutMs: number
+  /** Event streams, and as many WebSockets. @default 1000 */
+  readonly streamsMax: number
   /** How long a replica may take to reach the position in upstash-sync-token. @default 1000 */
   readonly syncTimeoutMs: number
 }
@@ -49,6 +51,7 @@ export const DEFAULT_LIMITS: GatewayLimits = {
   headersTimeoutMs: 10_000,
   requestTimeoutMs: 30_000,
   keepAliveTimeoutMs: 65_000,
+  streamsMax: 1000,
   syncTimeoutMs: 1000,
 }
 

@@ -5,11 +5,13 @@
  */
 import { createRequire } from 'node:module'
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { Channels } from './channels.js'
 import { EngineSession } from './engine-session.js'
 import { GatewayCore } from './gateway-core.js'
 import { type GatewayOptions, limitsOf, processWarnings } from './gateway-options.js'
 import { NodeHandler } from './node-handler.js'
 import { type TokenRule, Tokens } from './tokens.js'
+import { WebSockets } from './websockets.js'
 import { WireServer } from './wire/wire-server.js'
 
 export interface GatewayListenOptions {
@@ -31,11 +33,27 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   const tokens = new Tokens(options.tokens ?? [])
   const session = await EngineSession.attach(options.store)
   const { version } = createRequire(import.meta.url)('../package.json') as { version: string }
-  const core = new GatewayCore({
-    session, limits, version, logger: options.logger ?? processWarnings, nowMs: options.nowMs ?? Date.now,
+  const logger = options.logger ?? processWarnings
+  const channels = new Channels(options.store, () => {
+    logger.warn('messages were dropped: the gateway did not take them')
+    core.endStreams()
+    webSockets.endAll()
   })
+  const core: GatewayCore = new GatewayCore({
+    session, channels, limits, version, logger, nowMs: options.nowMs ?? Date.now,
+  })
+  const webSockets: WebSockets = new WebSockets(core, channels, limits)
   if (options.tokens !== undefined) core.setTokens(tokens)
-  return new Gateway(session, core, new WireServer(core, limits), new NodeHandler(core, limits))
+  const server = new WireServer(core, limits, webSockets)
+  return new Gateway({ session, channels, core, webSockets, server }, new NodeHandler(core, limits))
+}
+
+interface GatewayParts {
+  session: EngineSession
+  channels: Channels
+  core: GatewayCore
+  webSockets: WebSockets
+  server: WireServer
 }
 
 export class Gateway implements AsyncDisposable {
@@ -44,10 +62,7 @@ export class Gateway implements AsyncDisposable {
   #closing: Promise<void> | null = null
 
   /** @internal Use createGateway(). */
-  constructor(
-    private readonly session: EngineSession, private readonly core: GatewayCore, private readonly server: WireServer,
-    { handler }: NodeHandler,
-  ) { this.handler = handler }
+  constructor(private readonly parts: GatewayParts, { handler }: NodeHandler) { this.handler = handler }
 
   /**
    * Opens the socket.
@@ -55,19 +70,25 @@ export class Gateway implements AsyncDisposable {
    */
   async listen(options: GatewayListenOptions = {}): Promise<{ port: number }> {
     const { port = 0, host = '127.0.0.1' } = options
-    return { port: await this.server.listen(typeof host === 'string' ? [host] : host, port) }
+    return { port: await this.parts.server.listen(typeof host === 'string' ? [host] : host, port) }
   }
 
   /** From now on these count, and no others. @throws {TypeError | RangeError}: those from before go on */
-  setTokens(rules: readonly TokenRule[]): void { this.core.setTokens(new Tokens(rules)) }
+  setTokens(rules: readonly TokenRule[]): void {
+    this.parts.core.setTokens(new Tokens(rules))
+    this.parts.webSockets.endAll()
+  }
 
   /** Refuses new requests, answers those under way, leaves the engine. Idempotent. */
   close(): Promise<void> { return this.#closing ??= this.#close() }
 
   async #close(): Promise<void> {
-    this.core.close()
-    await this.server.close()
-    await this.session.close()
+    const { session, channels, core, webSockets, server } = this.parts
+    core.close()
+    webSockets.close()
+    await server.close()
+    await channels.close()
+    await session.close()
   }
 
   [Symbol.asyncDispose](): Promise<void> { return this.close() }

@@ -6,7 +6,7 @@
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { RequestHead } from './access.js'
-import { type Answer, errorAnswer } from './answer.js'
+import { type Answer, errorAnswer, type StreamAnswer } from './answer.js'
 import type { Admitted, GatewayCore } from './gateway-core.js'
 import type { GatewayLimits } from './gateway-options.js'
 
@@ -77,6 +77,7 @@ export class NodeHandler {
   #answer(request: IncomingMessage, response: ServerResponse, admitted: Admitted, body: Buffer | null): void {
     const startMs = performance.now()
     const answer = this.#core.answer(admitted, body)
+    if ('start' in answer) return this.#stream(response, answer)
     if (answer instanceof Promise) void answer.then((later) => this.#send(request, response, later, startMs))
     else this.#send(request, response, answer, startMs)
   }
@@ -87,6 +88,20 @@ export class NodeHandler {
     response.writeHead(status, headers === undefined ? fields : [...fields, ...headers])
     response.end(request.method === 'HEAD' ? undefined : body)
     this.#core.metrics.answered(status, performance.now() - startMs)
+  }
+
+  #stream(response: ServerResponse, answer: StreamAnswer): void {
+    const { status, type } = answer
+    response.writeHead(status, ['content-type', type, 'cache-control', 'no-cache'])
+    response.flushHeaders()
+    response.once('close', answer.start({
+      write: (text) => {
+        response.write(text)
+        return response.writableLength
+      },
+      end: () => response.end(),
+    }))
+    this.#core.metrics.answered(status, 0)
   }
 
   /** Without its body being kept. The client has a moment to read why before the connection ends. */

@@ -39,6 +39,10 @@ export function openApiDocument(version: string): object {
           requestBody: { required: false, content: { 'application/octet-stream': { schema: { type: 'string', format: 'binary' } } } },
         }),
       },
+      '/subscribe/{channel}': {
+        parameters: [{ name: 'channel', in: 'path', required: true, schema: { type: 'string' } }],
+        get: { summary: 'What is published to a channel, as server-sent events', operationId: 'subscribe', responses: { 200: text('Events'), ...ERRORS } },
+      },
       '/livez': { get: { summary: 'The process runs', operationId: 'live', security: [], responses: { 200: text('It does') } } },
       '/readyz': { get: { summary: 'Requests are answered', operationId: 'ready', security: [], responses: { 200: text('They are'), 503: text('Why not') } } },
       '/metrics': { get: { summary: 'Metrics for Prometheus', operationId: 'metrics', responses: { 200: text('The metrics'), 401: ERRORS[401] } } },

@@ -77,7 +77,8 @@ function parse(body: Buffer | null): { value: unknown } | BadRequest {
   }
 }
 
-function commandOf(json: unknown): CommandArgs | BadRequest {
+/** A command as JSON has it. */
+export function commandOf(json: unknown): CommandArgs | BadRequest {
   if (!Array.isArray(json)) return new BadRequest('ERR Protocol error: expected a command as a JSON array')
   if (json.length === 0) return new BadRequest('ERR empty command')
   if (json.length > ARGUMENTS_MAX) return new BadRequest(`ERR Protocol error: more than ${ARGUMENTS_MAX} arguments`)

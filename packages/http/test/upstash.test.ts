@@ -1,6 +1,7 @@
 /** The npm package @upstash/redis, unchanged, against the gateway: what its users call, with its defaults. */
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { Redis } from '@upstash/redis'
+import { waitFor } from '@slotwise/testing'
 import { open, type Store } from 'slotwise'
 import { createGateway, type Gateway } from '@slotwise/http'
 
@@ -95,6 +96,21 @@ describe('@upstash/redis', () => {
     expect(await requests() - before).toBeLessThanOrEqual(4)
   })
 
+  it('subscriptions', async () => {
+    const heard: unknown[] = []
+    const subscription = redis.subscribe<unknown>(['news'])
+    subscription.on('message', (message) => heard.push(message))
+    const patterns = redis.psubscribe<unknown>(['n*'])
+    patterns.on('pmessage', (message) => heard.push(message))
+    await waitFor(() => subscribers() === 1 && store.command('PUBSUB NUMPAT') === 1)
+    expect(await redis.publish('news', { a: 1 })).toBe(2)
+    await waitFor(() => heard.length === 2)
+    expect(heard).toEqual(expect.arrayContaining([{ channel: 'news', message: { a: 1 } }, { pattern: 'n*', channel: 'news', message: { a: 1 } }]))
+    await subscription.unsubscribe()
+    await patterns.unsubscribe()
+    await waitFor(() => subscribers() === 0)
+  })
+
   it('errors are its own, with Redis\'s sentence', async () => {
     await redis.set('text', 'x')
     await expect(redis.incr('text')).rejects.toMatchObject({ name: 'UpstashError', message: expect.stringContaining('ERR value is not an integer or out of range') })
@@ -132,6 +148,8 @@ describe('@upstash/redis', () => {
     expect(new Set(tokens.slice(0, 3)).size).toBe(3)
   })
 })
+
+const subscribers = (): unknown => (store.command('PUBSUB NUMSUB', 'news') as [string, number])[1]
 
 async function requests(): Promise<number> {
   const response = await fetch(`${url}/metrics?_token=${TOKEN}`)

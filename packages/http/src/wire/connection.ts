@@ -6,15 +6,17 @@
  */
 import type { Socket } from 'node:net'
 import type { RequestHead } from '../access.js'
-import { type Answer, errorAnswer } from '../answer.js'
-import type { GatewayCore } from '../gateway-core.js'
+import { type Answer, errorAnswer, type StreamAnswer } from '../answer.js'
+import type { Admitted, GatewayCore } from '../gateway-core.js'
 import type { GatewayLimits } from '../gateway-options.js'
+import type { WebSockets } from '../websockets.js'
 import { RequestParser, type WireError } from './request-parser.js'
 import type { ResponseHeads } from './response-head.js'
 
 /** What the connections of a server share. */
 export interface Shared {
   readonly core: GatewayCore
+  readonly webSockets: WebSockets
   readonly limits: GatewayLimits
   readonly heads: ResponseHeads
   /** Bytes of bodies that are kept at the moment. */
@@ -22,8 +24,11 @@ export interface Shared {
   closing: boolean
 }
 
-/** `idle`: nothing of a request is here. `lingering`: refused, what comes is dropped. */
-type Phase = 'idle' | 'receiving' | 'answering' | 'lingering'
+/**
+ * `idle`: nothing of a request is here. `lingering`: refused, what comes is dropped. `streaming`: an answer without
+ * end. `gone`: another protocol has the socket.
+ */
+type Phase = 'idle' | 'receiving' | 'answering' | 'lingering' | 'streaming' | 'gone'
 
 const UNREAD_MAX = 1024 * 1024
 const LINGER_MS = 500
@@ -56,7 +61,7 @@ export class Connection {
       header: (name) => parser.head.headers.fields.get(name),
     }
     socket.setNoDelay(true)
-    socket.on('data', (bytes: Buffer) => this.#data(bytes))
+    socket.on('data', this.#onData)
     socket.on('drain', () => {
       this.#unreadSinceMs = Infinity
       if (!this.#isReading) return
@@ -85,19 +90,20 @@ export class Connection {
       case 'lingering':
         if (sinceMs > LINGER_MS && this.socket.writableLength === 0) this.socket.destroy()
         return
-      case 'answering': return
+      case 'answering': case 'streaming': case 'gone': return
     }
   }
 
   /** The server ends: what is under way is answered, then the connection ends. */
   close(): void {
     if (this.#phase === 'idle') this.socket.destroy()
+    if (this.#phase === 'streaming') this.socket.end()
   }
 
   destroy(): void { this.socket.destroy() }
 
-  #data(bytes: Buffer): void {
-    if (this.#phase === 'lingering') return
+  readonly #onData = (bytes: Buffer): void => {
+    if (this.#phase === 'lingering' || this.#phase === 'streaming') return
     if (this.#phase === 'idle') {
       this.#phase = 'receiving'
       this.#sinceMs = performance.now()
@@ -167,7 +173,9 @@ export class Connection {
     const { core } = this.shared
     const startMs = performance.now()
     const admitted = this.#admitted!
+    if (!('status' in admitted) && admitted.route === 'websocket' && this.#parser.head.headers.upgrade) return this.#upgrade(admitted)
     const answer = 'status' in admitted ? admitted : core.answer(admitted, this.#parser.body)
+    if ('start' in answer) return this.#stream(answer)
     if (!(answer instanceof Promise)) return this.#write(answer, startMs)
     this.#phase = 'answering'
     this.socket.pause()
@@ -179,6 +187,34 @@ export class Connection {
       else this.#flush()
       if (this.#isReading && this.#unreadSinceMs === Infinity) this.socket.resume()
     })
+    return false
+  }
+
+  #stream(answer: StreamAnswer): boolean {
+    const { core, heads } = this.shared
+    const { socket } = this
+    this.#out += heads.stream(answer)
+    this.#flush()
+    this.#phase = 'streaming'
+    core.metrics.answered(answer.status, 0)
+    const stop = answer.start({
+      write: (text) => {
+        this.#wrote(socket.write(text))
+        return socket.writableLength
+      },
+      end: () => socket.end(),
+    })
+    socket.once('close', stop)
+    return false
+  }
+
+  #upgrade(who: Admitted): boolean {
+    const { method, target, headers } = this.#parser.head
+    const request = { method, url: target, headers: Object.fromEntries(headers.fields) }
+    this.#flush()
+    this.#phase = 'gone'
+    this.socket.off('data', this.#onData)
+    this.shared.webSockets.accept(request, this.socket, this.#parser.rest(), who)
     return false
   }
 

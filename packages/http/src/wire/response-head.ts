@@ -3,12 +3,17 @@
  * the date. Source: RFC 9110, Date.
  */
 import { STATUS_CODES } from 'node:http'
-import type { Answer } from '../answer.js'
+import type { Answer, StreamAnswer } from '../answer.js'
 
 export class ResponseHeads {
   #second = -1
   #date = ''
   readonly #beginnings = new Map<string, string>()
+
+  /** Of an answer that ends with the connection. */
+  stream({ status, type }: StreamAnswer): string {
+    return `HTTP/1.1 ${status} OK\r\ncontent-type: ${type}\r\ncache-control: no-cache\r\nconnection: close\r\n\r\n`
+  }
 
   /** @param close  the connection ends behind the answer */
   head(answer: Answer, length: number, close: boolean, nowMs: number): string {

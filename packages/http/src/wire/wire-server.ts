@@ -7,6 +7,7 @@
 import { type AddressInfo, createServer, type Server } from 'node:net'
 import type { GatewayCore } from '../gateway-core.js'
 import type { GatewayLimits } from '../gateway-options.js'
+import type { WebSockets } from '../websockets.js'
 import { Connection, type Shared } from './connection.js'
 import { ResponseHeads } from './response-head.js'
 
@@ -21,8 +22,8 @@ export class WireServer {
   readonly #shared: Shared
   #sweeper: NodeJS.Timeout | undefined
 
-  constructor(core: GatewayCore, limits: GatewayLimits) {
-    this.#shared = { core, limits, heads: new ResponseHeads(), receiving: 0, closing: false }
+  constructor(core: GatewayCore, limits: GatewayLimits, webSockets: WebSockets) {
+    this.#shared = { core, webSockets, limits, heads: new ResponseHeads(), receiving: 0, closing: false }
   }
 
   /**
