@@ -22,15 +22,19 @@ export interface HttpCase {
   rate?: number
 }
 
-/** Different requests that one window goes through in turn. */
-const REQUESTS = 500
+/** Different requests that a connection goes through in turn; autocannon makes them for each connection anew. */
+const REQUESTS = 100
+/** In the quick form. */
+const FEW = 10
 const PAGE = 50
 
-function requestsOf({ what, bytes }: HttpCase, routes: HttpSide['routes'], keys: number): Window['requests'] {
+function requestsOf(
+  { what, bytes }: HttpCase, routes: HttpSide['routes'], keys: number, count: number,
+): Window['requests'] {
   const keyOf = (index: number): string => `key:${String(index).padStart(8, '0')}`
   // Spread over all keys, the same for every side.
   const indexOf = (i: number): number => (i * 7919) % (keys - PAGE)
-  return Array.from({ length: REQUESTS }, (_, i) => {
+  return Array.from({ length: count }, (_, i) => {
     const index = indexOf(i)
     const key = keyOf(index)
     if (what === 'get') return { method: 'GET', path: routes === 'service' ? `/kv/${key}` : `/get/${key}` }
@@ -74,8 +78,9 @@ export async function compareHttp(bench: Bench, sides: readonly HttpSide[], case
       service.resume()
       const samples: Record<string, Sample> = {}
       for (const item of cases.filter((each) => each.bytes === bytes)) {
-        const { connections, rate } = item
-        const requests = requestsOf(item, side.routes, keys)
+        const { rate } = item
+        const connections = bench.quick ? FEW : item.connections
+        const requests = requestsOf(item, side.routes, keys, bench.quick ? FEW : REQUESTS)
         const window = { port, connections, requests, ...rate === undefined ? {} : { rate } }
         await load.ask({ ...window, seconds: warmupSeconds })
         const redisBefore = await redis?.cpuUs() ?? 0
