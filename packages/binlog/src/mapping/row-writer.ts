@@ -82,16 +82,12 @@ export class RowWriter {
 
   #writeWhole(key: string, row: Row, out: Command[]): void {
     const { type, nulls } = this.#mapping
+    if (type === 'hash') return this.#writeHash(key, row, out)
     const fields = this.#fields.flatMap((field): [Field, Scalar][] => {
       const value = masked(row[field.index] as Scalar, field.mask)
       return value === null && nulls === 'drop' ? [] : [[field, value]]
     })
     switch (type) {
-      case 'hash':
-        out.push(['DEL', key])
-        // A row of which nothing is left is no hash, since Redis has no empty ones.
-        if (fields.length > 0) out.push(['HSET', key, ...fields.flatMap(([field, value]) => [field.name, argument(value)])])
-        return
       case 'msgpack':
         out.push(['SET', key, encodeMap(fields.map(([field, value]) => [field.name, value]))])
         return
@@ -103,6 +99,19 @@ export class RowWriter {
         out.push(first === undefined ? ['DEL', key] : ['SET', key, argument(first[1])])
       }
     }
+  }
+
+  /** The usual case, so nothing is made that is not sent. */
+  #writeHash(key: string, row: Row, out: Command[]): void {
+    const keepsNulls = this.#mapping.nulls === 'empty'
+    const command: (string | Uint8Array)[] = ['HSET', key]
+    for (const { index, name: field, mask } of this.#fields) {
+      const value = masked(row[index] as Scalar, mask)
+      if (value !== null || keepsNulls) command.push(field, argument(value))
+    }
+    out.push(['DEL', key])
+    // A row of which nothing is left is no hash, since Redis has no empty ones.
+    if (command.length > 2) out.push(command)
   }
 
   /** The columns that came, into the hash that is there. */
