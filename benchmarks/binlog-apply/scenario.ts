@@ -4,7 +4,7 @@
  *            in parts; then 5,000 one-row transactions a second for 20 s. Table (INT PK, VARCHAR(32), BIGINT,
  *            DECIMAL(10,2), DATETIME(6), VARCHAR(40)). The node is a server with an append-only file (everysec); the
  *            follower is a process of its own and pins its transactions at the node by MULTI.
- * Output     Rows a second from the first to the last, RSS of the follower at its highest, lag from the row's own
+ * Output     Rows a second from the first to the last, CPU per row and RSS of the follower at its highest, lag from the row's own
  *            SYSDATE(6) to the node's reply. The follower proves that the node has every row.
  * Yardstick  Figures of our own: 50,000 rows/s, 250 MiB, 50 ms at p99.
  */
@@ -15,7 +15,7 @@ import { type Mariadb, startMariadb } from '../binlog-decode/mariadb.js'
 
 const FOLLOWER = fileURLToPath(new URL('./follower.js', import.meta.url))
 
-interface Measured { seconds: number; rows: number; rssBytes: number; p50Us: number; p99Us: number; maxMs: number }
+interface Measured { seconds: number; cpuUsPerOp: number; rows: number; rssBytes: number; p50Us: number; p99Us: number; maxMs: number }
 interface Follower { ready: Promise<void>; result: Promise<Measured> }
 
 /** Follows from `gtids` on until it has seen `rows`. */
@@ -45,29 +45,29 @@ async function measure(
   bench: Bench, source: Mariadb, node: RunningServer, round: number,
 ): Promise<Record<string, Sample>> {
   const samples: Record<string, Sample> = {}
-  const run = async (name: string, rows: number, load: string, live: boolean): Promise<void> => {
+  const run = async (name: string, rows: number, transactions: number, load: string, live: boolean): Promise<void> => {
     await node.command('FLUSHALL')
     source.sql('TRUNCATE b.t')
-    const config = { sourcePort: source.port, nodePort: node.port, gtids: source.sql('SELECT @@gtid_binlog_pos').trim(), rows, serverId: 900 + round }
+    const config = { sourcePort: source.port, nodePort: node.port, gtids: source.sql('SELECT @@gtid_binlog_pos').trim(), rows, transactions, serverId: 900 + round }
     if (!live) source.sql(`USE b; SET time_zone='+00:00'; ${load}`)
     const follower = startFollower(config)
     await follower.ready
     const startMs = performance.now()
     if (live) source.sql(`USE b; SET time_zone='+00:00'; ${load}`)
     const loadSeconds = (performance.now() - startMs) / 1000
-    const { seconds, rssBytes, p50Us, p99Us, maxMs } = await follower.result
+    const { seconds, cpuUsPerOp, rssBytes, p50Us, p99Us, maxMs } = await follower.result
     const keys = Number(await node.command('DBSIZE'))
     if (keys !== rows + 1) throw new Error(`${name}: the node has ${keys} keys of ${rows + 1}`)
     samples[name] = live
-      ? { opsPerSecond: rows / loadSeconds, rssBytes, p50Us, p99Us, maxMs }
-      : { opsPerSecond: rows / seconds, rssBytes, seconds }
+      ? { opsPerSecond: rows / loadSeconds, cpuUsPerOp, rssBytes, p50Us, p99Us, maxMs }
+      : { opsPerSecond: rows / seconds, cpuUsPerOp, rssBytes, seconds }
   }
   const small = bench.keys(60_000)
-  await run('transactions of 5 rows', small * 5, `CALL b.fives(${small})`, false)
+  await run('transactions of 5 rows', small * 5, small, `CALL b.fives(${small})`, false)
   const large = bench.keys(2_000_000)
-  await run('one transaction', large, `INSERT INTO b.t SELECT ${row('seq')} FROM seq_1_to_${large}`, false)
+  await run('one transaction', large, 1, `INSERT INTO b.t SELECT ${row('seq')} FROM seq_1_to_${large}`, false)
   const paced = bench.keys(100_000)
-  await run('5,000 transactions/s', paced, `CALL b.paced(${paced})`, true)
+  await run('5,000 transactions/s', paced, paced, `CALL b.paced(${paced})`, true)
   return samples
 }
 
@@ -75,7 +75,7 @@ export const scenario: Scenario = {
   name: 'binlog-apply',
   question: 'How fast are rows of a live MariaDB applied to one durable node, with how much memory, and how far behind?',
   workload: '60,000 transactions of 5 rows; one of 2,000,000; 5,000 one-row transactions a second for 20 s. One server with an append-only file.',
-  output: 'rows a second, RSS of the follower, lag',
+  output: 'rows a second, CPU per row and RSS of the follower, lag',
   yardstick: '50,000 rows/s, 250 MiB, 50 ms at p99',
   async run(bench) {
     const source = await startMariadb(await bench.tempDir())
