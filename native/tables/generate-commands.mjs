@@ -66,6 +66,13 @@ export function loadCommands(dir = join(tablesDir, 'commands')) {
     commands.push(...inPlace)
   }
   commands.push(...late)
+  // The subcommands of a late container are behind it, in a range of their own.
+  for (const container of late.filter(({ subcommands }) => subcommands.length > 0)) {
+    container.firstSubcommand = commands.length
+    container.inPlaceCount = container.subcommands.length
+    for (const sub of container.subcommands) sub.late = true
+    commands.push(...container.subcommands)
+  }
   commands.forEach((command, index) => (command.index = index))
   const names = new Set(commands.map((command) => command.fullName))
   if (names.size !== commands.length) throw new Error('two commands have the same name')

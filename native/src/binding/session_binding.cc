@@ -590,7 +590,7 @@ std::string_view BytesOf(napi_env env, napi_value array) {
 
 // openControl(): from now on this session gets requests and what is published as events, and answers them.
 napi_value SessionBinding::OpenControl(napi_env env, napi_value*, std::size_t) {
-  if (!session_ || session_->engine().cluster() == nullptr) return Throw(env, "ERR", "the engine is not a node of a cluster");
+  if (!session_) return Throw(env, "ERR", "the engine is closed");
   control_.store(true, std::memory_order_relaxed);
   session_->client().control = true;
   session_->engine().control().Open();

@@ -13,7 +13,10 @@ std::span<const CommandSpec> LateCommandSpecs();
 // visit(const Command&) for each late subcommand of `container`, known or not.
 template <class Visitor>
 void ForEachLateSubcommand(const CommandTable& table, const Command& container, Visitor&& visit) {
-  for (const CommandSpec& spec : LateCommandSpecs())
+  const std::span<const CommandSpec> late = LateCommandSpecs();
+  // A late container has its own in its range.
+  if (late.empty() || static_cast<int>(container.id) >= static_cast<int>(late.front().id)) return;
+  for (const CommandSpec& spec : late)
     if (spec.container == static_cast<int>(container.id)) visit(table.At(spec.id));
 }
 

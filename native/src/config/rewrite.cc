@@ -24,8 +24,8 @@ std::string CanonicalWord(const std::string& word) {
   for (const char* known : {"include", "rename-command", "user", "loadmodule", "sentinel"}) {
     if (strcasecmp(word.c_str(), known) == 0) return known;
   }
-  // The HTTP gateway's, which only TypeScript knows.
-  if (strncasecmp(word.c_str(), "http-", 5) == 0) return word;
+  // The HTTP gateway's, and the binlog's retention, which only TypeScript knows.
+  if (strncasecmp(word.c_str(), "http-", 5) == 0 || strncasecmp(word.c_str(), "binlog-", 7) == 0) return word;
   return {};
 }
 

@@ -9,6 +9,7 @@
 
 #include "base/ticks.h"
 #include "engine/aof_rewrite.h"
+#include "engine/binlog.h"
 #include "engine/engine.h"
 #include "engine/replication.h"
 #include "engine/saver.h"
@@ -24,6 +25,9 @@ thread_local bool hurried = false;
 
 AppendOnly::Hurry::Hurry(bool on) : before_(hurried) { hurried = hurried || on; }
 AppendOnly::Hurry::~Hurry() { hurried = before_; }
+
+AppendOnly::AppendOnly(Engine& engine, FileSystem& files) : engine_(engine), files_(files), binlog_(std::make_unique<Binlog>(engine, files)) {}
+AppendOnly::~AppendOnly() { Stop(); }
 
 void AppendOnly::Started(bool on) {
   std::lock_guard<std::mutex> guard(mutex_);
@@ -130,6 +134,7 @@ void AppendOnly::Stop() {
   changed_.notify_all();
   lock.unlock();
   if (thread_.joinable()) thread_.join();
+  binlog_->Stop();
 }
 
 AppendOnly::Info AppendOnly::info() const {
@@ -218,6 +223,7 @@ void AppendOnly::DoRewrite(Job job) {
   }
   if (status.ok()) {
     engine_.logger().Info("Background AOF rewrite finished successfully");
+    binlog_->Retain();
   } else {
     engine_.logger().Error("Background AOF rewrite terminated with error: " + status.message());
     if (held_back_minutes > 0) {

@@ -9,6 +9,7 @@
 #pragma once
 #include <condition_variable>
 #include <cstdint>
+#include <memory>
 #include <mutex>
 #include <thread>
 
@@ -18,12 +19,13 @@
 
 namespace slotwise {
 
+class Binlog;
 class Engine;
 
 class AppendOnly {
  public:
-  AppendOnly(Engine& engine, FileSystem& files) : engine_(engine), files_(files) {}
-  ~AppendOnly() { Stop(); }
+  AppendOnly(Engine& engine, FileSystem& files);
+  ~AppendOnly();
   AppendOnly(const AppendOnly&) = delete;
   AppendOnly& operator=(const AppendOnly&) = delete;
 
@@ -63,6 +65,8 @@ class AppendOnly {
     std::uint64_t current_total = 0;
   };
   Info info() const;
+  // What it holds, read by position.
+  Binlog& binlog() { return *binlog_; }
 
  private:
   enum class Job { kNone, kRewrite, kTurnOn, kTurnOff };
@@ -77,6 +81,7 @@ class AppendOnly {
 
   Engine& engine_;
   FileSystem& files_;
+  const std::unique_ptr<Binlog> binlog_;
   mutable std::mutex mutex_;            // guards the rest
   std::condition_variable changed_;
   std::thread thread_;

@@ -27,16 +27,6 @@ void EncodeHeader(std::optional<std::uint64_t> previous_end, char* out) {
   Put<std::uint32_t>(out + 28, Crc32c({out, 28}));
 }
 
-bool DecodeHeader(const char* bytes, std::optional<std::uint64_t>* previous_end) {
-  if (std::memcmp(bytes, kMagic, 8) != 0 || Get<std::uint32_t>(bytes + 8) != kVersion ||
-      Get<std::uint32_t>(bytes + 28) != Crc32c({bytes, 28})) {
-    return false;
-  }
-  auto end = Get<std::uint64_t>(bytes + 16);
-  if (end != kNoPreviousEnd) *previous_end = end;
-  return true;
-}
-
 // Folds one record of the file, in order, into what the index says.
 class Reader {
  public:
@@ -84,6 +74,16 @@ class Reader {
 };
 
 }  // namespace
+
+bool DecodeIndexHeader(const char* bytes, std::optional<std::uint64_t>* previous_end) {
+  if (std::memcmp(bytes, kMagic, 8) != 0 || Get<std::uint32_t>(bytes + 8) != kVersion ||
+      Get<std::uint32_t>(bytes + 28) != Crc32c({bytes, 28})) {
+    return false;
+  }
+  auto end = Get<std::uint64_t>(bytes + 16);
+  if (end != kNoPreviousEnd) *previous_end = end;
+  return true;
+}
 
 void EncodeIndexRecord(const IndexRecord& record, char* out) {
   Put<std::uint64_t>(out, record.end);
@@ -152,7 +152,7 @@ Status ReadSegmentIndex(FileSystem& files, const std::string& path, SegmentIndex
       if (size - at < kIndexRecordSize) {
         reader.Lost();
       } else if (offset + at == 0) {
-        if (!DecodeHeader(buffer.data(), &out->previous_end)) out->damaged = true;
+        if (!DecodeIndexHeader(buffer.data(), &out->previous_end)) out->damaged = true;
       } else if (DecodeIndexRecord(buffer.data() + at, &record)) {
         reader.Take(record);
       } else {

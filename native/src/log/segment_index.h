@@ -52,6 +52,8 @@ struct IndexRecord {
 };
 void EncodeIndexRecord(const IndexRecord& record, char* out);
 bool DecodeIndexRecord(const char* bytes, IndexRecord* out);  // false if its CRC is wrong
+// False: these are not the first kIndexRecordSize bytes of an index.
+bool DecodeIndexHeader(const char* bytes, std::optional<std::uint64_t>* previous_end);
 
 struct IndexBlock {
   std::uint64_t begin = 0;

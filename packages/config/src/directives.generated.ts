@@ -33,6 +33,8 @@ export type DirectiveName =
   | 'bgsave_cpulist'
   | 'bind'
   | 'bind-source-addr'
+  | 'binlog-retention-bytes'
+  | 'binlog-retention-seconds'
   | 'bio_cpulist'
   | 'busy-reply-threshold'
   | 'client-output-buffer-limit'
@@ -259,6 +261,8 @@ export const directives: readonly DirectiveSpec[] = [
   { name: 'bgsave_cpulist', type: 'string', default: '', emptyIsUnset: true, immutable: true, status: 'accepted', summary: 'CPUs of a snapshot.' },
   { name: 'bind', type: 'addresses', default: '* -::*', multi: true, alwaysApply: true, status: 'supported', summary: 'Addresses to listen on; a leading dash makes one optional.' },
   { name: 'bind-source-addr', type: 'string', default: '', emptyIsUnset: true, status: 'accepted', summary: 'Local address of outgoing connections.' },
+  { name: 'binlog-retention-bytes', type: 'memory', default: '0', min: '0', max: '9223372036854775807', immutable: true, hidden: true, status: 'supported', summary: 'Remove the oldest segments from aof-archive-dir while those held take more, at the start and after a rewrite; 0: keep all.', outsideEngine: true },
+  { name: 'binlog-retention-seconds', type: 'int', default: '0', min: '0', max: '9223372036854775807', immutable: true, hidden: true, status: 'supported', summary: 'Remove segments from aof-archive-dir whose last write is older, at the start and after a rewrite; 0: keep all.', outsideEngine: true },
   { name: 'bio_cpulist', type: 'string', default: '', emptyIsUnset: true, immutable: true, status: 'accepted', summary: 'CPUs of the background threads.' },
   { name: 'busy-reply-threshold', alias: 'lua-time-limit', type: 'int', default: '5000', min: '0', max: '9223372036854775807', status: 'accepted', summary: 'Milliseconds after which a running script makes others get BUSY.' },
   { name: 'client-output-buffer-limit', type: 'output-limits', default: 'normal 1073741824 0 0 slave 268435456 67108864 60 pubsub 33554432 8388608 60', multi: true, redisDefault: 'normal 0 0 0 slave 268435456 67108864 60 pubsub 33554432 8388608 60', why: 'A client that never reads may not take all memory; one reply of the longest value (512 MB) still fits twice.', status: 'supported', summary: 'Unread output at which a client of a class is closed: hard, soft, soft seconds.' },

@@ -65,9 +65,14 @@ test('what is no slot map changes nothing', async () => {
   await engine.close()
 })
 
-test('a node of its own has no control plane', async () => {
-  const engine = await Engine.open()
-  expect(() => engine.control()).toThrow('the engine is not a node of a cluster')
+test('a node of its own has a control plane, for what is not about slots', async () => {
+  const engine: Engine = await Engine.open({
+    onControlRequest: ({ id, args }) => control.answer(id, Buffer.from(`+${args.join(' ')}\r\n`)),
+  })
+  const control = engine.control()
+  const port = await engine.listen({ anyPort: true, directives: [['port', '0']] })
+  expect(await talk(port, 'FOLLOWER STATUS\r\nCLUSTER NODES\r\n', 2)).toEqual(['+FOLLOWER STATUS', '-ERR This instance has cluster support disabled'])
+  expect(() => control.setSlotMap(half)).toThrow('the engine is not a node of a cluster')
   await engine.close()
 })
 

@@ -51,8 +51,8 @@ export class Engine extends BatchLookups {
   }
 
   /**
-   * Makes this session the control plane of its node: requests and what is published come as events from now on.
-   * @throws {Error} if the engine was not opened with `cluster`
+   * Makes this session the control plane of its node: requests, and in a cluster what is published, come as events from
+   * now on.
    */
   control(): ControlPort { return new ControlPort(this.opened()) }
 

@@ -48,6 +48,14 @@ export class OtherHistoryError extends ReplyError {
   override readonly name = 'OtherHistoryError'
 }
 
+/**
+ * `changes`: what comes next at this position is not held any more. The message names the oldest position that is; what
+ * was between the two is lost to this reader, which has to begin anew from the data.
+ */
+export class PurgedError extends ReplyError {
+  override readonly name = 'PurgedError'
+}
+
 /** The store was closed or destroyed, or is being closed. */
 export class StoreClosedError extends StoreError {
   override readonly name = 'StoreClosedError'
@@ -111,6 +119,7 @@ export function replyError(text: string): ReplyError {
     case 'STALE': return new StaleError(text)
     case 'TIMEOUT': return new PositionTimeoutError(text)
     case 'HISTORY': return new OtherHistoryError(text)
+    case 'PURGED': return new PurgedError(text)
     default: return new ReplyError(text)
   }
 }

@@ -5,6 +5,7 @@ export {
 export { whenAborted } from './aborts.js'
 export { copyAof, type CopyReports, findCut, restoreAof, type RestorePart, segmentFacts, verifyAof } from './backup.js'
 export { checkAof, type CheckAofOptions } from './check-aof.js'
+export { CommandKeys } from './command-keys.js'
 export { type ControlPort, type ControlRequest, encodeSlotMap, type SlotMap, type SlotMapNode } from './control-port.js'
 export type { HeadReader, ValueReader } from './batch-lookups.js'
 export { directoryHolder, lockDescriptor } from './directory-holder.js'
@@ -12,8 +13,9 @@ export { Engine, type EngineCommand } from './engine.js'
 export type { EngineOptions, LogLevel, RedisLogLevel, SemiSyncStatus } from './engine-options.js'
 export {
   AddonError, addonError, CodecError, ListenError, LockedError, LogError, NotOpenError, OpenError, OtherHistoryError,
-  PositionTimeoutError, ReplyError, replyError, StaleError, StoreClosedError, StoreError, WrongTypeError,
+  PositionTimeoutError, PurgedError, ReplyError, replyError, StaleError, StoreClosedError, StoreError, WrongTypeError,
 } from './errors.js'
+export { globMatcher } from './glob.js'
 export { copyBytes, type Page } from './page.js'
 export { asBytes, asText, type BulkReader, type Reply, ReplyReader } from './reply.js'
 export { SyncQueue } from './sync-queue.js'

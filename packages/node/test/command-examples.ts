@@ -330,7 +330,10 @@ export const elsewhere = ['auth', 'hello', 'quit', 'reset', 'subscribe', 'psubsc
   // Ours: reads-from-replicas.test.ts.
   'slotwise.position', 'slotwise.staleness', 'slotwise.waitfor',
   // Ours: cluster-migrate.test.ts.
-  'cluster|migrate', 'slotwise.apply', 'slotwise.export', 'slotwise.import']
+  'cluster|migrate', 'slotwise.apply', 'slotwise.export', 'slotwise.import',
+  // Ours: binlog.test.ts.
+  'binlog', 'binlog|ack', 'binlog|consumers', 'binlog|events', 'binlog|files', 'binlog|forget', 'binlog|help', 'binlog|purge', 'binlog|read',
+  'binlog|retain', 'binlog|status', 'follow', 'follower', 'stop']
 
 export interface Example {
   /** The line, for a failure. */
