@@ -1,10 +1,11 @@
 /** slotwise: an embeddable, Redis-compatible key-value store. See README.md and docs/library.md. */
 export {
   AddonError, CodecError, type EngineStats, ListenError, LockedError, LogError, type LogLevel, NotOpenError, OpenError,
-  OtherHistoryError, PositionTimeoutError, type Reply, ReplyError, type SemiSyncStatus, StaleError, StoreClosedError,
-  StoreError, WrongTypeError,
+  OtherHistoryError, PositionTimeoutError, PurgedError, type Reply, ReplyError, type SemiSyncStatus, StaleError,
+  StoreClosedError, StoreError, WrongTypeError,
 } from '@slotwise/engine'
 export { type Batch, BatchError } from './batch.js'
+export type { Change, ChangeKind, ChangesOptions } from './changes.js'
 export type { Codec } from './codecs/codec.js'
 export type { CodecName } from './codecs/index.js'
 export type {

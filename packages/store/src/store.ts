@@ -11,6 +11,7 @@ import {
   type SemiSyncStatus, StoreError, SyncQueue, asBytes, asText, whenAborted,
 } from '@slotwise/engine'
 import { Batch } from './batch.js'
+import { type Change, type ChangesOptions, changesOf } from './changes.js'
 import type { ValueCodec } from './codecs/codec.js'
 import { commandWords } from './command-words.js'
 import { type WaitOptions, WaitingCommands } from './commands/waiting.js'
@@ -231,6 +232,21 @@ export class Store<V = unknown> extends WaitingCommands<V> implements AsyncDispo
     channels: string | readonly string[], options: SubscribeOptions = {},
   ): AsyncGenerator<Message, void, undefined> {
     return this.#subscriptions.subscribe(typeof channels === 'string' ? [channels] : channels, options)
+  }
+
+  /**
+   * What happens to the data, by whomever, in order, transactions kept together; goes on across restarts from a
+   * `position`. Needs `dir`: it is read from the append-only files, as far back as they are held.
+   * @throws {PurgedError} if the position is not held any more; its message names the oldest that is
+   * @throws {ReplyError} if it is no position, or there is no `dir`; {StoreClosedError} when the store is closed
+   *
+   *     for await (const change of store.changes({ keys: 'user:*', from: position })) {
+   *       apply(change.kind, change.key, change.value)
+   *       if (change.last) position = change.position
+   *     }
+   */
+  changes(options: ChangesOptions = {}): AsyncGenerator<Change<V>, void, undefined> {
+    return changesOf(this.#engine, this.codec, options)
   }
 
   /**
