@@ -9,6 +9,7 @@ import { type ControlRequest, directoryHolder, Engine, LockedError } from '@slot
 import type { GatewayThread, GatewayThreadOptions } from '@slotwise/http'
 import { ClusterDriver } from './cluster/cluster-driver.js'
 import type { FromControl, ToControl } from './control-messages.js'
+import { FollowDriver, isFollowRequest } from './follow/follow-driver.js'
 import type { NodeOptions } from './node-options.js'
 
 const options = workerData as NodeOptions
@@ -19,6 +20,9 @@ const tell = (message: FromControl): void => parent.postMessage(message)
 const standbyPollMs = 20
 let standbyEnded = false
 let driver: ClusterDriver | undefined
+let follow: FollowDriver | undefined
+/** What clients asked before there was anybody to answer. */
+const early: ControlRequest[] = []
 let gateway: GatewayThread | undefined
 
 function fail(error: unknown): void {
@@ -33,9 +37,24 @@ const open = (): Promise<Engine> => Engine.open({
   onLog: (level, message) => tell({ type: 'log', level, message }),
   onLogLevel: (level) => tell({ type: 'logLevel', level }),
   onShutdown: (exitCode) => tell({ type: 'shutdown', exitCode }),
-  onControlRequest: (request: ControlRequest) => driver?.request(request),
+  onControlRequest: request,
   onPublished: (channel, message, sharded) => driver?.published(channel, message, sharded),
 })
+
+function request(asked: ControlRequest): void {
+  if (!isFollowRequest(asked)) driver?.request(asked)
+  else if (follow === undefined) early.push(asked)
+  else follow.request(asked)
+}
+
+/** Keeps of the archive what the configuration says, and follows what the store remembers. */
+function startFollowing(engine: Engine): void {
+  const { bytes, seconds } = options.binlogRetention
+  if (options.persistent && (bytes > 0 || seconds > 0)) engine.command(['BINLOG', 'RETAIN', String(bytes), String(seconds)])
+  follow = new FollowDriver(engine, engine.control(), (level, message) => tell({ type: 'log', level, message }))
+  follow.start()
+  for (const asked of early.splice(0)) request(asked)
+}
 
 /** Joins the cluster that the node remembers; its slots are served from then on. */
 async function startCluster(port: number): Promise<void> {
@@ -98,6 +117,7 @@ async function start(): Promise<Engine> {
     const port = await engine.listen({ anyPort: options.anyPort })
     if (options.cluster) await startCluster(port)
     if (options.http !== null) await startGateway(options.http)
+    startFollowing(engine)
     tell({ type: 'ready', port, httpPort: gateway?.port ?? 0 })
     return engine
   } catch (error) {
@@ -109,6 +129,7 @@ async function start(): Promise<Engine> {
 }
 
 async function stop(engine: Engine): Promise<void> {
+  follow?.stop()
   await gateway?.stop()
   await driver?.stop()
   await engine.close()

@@ -2,7 +2,8 @@
 export { Node, NodeError, type NodeEvents } from './node.js'
 export type { ClusterChange } from './cluster/cluster-driver.js'
 export { type NodeOptions, nodeOptionsOf } from './node-options.js'
-export { checkAof, type CheckAofOptions } from '@slotwise/engine'
+export { checkAof, type CheckAofOptions, globMatcher } from '@slotwise/engine'
+export { KeyFinder } from './key-finder.js'
 export {
   type AofFacts, type AofPlace, copyAof, type CopyReports, findCut, restoreAof, type RestorePart, type SegmentCut,
   segmentFacts, type SegmentFacts, verifyAof,

@@ -25,6 +25,8 @@ export interface NodeOptions {
   readonly anyPort: boolean
   /** http-port and what belongs to it; null for no gateway. */
   readonly http: GatewayThreadOptions | null
+  /** binlog-retention-bytes and -seconds; 0: no limit. */
+  readonly binlogRetention: { readonly bytes: number; readonly seconds: number }
 }
 
 /**
@@ -52,6 +54,7 @@ export function nodeOptionsOf(
     cluster: config.bool('cluster-enabled'),
     anyPort: also.anyPort ?? false,
     http: http ? gatewayOptionsOf(config, names, dir) : null,
+    binlogRetention: { bytes: config.int('binlog-retention-bytes'), seconds: config.int('binlog-retention-seconds') },
   }
 }
 

@@ -1,0 +1,199 @@
+/**
+ * FollowLog: the driver of a LogFollower: the socket, the timer and the store. Every decision is the machine's.
+ * Applying is synchronous and short, so a thread that follows many sources serves each in turn.
+ */
+import { BinlogError } from '../errors.js'
+import { type Checkpoint, checkpointKey, parseCheckpoint, printCheckpoint } from './checkpoint.js'
+import { type LogCommand, parseLogBatch } from './log-batch.js'
+import { LogConnection, type LogSource, RefusedError } from './log-connection.js'
+import { type ApplyEffect, type FollowEffect, type FollowerView, type FollowEvent, LogFollower } from './log-follower.js'
+import { type LogTarget, type LogTargetStore, storeTarget } from './log-target.js'
+import type { RespReply } from './resp-decoder.js'
+
+export interface FollowLogOptions {
+  /** Of this follower: its position is kept under it. */
+  readonly name: string
+  /** Asked before each connection: a password may change. */
+  readonly source: () => LogSource
+  readonly into: LogTarget
+  /** Where a follower begins that has no position yet: FILE:POSITION, '0' for everything, '$' for what is new. */
+  readonly from: string
+  /** Which keys. @default all */
+  readonly keys?: (key: Uint8Array) => boolean
+  /** What is kept in the store beside the data, to be written again in the transaction that flushes it. */
+  readonly kept?: () => readonly LogCommand[]
+  /** Something about it changed that an operator would like to know. */
+  readonly onState?: (view: FollowerView) => void
+  readonly delayMsMax?: number
+}
+
+const BLOCK_MS = 5000
+const TIMEOUT_MS = 15_000
+const COUNT = '1000'
+/** What trying again does not help against. */
+const FINAL = /^PURGED |^ERR There is no (position|file) |is no position between commands|^ERR Invalid position|^ERR unknown command/
+
+export class FollowLog {
+  readonly #options: FollowLogOptions
+  readonly #key: string
+  #machine: LogFollower
+  #connection: LogConnection | null = null
+  #timer: NodeJS.Timeout | undefined
+  #checkpoint: Checkpoint | null
+  #generation = 0
+
+  /** @throws {BinlogError} if the store holds something else where the position should be */
+  constructor(options: FollowLogOptions) {
+    this.#options = options
+    this.#key = checkpointKey(options.name)
+    const found = options.into.get(this.#key)
+    this.#checkpoint = found === null ? null : parseCheckpoint(found)
+    const { keys, into } = options
+    this.#machine = new LogFollower({
+      id: into.id(), start: this.#checkpoint ?? options.from, random: Math.random,
+      ...(options.delayMsMax === undefined ? {} : { delayMsMax: options.delayMsMax }),
+      ...(keys === undefined ? {} : { filter: { matches: keys, keysOf: (words) => into.keysOf(words) } }),
+    })
+  }
+
+  view(): FollowerView { return this.#machine.view(Date.now() / 1000) }
+
+  /** What the store remembers of it: to be written again if it was lost. */
+  checkpointCommand(): LogCommand | null {
+    return this.#checkpoint === null ? null : commandOf(['SET', this.#key, printCheckpoint(this.#checkpoint)])
+  }
+
+  start(): void { this.#step({ type: 'start' }) }
+
+  stop(): void { this.#step({ type: 'stop' }) }
+
+  #step(event: FollowEvent): void {
+    const before = this.#machine.state
+    const queue: FollowEvent[] = [event]
+    for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
+      for (const effect of this.#machine.step(next, performance.now())) {
+        const result = this.#perform(effect)
+        if (result !== undefined) queue.push(result)
+      }
+    }
+    const { state } = this.#machine
+    if (state !== before && (state === 'failed' || state === 'waiting' || state === 'stopped' || before === 'connecting')) this.#options.onState?.(this.view())
+  }
+
+  #perform(effect: FollowEffect): FollowEvent | undefined {
+    switch (effect.type) {
+      case 'connect': return void this.#during(this.#connect())
+      case 'read': return void this.#during(this.#read(effect.from))
+      case 'apply': return this.#apply(effect)
+      case 'disconnect':
+        this.#generation++
+        clearTimeout(this.#timer)
+        this.#connection?.close()
+        this.#connection = null
+        return undefined
+      case 'wake':
+        this.#timer = setTimeout(() => this.#step({ type: 'tick' }), Math.ceil(effect.afterMs) + 1)
+        return undefined
+    }
+  }
+
+  /** What comes of an effect that waits counts only if nothing ended meanwhile. */
+  async #during(work: Promise<FollowEvent>): Promise<void> {
+    const generation = this.#generation
+    let event: FollowEvent
+    try {
+      event = await work
+    } catch (error) {
+      const { message } = error as Error
+      event = { type: 'failed', message, final: error instanceof RefusedError && FINAL.test(message) }
+    }
+    if (generation === this.#generation) this.#step(event)
+  }
+
+  async #connect(): Promise<FollowEvent> {
+    const generation = this.#generation
+    const connection = await LogConnection.open(this.#options.source(), TIMEOUT_MS)
+    if (generation !== this.#generation) {
+      connection.close()
+      return { type: 'tick' }
+    }
+    this.#connection = connection
+    const status = await connection.request(['BINLOG', 'STATUS'], TIMEOUT_MS)
+    return { type: 'connected', source: fieldOf(status, 'id') }
+  }
+
+  async #read(from: string): Promise<FollowEvent> {
+    // What is no position yet becomes one first: it must not move while nothing comes.
+    const words = ['BINLOG', 'READ', 'FROM', from, 'COUNT', COUNT, ...from.includes(':') ? ['BLOCK', String(BLOCK_MS)] : []]
+    return { type: 'batch', batch: parseLogBatch(await this.#connection!.request(words, BLOCK_MS + TIMEOUT_MS)) }
+  }
+
+  #apply({ commands, checkpoint, flush }: ApplyEffect): FollowEvent {
+    const kept = flush ? this.#options.kept?.() ?? [] : []
+    try {
+      const here = commandOf(['SET', this.#key, printCheckpoint(checkpoint)])
+      const errors = this.#options.into.apply([...commands, ...kept, here])
+      this.#checkpoint = checkpoint
+      return { type: 'applied', errors }
+    } catch (error) {
+      return { type: 'failed', message: (error as Error).message, final: error instanceof BinlogError }
+    }
+  }
+}
+
+/** A command of the follower's own, in database 0. */
+export const commandOf = (words: readonly string[]): LogCommand =>
+  ({ db: 0, words: words.map((word) => Buffer.from(word)) })
+
+function fieldOf(reply: RespReply, field: string): string {
+  const list = Array.isArray(reply) ? reply : []
+  for (let i = 0; i + 1 < list.length; i += 2) {
+    const [name, value] = [list[i], list[i + 1]]
+    if (Buffer.isBuffer(name) && Buffer.isBuffer(value) && name.toString() === field) return value.toString()
+  }
+  throw new RefusedError(`ERR the source does not tell its ${field}`)
+}
+
+export interface FollowServerOptions {
+  source: LogSource
+  into: LogTargetStore
+  /** Of this follower: the position is kept under it. @default 'default' */
+  name?: string
+  /** Where a follower begins that has no position yet. @default '$', what is new */
+  from?: string
+  /** Which keys. @default all */
+  keys?: (key: Uint8Array) => boolean
+  /** Aborting ends it. */
+  signal?: AbortSignal
+  onState?: (view: FollowerView) => void
+}
+
+/** A follower gave up: trying again would not help. The message says why; the store is at a whole transaction. */
+export class FollowerStoppedError extends BinlogError {
+  override readonly name = 'FollowerStoppedError'
+  readonly code = 'STOPPED'
+}
+
+/**
+ * Applies another server's changes to a store of this process, exactly once, until the signal aborts or for ever;
+ * reconnects by itself.
+ * @throws {FollowerStoppedError} if it cannot go on: what comes next is purged, or cannot be applied
+ */
+export async function followServer(options: FollowServerOptions): Promise<void> {
+  const { source, into, name = 'default', from = '$', keys, signal, onState } = options
+  signal?.throwIfAborted()
+  await new Promise<void>((resolve, reject) => {
+    const follower: FollowLog = new FollowLog({
+      name, from, source: () => source, into: storeTarget(into), ...(keys === undefined ? {} : { keys }),
+      onState: (view) => {
+        onState?.(view)
+        if (view.state === 'failed') reject(new FollowerStoppedError(view.lastError))
+      },
+    })
+    signal?.addEventListener('abort', () => {
+      follower.stop()
+      resolve()
+    }, { once: true })
+    follower.start()
+  })
+}
