@@ -2,7 +2,10 @@
  * `npm run simulate [-- --minutes 5] [-- --nodes 7] [-- --seed 1]`: schedules of a simulated cluster under faults, one
  * seed each, and how many a minute. The first seed that breaks an invariant is told again with its whole story.
  * `-- --replay 42`: the story of one seed. `-- --plant voteTwice|skipPersist`: with a planted fault, which must be
- * found. `-- --large 1000 --schedules 10`: half of the primaries of a large cluster are killed at once.
+ * found. `-- --copies 3|5 [--received K]`: a shard whose acknowledgements outlive every fail-over, by fsyncing
+ * found. `-- --copies 3|5 [--received K]`: a shard whose acknowledgements outlive every fail-over, by fsyncing
+ * majorities, or by K replicas that have received; `--plant noLease|electAlone|resetVotes`.
+ * `-- --large 1000 --schedules 10`: half of the primaries of a large cluster are killed at once.
  */
 import { bootstrap } from './lib/bootstrap.mjs'
 import { parseArgs } from 'node:util'
@@ -14,7 +17,7 @@ await main(async () => {
     minutes: { type: 'string', default: '5' }, nodes: { type: 'string', default: '7' },
     seed: { type: 'string', default: '1' },
     schedules: { type: 'string', default: '1000000000' }, replay: { type: 'string' }, plant: { type: 'string' },
-    large: { type: 'string' },
+    large: { type: 'string' }, copies: { type: 'string' }, received: { type: 'string', default: '0' },
     timeout: { type: 'string', default: '15000' },
   } })
   await bootstrap(['packages', 'typescript'])
@@ -22,7 +25,8 @@ await main(async () => {
   const faults = values.plant === undefined ? {} : { [values.plant]: true }
   const nodes = Number(values.nodes)
   const tell = (seed) => simulator.runSchedule({ seed, nodes, faults, log: (line) => console.log(line) })
-  if (values.replay !== undefined) return console.log(tell(Number(values.replay)))
+  if (values.replay !== undefined && values.copies === undefined) return console.log(tell(Number(values.replay)))
+  if (values.copies !== undefined) return copies(simulator, values, faults)
   if (values.large !== undefined) return large(simulator, values)
 
   const endAt = performance.now() + Number(values.minutes) * 60_000
@@ -52,6 +56,30 @@ await main(async () => {
   console.log(JSON.stringify({ nodes, minutes: Number(minutes.toFixed(2)),
     schedulesPerMinute: Math.round(sums.schedules / minutes), ...sums }))
 })
+
+function copies(simulator, values, faults) {
+  const options = { copies: Number(values.copies), received: Number(values.received), faults }
+  const tell = (seed) => simulator.runCopySchedule({ seed, ...options, log: (line) => console.log(line) })
+  if (values.replay !== undefined) return console.log(tell(Number(values.replay)))
+  const startAt = performance.now()
+  const endAt = startAt + Number(values.minutes) * 60_000
+  const sums = { schedules: 0, steps: 0, writes: 0, acknowledged: 0, resets: 0, convergedTimeoutsMax: 0 }
+  for (let seed = Number(values.seed); performance.now() < endAt && sums.schedules < Number(values.schedules); seed++) {
+    const result = simulator.runCopySchedule({ seed, ...options })
+    sums.schedules++
+    for (const name of ['steps', 'writes', 'acknowledged', 'resets']) sums[name] += result[name]
+    sums.convergedTimeoutsMax = Math.max(sums.convergedTimeoutsMax, result.convergedMs / result.nodeTimeoutMs)
+    if (result.violation === null) {
+      if (sums.schedules % 500 === 0) say(`${sums.schedules} schedules, ${sums.acknowledged} acknowledged, no violation`)
+      continue
+    }
+    throw new Problem(`Seed ${seed}, schedule ${sums.schedules}: ${result.violation}\n` +
+      `Again: npm run simulate -- --copies ${values.copies} --received ${values.received} --replay ${seed}${values.plant === undefined ? '' : ` --plant ${values.plant}`}`)
+  }
+  const minutes = (performance.now() - startAt) / 60_000
+  console.log(JSON.stringify({ copies: options.copies, received: options.received, minutes: Number(minutes.toFixed(2)),
+    schedulesPerMinute: Math.round(sums.schedules / minutes), ...sums }))
+}
 
 function large(simulator, values) {
   for (let index = 0; index < Number(values.schedules); index++) {

@@ -12,7 +12,8 @@
  * (nodes-conf.ts).
  */
 import {
-  Election, ManualFailover, migrateIfNeeded, noteOrphans, receiveVoteRequest, type ReplicationState, type VoteFaults,
+  type Ballot, type CopyDuty, type CopyFacts, type CopyFaults, Election, findCopyMessage, ManualFailover,
+  migrateIfNeeded, noteOrphans, receiveVoteRequest, type ReplicationState, type SavedCopy, ShardCopies, type VoteFaults,
 } from '@slotwise/election'
 import {
   broadcast, type BusMessage, type ClusterOptions, ClusterView, type Effect, Gossip, leaseUntilMs, type LinkId,
@@ -36,6 +37,8 @@ export type ClusterEvent =
   /** A whole message that could not be decoded. */
   | { type: 'garbage'; link: LinkId; why: string }
   | { type: 'replication'; replication: ReplicationState }
+  /** After the effect `fence`: no acknowledgement under a smaller ballot leaves any more, and the log goes so far. */
+  | { type: 'fenced'; ballot: Ballot; offset: number; durableOffset: number }
   /** `args`: what follows the word CLUSTER. Answered by a `reply` effect. */
   | { type: 'command'; args: readonly string[]; keys: KeyCounts }
   /** A local PUBLISH or SPUBLISH, to be told to the others. */
@@ -54,6 +57,8 @@ export interface ClusterFacts {
   configEpoch: number
   nodesConf: string
   migrations: MigrationFacts
+  /** Of a shard whose acknowledgements are to outlive a fail-over. */
+  copies?: CopyFacts
 }
 
 export interface MachineOptions {
@@ -64,7 +69,9 @@ export interface MachineOptions {
   /** What was read from nodes.conf; without it the node begins under a new id. */
   saved?: SavedCluster
   /** For tests of the simulator only. */
-  faults?: VoteFaults
+  faults?: VoteFaults & CopyFaults
+  /** What was found of a copy's promises and log. @default a node that never was one */
+  copy?: SavedCopy
 }
 
 export class ClusterMachine {
@@ -73,11 +80,12 @@ export class ClusterMachine {
   readonly #gossip: Gossip
   readonly #manual: ManualFailover
   readonly #election: Election
+  readonly #copies: ShardCopies
   readonly #faults: VoteFaults
   #roleVersion: number
   #replication: ReplicationState
 
-  constructor({ options, random, nowMs, saved, faults = {} }: MachineOptions) {
+  constructor({ options, random, nowMs, saved, faults = {}, copy }: MachineOptions) {
     const id = saved?.self.id ?? Array.from({ length: 40 }, () => Math.floor(random() * 16).toString(16)).join('')
     this.view = new ClusterView({ id, options, random, nowMs })
     if (saved !== undefined) restore(this.view, saved)
@@ -85,7 +93,8 @@ export class ClusterMachine {
     this.migration = new Migration(this.view, saved?.migrations)
     this.#gossip = new Gossip(this.view)
     this.#manual = new ManualFailover(this.view)
-    this.#election = new Election(this.view, this.#manual, faults)
+    this.#copies = new ShardCopies(this.view, copy, faults)
+    this.#election = new Election(this.view, this.#manual, faults, this.#copies)
     this.#roleVersion = this.view.roleVersion
     this.#replication = { offset: 0, connected: false, sinceMs: nowMs, loaded: false }
     this.#advertise()
@@ -104,6 +113,7 @@ export class ClusterMachine {
       case 'message': this.#receive(event.link, event.message); break
       case 'garbage': this.#gossip.refused(event.why); break
       case 'replication': this.#replicated(event.replication); break
+      case 'fenced': this.#copies.fenced(event.ballot, event); break
       case 'publish': this.#publish(event); break
       case 'command':
         reply = event.args[0]?.toLowerCase() === 'migrate'
@@ -136,9 +146,11 @@ export class ClusterMachine {
 
   facts(): ClusterFacts {
     const { view } = this
+    const copies = this.#copies.facts()
     return {
       id: view.self.id, currentEpoch: view.currentEpoch, lastVoteEpoch: view.lastVoteEpoch,
       configEpoch: view.self.configEpoch, nodesConf: nodesConf(view), migrations: this.migration.facts,
+      ...(copies !== undefined && { copies }),
     }
   }
 
@@ -148,15 +160,24 @@ export class ClusterMachine {
   /** Until when this primary may serve writes; a data plane that looks at it needs no control thread to stop. */
   get leaseUntilMs(): number { return leaseUntilMs(this.view) }
 
+  /** What the data plane is to do as a copy of its shard; to be looked at after the effects of each step. */
+  get copyDuty(): CopyDuty { return this.#copies.duty }
+
+  /** Whether the data may be copied from `node` now; looked at with the duty. */
+  mayFollow(node: NodeId): boolean { return this.#copies.mayFollow(node) }
+
   #tick(): void {
     const { view } = this
     this.#gossip.tick()
     this.#manual.tick()
     noteOrphans(view)
     this.migration.tick()
+    this.#copies.tick()
     if (view.self.isReplica) {
       this.#election.advance(this.#replication)
-      migrateIfNeeded(view) // of nobody's replica, as after an election that was won, it does nothing
+      // A copy that went to another shard by itself would be missing in its own.
+      // And of nobody's replica, as after an election that was won, this does nothing.
+      if (!this.#copies.isActive) migrateIfNeeded(view)
     }
     if (view.state === 'fail' || view.now >= leaseUntilMs(view)) view.stateStale = true
   }
@@ -171,6 +192,10 @@ export class ClusterMachine {
     if (type === 'auth-req') receiveVoteRequest(view, sender, message, this.#faults)
     else if (type === 'auth-ack') this.#election.receiveVote(sender, message, this.#replication)
     else if (type === 'mfstart') this.#manual.receiveStart(sender)
+    else if ('extensions' in message.body) {
+      const copyMessage = findCopyMessage(message.body.extensions)
+      if (copyMessage !== null) this.#copies.receive(sender, copyMessage)
+    }
     if (view.self.primary !== null && (view.self.primary.isFail ||
       this.#manual.mayStart)) this.#election.advance(this.#replication)
   }
@@ -178,6 +203,10 @@ export class ClusterMachine {
   #replicated(replication: ReplicationState): void {
     this.#replication = replication
     this.view.self.offset = replication.offset
+    this.#copies.progressed({
+      offset: replication.offset, durableOffset: replication.durableOffset ?? 0, history: replication.history ?? '',
+      connected: replication.connected,
+    })
     if (this.#manual.mayStart) this.#election.advance(replication)
   }
 
@@ -208,6 +237,7 @@ export class ClusterMachine {
     this.#roleVersion = this.view.roleVersion
     this.#manual.reset()
     this.#election.reset()
+    this.#copies.roleChanged()
     // The link to a former primary says nothing about the one to the new.
     this.#replication = { ...this.#replication, connected: false, loaded: false, sinceMs: this.view.now }
     this.#advertise()

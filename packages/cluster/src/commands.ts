@@ -35,7 +35,11 @@ const commands: Readonly<Record<string, Command>> = {
   forget: { arity: [1, 1], run: ({ view }, args) => forget(view, args[0]!) },
   replicate: { arity: [1, 1], run: ({ view, keys }, args) => replicate(view, args[0]!, keys) },
   failover: { arity: [0, 1], run: ({ view, election, manual }, args) => failover(view, election, manual, args[0]) },
-  reset: { arity: [0, 1], run: ({ view, keys }, args) => reset(view, args[0], keys) },
+  reset: { arity: [0, 1], run: ({ view, election, keys }, args) => {
+    const reply = reset(view, args[0], keys)
+    election.copies?.forget()
+    return reply
+  } },
   'set-config-epoch': { arity: [1, 1], run: ({ view }, args) => setConfigEpoch(view, args[0]!) },
   bumpepoch: { arity: [0, 0], run: ({ view }) => bumpEpoch(view) },
   saveconfig: {

@@ -14,6 +14,6 @@ export { CORRUPTED, nodesConf, parseNodesConf, type SavedCluster } from './nodes
 export { rangeWords } from './migration/migration-facts.js'
 export type { MigrationRow } from './migration/migration.js'
 export type { KeyCounts } from './slot-commands.js'
-export type { ReplicationState, VoteFaults } from '@slotwise/election'
+export type { Ballot, CopyDuty, CopyFacts, CopyFaults, ReplicationState, SavedCopy, VoteFaults } from '@slotwise/election'
 export type { BusMessage, ClusterOptions, ClusterView, Effect, LinkId, NodeId, NodeQuestion } from '@slotwise/gossip'
 export { BusStream, decodeMessage, defaultOptions, encodeMessage, TICK_MS } from '@slotwise/gossip'

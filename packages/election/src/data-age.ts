@@ -14,6 +14,9 @@ export interface ReplicationState {
   sinceMs: number
   /** A whole data set of this primary was loaded: before that there is nothing to take over with. */
   loaded: boolean
+  /** What of the offset is fsynced here, and the replication id of the stream: for a shard that counts its copies. */
+  durableOffset?: number
+  history?: string
 }
 
 export function dataAgeMs(replication: ReplicationState, nodeTimeoutMs: number, now: number): number {

@@ -10,6 +10,7 @@ import {
   becomePrimary, broadcast, broadcastPong, bumpWithoutConsensus, type BusMessage, type ClusterNode, type ClusterView,
 } from '@slotwise/gossip'
 import { type ReplicationState, tooOld } from './data-age.js'
+import type { ShardCopies } from './copies/shard-copies.js'
 import type { ManualFailover } from './manual-failover.js'
 import { electionDelayMs, rankDelayMs, rankOf } from './rank.js'
 import type { VoteFaults } from './vote.js'
@@ -25,7 +26,11 @@ export class Election {
   /** Why this replica has not replaced its failed primary; empty if there is no reason to. */
   why = ''
 
-  constructor(readonly view: ClusterView, readonly manual: ManualFailover, readonly faults: VoteFaults = {}) {}
+  /** `copies`: of a shard whose acknowledgements elections keep; they promise before anybody is asked to vote. */
+  constructor(
+    readonly view: ClusterView, readonly manual: ManualFailover, readonly faults: VoteFaults = {},
+    readonly copies: ShardCopies | null = null,
+  ) {}
 
   reset(): void {
     this.#state = { phase: 'idle' }
@@ -40,6 +45,7 @@ export class Election {
     const why = this.#obstacle(isManual, replication)
     if (why !== null) {
       if (view.self.primary?.isFail !== true) {
+        if (this.#state.phase !== 'idle') this.copies?.abandon()
         this.#state = { phase: 'idle' }
         this.#startAt = null
       }
@@ -66,16 +72,18 @@ export class Election {
   takeOverWithoutVotes(): void {
     this.view.log('warn', 'Taking over the master (user request).')
     bumpWithoutConsensus(this.view)
-    this.#takeOver()
+    this.#takeOver(true)
   }
 
   #obstacle(isManual: boolean, replication: ReplicationState): string | null {
     const { self, options } = this.view
     const { primary } = self
-    if (primary === null || (!primary.isFail && !isManual)) return ''
+    if (primary === null || (!primary.isFail && !isManual && !this.#isUnfit)) return ''
     if (primary.slotCount === 0) return 'my primary has no slots'
     if (isManual) return null
     if (options.replicaNoFailover) return 'cluster-replica-no-failover is yes'
+    // How far logs go is compared there; the link to this primary, which may not even lead, says nothing of it.
+    if (this.copies?.isActive === true) return null
     return tooOld(replication, options, this.view.now)
   }
 
@@ -108,6 +116,10 @@ export class Election {
       view.log('info', `Replica rank updated to #${rank}`)
     }
     if (view.now < state.startAt) return this.#say('waiting for the start of the election')
+    const missing = this.copies?.prepare() ?? null
+    if (missing !== null) return this.#say(missing)
+    state.startAt = view.now
+    this.#startAt = view.now
     view.currentEpoch++
     const epoch = view.currentEpoch
     this.#state = { phase: 'asking', startAt: state.startAt, epoch, votes: new Set(), manual: state.manual }
@@ -115,8 +127,8 @@ export class Election {
     view.log('info', `Starting a failover election for epoch ${epoch}.`)
     view.event('electionStarted', view.self.id)
     // A voter must know the verdict before it is asked: the news may still be under way from whoever announced it.
-    if (!state.manual) broadcast(view, { type: 'fail', failed: view.self.primary!.id })
-    broadcast(view, { type: 'auth-req' }, state.manual)
+    if (!state.manual && !this.#isUnfit) broadcast(view, { type: 'fail', failed: view.self.primary!.id })
+    broadcast(view, { type: 'auth-req' }, state.manual || this.#isUnfit)
   }
 
   #ask(timeoutMs: number): void {
@@ -124,11 +136,15 @@ export class Election {
     if (state.phase !== 'asking') return
     const { view } = this
     const needed = view.quorum
+    if (this.copies?.isElectable === false) {
+      this.#state = { phase: 'idle' }
+      return this.#say('a copy has promised somebody else')
+    }
     if (state.votes.size >= needed) {
       view.log('info', 'Failover election won: I\'m the new master.')
       view.self.configEpoch = Math.max(view.self.configEpoch, state.epoch)
       view.log('info', `configEpoch set to ${view.self.configEpoch} after successful failover`)
-      this.#takeOver()
+      this.#takeOver(false)
       return
     }
     if (view.now - state.startAt > timeoutMs) {
@@ -139,7 +155,7 @@ export class Election {
     this.#say(`waiting for votes: ${state.votes.size} of ${needed}`)
   }
 
-  #takeOver(): void {
+  #takeOver(forced: boolean): void {
     const { view, manual } = this
     const former = view.self.primary
     if (former === null) return
@@ -149,10 +165,14 @@ export class Election {
     manual.reset()
     becomePrimary(view)
     for (const slot of slots) view.bind(slot, view.self)
+    this.copies?.won(forced)
     this.reset()
     view.emit({ type: 'slotMapChanged' })
     broadcastPong(view)
   }
+
+  /** A primary that may not lead is up, and to be replaced like one that has failed. */
+  get #isUnfit(): boolean { return this.view.self.primary?.isFail === false && this.copies?.isPrimaryUnfit === true }
 
   #say(why: string): void {
     // A reason whose numbers have changed is the same one.

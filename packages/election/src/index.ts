@@ -1,4 +1,9 @@
 /** @slotwise/election: who replaces a failed primary. See README.md. */
+export { type Ballot, compareBallots, NO_BALLOT, type Position } from './copies/ballot.js'
+export type { CopyFacts, CopyFaults, CopyProgress, SavedCopy } from './copies/copy-memory.js'
+export { COPY_EXTENSION, type CopyMessage, encodeCopyMessage, findCopyMessage } from './copies/copy-message.js'
+export { type CopyKey, copyKey, type CopySet } from './copies/copy-set.js'
+export { type CopyDuty, ShardCopies } from './copies/shard-copies.js'
 export { dataAgeMs, type ReplicationState, tooOld } from './data-age.js'
 export { Election } from './election.js'
 export { MANUAL_TIMEOUT_MS, ManualFailover, WRITE_PAUSE_MS } from './manual-failover.js'

@@ -44,6 +44,11 @@ export type Effect =
   | { type: 'closeImport'; job: string }
   /** CLUSTER RESET of a replica. */
   | { type: 'flushData' }
+  /**
+   * A copy of a shard promises a new ballot: no acknowledgement under a smaller one may leave from now on. Answered by
+   * the event `fenced`, with the offsets as they are after that.
+   */
+  | { type: 'fence'; ballot: { readonly term: number; readonly node: NodeId } }
   /** Who serves which slot, or an open slot, has changed: the data plane's map must be replaced. */
   | { type: 'slotMapChanged' }
   | { type: 'stateChanged'; state: 'ok' | 'fail'; why: string }

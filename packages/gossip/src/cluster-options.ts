@@ -25,6 +25,11 @@ export interface ClusterOptions {
   leaseFactor: number
   /** A lone or best replica starts its election at once and delays scale with T. false: as Redis, 500 to 999 ms. */
   promptElections: boolean
+  /**
+   * What a primary's acknowledgement says of its copies, which elections then keep. 0: a majority has fsynced; K: as
+   * many replicas have received it. null: nothing, as Redis.
+   */
+  ackReplicas: number | null
 }
 
 /** Redis's defaults where Redis has the directive. */
@@ -45,4 +50,5 @@ export const defaultOptions: ClusterOptions = {
   refusedFactor: 0.15,
   leaseFactor: 0.5,
   promptElections: true,
+  ackReplicas: null,
 }

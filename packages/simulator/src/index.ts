@@ -1,5 +1,7 @@
 /** @slotwise/simulator: deterministic clusters. See README.md. */
 export { disagreement } from './convergence.js'
+export { CopyModel, Promises } from './copy-model.js'
+export { type CopyScheduleOptions, type CopyScheduleResult, runCopySchedule } from './copy-schedule.js'
 export { EventQueue } from './event-queue.js'
 export { Invariants, Violation } from './invariants.js'
 export { type LargeOptions, type LargeResult, runLarge } from './large.js'

@@ -13,12 +13,17 @@ export const nodeId = (index: number, random: () => number): NodeId => {
   return id + index.toString(16).padStart(8, '0')
 }
 
-/** @returns the text of nodes.conf for each node; the first `shards` are primaries, the others replicas in turn. */
-export function initialConfs(nodeCount: number, shards: number, random: () => number): string[] {
+/**
+ * @returns the text of nodes.conf for each node; the first `shards` are primaries, the others replicas, in turn unless
+ * `shardOf` says whose.
+ */
+export function initialConfs(
+  nodeCount: number, shards: number, random: () => number, shardOf?: (replica: number) => number,
+): string[] {
   const ids = Array.from({ length: nodeCount }, (_, index) => nodeId(index, random))
   const lineOf = (index: number, self: boolean): string => {
     const isPrimary = index < shards
-    const shard = isPrimary ? index : (index - shards) % shards
+    const shard = isPrimary ? index : shardOf?.(index - shards) ?? (index - shards) % shards
     const first = Math.floor(shard * SLOTS / shards)
     const last = Math.floor((shard + 1) * SLOTS / shards) - 1
     const flags = `${self ? 'myself,' : ''}${isPrimary ? 'master' : 'slave'}`

@@ -6,9 +6,10 @@
  */
 import {
   type BusMessage, type ClusterEffect, type ClusterEvent, ClusterMachine, type ClusterOptions, type LinkId,
-  type NodeId, parseNodesConf,
+  type CopyFacts, type CopyFaults, type NodeId, parseNodesConf,
   TICK_MS, type VoteFaults,
 } from '@slotwise/cluster'
+import { CopyModel, type Promises } from './copy-model.js'
 import type { EventQueue } from './event-queue.js'
 import { type Invariants, short, Violation } from './invariants.js'
 import type { Endpoint, VirtualNetwork } from './virtual-network.js'
@@ -23,6 +24,8 @@ export interface World {
   log: ((line: string) => void) | null
   /** Text on disk is not kept for the largest clusters, whose nodes do not restart. */
   keepDisk: boolean
+  /** Of a shard whose copies are counted: its logs are simulated, and what was acknowledged is kept in mind. */
+  promises?: Promises
 }
 
 /** Virtual 0 in the machines' clock. */
@@ -39,7 +42,12 @@ export class SimulatedNode implements Endpoint {
   clockRate = 1
   clockSkewMs = 0
   generation = 0
-  #disk = { written: '', durable: '' }
+  /** Its log, where logs are simulated. */
+  readonly copy: CopyModel | null
+  #disk: { written: string; durable: string; facts?: CopyFacts } = { written: '', durable: '' }
+  #hasFacts = true
+  /** Events that follow from effects, after the effects that stand behind those. */
+  readonly #following: ClusterEvent[] = []
   #source: NodeId | null = null
   #offset = 0
   #syncedAt = 0
@@ -49,8 +57,9 @@ export class SimulatedNode implements Endpoint {
 
   constructor(
     readonly world: World, readonly index: number, readonly options: ClusterOptions, conf: string,
-    readonly faults: VoteFaults,
+    readonly faults: VoteFaults & CopyFaults,
   ) {
+    this.copy = world.promises === undefined ? null : new CopyModel(this, world, world.promises)
     this.#disk = { written: conf, durable: conf }
     world.network.add(this)
   }
@@ -66,6 +75,12 @@ export class SimulatedNode implements Endpoint {
       this.clock >= this.#writesPausedUntil
   }
 
+  get source(): NodeId | null { return this.#source }
+  get takesWrites(): boolean {
+    return this.machine !== null && this.machine.view.state === 'ok' && this.machine.view.self.isVoter &&
+      this.clock >= this.#writesPausedUntil
+  }
+
   get name(): string { return `node${this.index}` }
 
   start(): void {
@@ -73,11 +88,18 @@ export class SimulatedNode implements Endpoint {
     const saved = parseNodesConf(this.#disk.written)
     if ('refused' in saved) throw new Violation(`${this.name} cannot read what it wrote: ${saved.refused}`)
     const { random } = this.world
-    this.machine = new ClusterMachine({ options: this.options, random, nowMs: this.clock, saved, faults: this.faults })
+    const { facts } = this.#disk
+    this.machine = new ClusterMachine({
+      options: this.options, random, nowMs: this.clock, saved, faults: this.faults,
+      ...(this.copy !== null && {
+        copy: { intact: this.copy.isIntact, remembers: this.#hasFacts, ...(facts !== undefined && { facts }) },
+      }),
+    })
     this.generation++
     this.#say('starts', () => `epoch ${saved.currentEpoch}, last vote ${saved.lastVoteEpoch}`)
     this.world.invariants.started(this.machine)
     this.#perform(this.machine, this.machine.start(this.clock))
+    this.copy?.start()
     this.#tickLater(random() * TICK_MS)
   }
 
@@ -88,11 +110,22 @@ export class SimulatedNode implements Endpoint {
     this.machine = null
     this.generation++
     this.crashAfterEffects = null
+    this.copy?.crash(powerCut)
     if (powerCut) this.#disk.written = this.#disk.durable
     else this.#disk.durable = this.#disk.written
     this.#source = null
     this.#peers.clear()
+    this.#following.length = 0
     this.world.network.closeAll(this)
+  }
+
+  /** The data of a process that is down is gone, and with `andFacts` what it promised too; who it is remains. */
+  loseData(andFacts: boolean): void {
+    this.copy?.lose()
+    this.#say(andFacts ? 'has lost its data and its promises' : 'has lost its data')
+    if (!andFacts) return
+    delete this.#disk.facts
+    this.#hasFacts = false
   }
 
   command(...args: string[]): void { this.#step({ type: 'command', args, keys: noKeys }) }
@@ -148,6 +181,7 @@ export class SimulatedNode implements Endpoint {
       if (this.crashAfterEffects !== null && this.crashAfterEffects-- <= 0) return this.crash(this.world.random() < 0.5)
       this.#performOne(machine, effect)
     }
+    for (let event = this.#following.shift(); event !== undefined; event = this.#following.shift()) this.#step(event)
   }
 
   #performOne(machine: ClusterMachine, effect: ClusterEffect): void {
@@ -156,7 +190,16 @@ export class SimulatedNode implements Endpoint {
       case 'persist':
         if (!world.keepDisk) return
         this.#disk.written = machine.facts().nodesConf
-        if (effect.durable) this.#disk.durable = this.#disk.written
+        if (effect.durable) {
+          this.#disk.durable = this.#disk.written
+          const { copies } = machine.facts()
+          if (copies !== undefined) this.#disk.facts = copies
+          this.#hasFacts = true
+          if (this.copy !== null) this.copy.isIntact = true
+        }
+        return
+      case 'fence':
+        this.#following.push({ type: 'fenced', ballot: effect.ballot, ...this.copy!.offsets })
         return
       case 'connect': {
         const target = indexOf(effect.ip)
@@ -173,6 +216,7 @@ export class SimulatedNode implements Endpoint {
         return this.#say('follows', () => short(effect.node))
       case 'becomePrimary':
         this.#source = null
+        this.copy?.beginHistory()
         return this.#say('is primary')
       case 'pauseWrites':
         this.#writesPausedUntil = effect.untilMs
@@ -200,6 +244,7 @@ export class SimulatedNode implements Endpoint {
   #replicate(): void {
     const { machine, world } = this
     if (machine === null) return
+    if (this.copy !== null) return this.#tellCopy(this.copy)
     const { self, state } = machine.view
     if (self.isPrimary) {
       if (state === 'ok' && self.slotCount > 0 && this.clock >= this.#writesPausedUntil) this.#offset += Math.floor(world.random() * 100)
@@ -220,6 +265,13 @@ export class SimulatedNode implements Endpoint {
     }
     this.#step({ type: 'replication', replication: { offset: this.#offset, connected: false, sinceMs: this.#syncedAt,
       loaded: true } })
+  }
+
+  #tellCopy(copy: CopyModel): void {
+    const { offset, durableOffset } = copy.offsets
+    const { connected, history, syncedAt } = copy
+    this.#step({ type: 'replication', replication: { offset, durableOffset, history, connected, sinceMs: syncedAt,
+      loaded: copy.isLoaded } })
   }
 
   #say(what: string, detail?: () => string): void {
