@@ -104,10 +104,10 @@ TEST(SlotMigration, SendsTheKeysOfTheSlotsAndNoOthers) {
 // Counters and lists under writers that stop when they are told to: what was acknowledged is there, once.
 TEST(SlotMigration, LosesNothingAndDoublesNothingUnderWriters) {
   Node source(OwnedBy(0)), target(OwnedBy(1));
-  constexpr int kWriters = 3;
+  constexpr int kWriters = 3, kBig = 60000;
   SlotSet slots;
   for (std::size_t slot = 0; slot < 16384; slot += 2) slots.set(slot);
-  for (int i = 0; i < 3000; ++i) source("SET {big}" + std::to_string(i) + " 0");  // a slot that is walked in pieces
+  for (int i = 0; i < kBig; ++i) source("SET {big}" + std::to_string(i) + " 0");  // a slot that is walked in pieces
   slots.set(static_cast<std::size_t>(HashSlot("big")));
   for (int i = 0; i < 20000; ++i) source("SET key:" + std::to_string(i) + " 0");
   target.cluster().importer().Open(kJob, slots);
@@ -124,7 +124,7 @@ TEST(SlotMigration, LosesNothingAndDoublesNothingUnderWriters) {
       Random random(static_cast<std::uint64_t>(w + 1));
       while (!stop.load()) {
         const std::uint64_t dice = random.Next();
-        const std::string key = dice % 3 == 0 ? "{big}" + std::to_string(dice / 8 % 3000) : dice % 3 == 1 ? "key:" + std::to_string(dice / 8 % 20000) : "list:" + std::to_string(dice / 8 % 50);
+        const std::string key = dice % 3 == 0 ? "{big}" + std::to_string(dice / 8 % kBig) : dice % 3 == 1 ? "key:" + std::to_string(dice / 8 % 20000) : "list:" + std::to_string(dice / 8 % 50);
         const bool list = dice % 3 == 2;
         const std::string_view args[] = {list ? "RPUSH" : "INCR", key, "x"};
         OutBuffer out;
