@@ -1,6 +1,7 @@
 /**
  * The command table: native/tables/commands/<group>.json -> two C++ fragments, command_ids.inc (an enumerator a
- * command) and command_table.inc (constant arrays, included by command_table.cc alone).
+ * command) and command_table.inc (constant arrays, included by command_table.cc alone); and for the library's clients
+ * of other servers what routing needs to know of a command (packages/store/src/backends/command-keys.generated.ts).
  *
  * A JSON entry holds what is a fact of the command; what follows from other facts is computed here, once, by the rules
  * Redis itself uses, so that a new command cannot contradict itself: the ACL categories that flags imply, the
@@ -9,7 +10,7 @@
  * Elsewhere: the fields' meaning (docs/commands.md), the docs page (command-docs.mjs), the comparison with a live
  * redis-server (packages/node/test/command-table.test.ts).
  */
-import { mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
@@ -169,6 +170,50 @@ export function writeIfChanged(path, text) {
     // It is not there yet.
   }
   if (old !== text) writeFileSync(path, text)
+}
+
+const typeScriptPath = join(tablesDir, '../../packages/store/src/backends/command-keys.generated.ts')
+
+/** Where the keys of each command stand, and whether it reads, writes or waits. @returns the stale files */
+export function generateTypeScript({ check = false } = {}) {
+  const text = keysText(loadCommands().commands)
+  if (!check) {
+    writeIfChanged(typeScriptPath, text)
+    return []
+  }
+  const old = existsSync(typeScriptPath) ? readFileSync(typeScriptPath, 'utf8') : ''
+  return old === text ? [] : ['packages/store/src/backends/command-keys.generated.ts']
+}
+
+function keysText(commands) {
+  const rows = commands.filter((c) => c.internal !== true).map((c) => {
+    const access = c.flags.includes('write') ? 'w' : c.flags.includes('readonly') ? 'r' : ''
+    const facts = [JSON.stringify(`${access}${c.flags.includes('blocking') ? 'b' : ''}`).replaceAll('"', `'`)]
+    for (const { begin, find } of c.keys) {
+      if (begin === 'unknown' || find === 'unknown') continue
+      const start = begin.keyword === undefined ? begin.index : `'${begin.keyword}', ${begin.startfrom}`
+      const search = find.keynumidx === undefined
+        ? `${find.lastkey}, ${find.keystep}, ${find.limit}`
+        : `${find.keynumidx}, ${find.firstkey}`
+      facts.push(`[${start}, ${search}]`)
+    }
+    return `  '${c.fullName}': [${facts.join(', ')}],\n`
+  })
+  return `${notice}/**
+ * 'r' reads, 'w' writes, 'b' may wait; then the places of its keys. Four numbers: where a run of keys begins, its last
+ * key (from there; below 0: from the end), the step, and the part of the rest that is keys (1 / limit). A word and an
+ * index in place of the first number: behind that word, searched from the index on. Three numbers: where the spec
+ * begins, and from there where the count of keys is and where they begin.
+ */
+export type KeyPlace =
+  | readonly [at: number, last: number, step: number, limit: number]
+  | readonly [word: string, from: number, last: number, step: number, limit: number]
+  | readonly [at: number, countAt: number, firstAt: number]
+
+/* eslint-disable @stylistic/quote-props */
+export const COMMANDS: Readonly<Record<string, readonly [flags: string, ...places: KeyPlace[]]>> = {
+${rows.join('')}}
+`
 }
 
 const notice = '// Generated from native/tables/commands by generate-commands.mjs; edit the tables instead.\n'

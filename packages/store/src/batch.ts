@@ -2,7 +2,7 @@
  * Batch: commands that are collected and cross to the engine together, in order; its look-ups overlap there.
  * Each method returns a Pending, which has its value when the batch has run.
  */
-import { type BulkReader, type Bytes, copyBytes, type EngineCommand, ReplyError, StoreError } from '@slotwise/engine'
+import { type BulkReader, type Bytes, copyBytes, type EngineCommand, StoreError } from '@slotwise/engine'
 import type { ValueCodec } from './codecs/codec.js'
 import { commandWords } from './command-words.js'
 import { KeyCommands } from './commands/keys.js'
@@ -57,19 +57,27 @@ export class Batch<V> extends KeyCommands<V, 'later'> {
     return pending
   }
 
+  /** @internal */
+  get commands(): readonly EngineCommand[] { return this.#commands }
+
   /** @internal Runs what was collected with `execute`; false if that gave null: a transaction that did not happen. */
   run(execute: (commands: readonly EngineCommand[]) => unknown[] | null): boolean {
     const replies = execute(this.#commands)
     if (replies === null) return false
-    let first: ReplyError | undefined
+    this.settle(replies)
+    return true
+  }
+
+  /** @internal One reply a command, errors among them. @throws {BatchError} if there are */
+  settle(replies: readonly unknown[]): void {
+    let first: StoreError | undefined
     const results = replies.map((reply, index) => {
-      if (reply instanceof ReplyError) first ??= reply
-      const result = reply instanceof ReplyError ? reply : this.#reads[index]!(reply)
+      if (reply instanceof StoreError) first ??= reply
+      const result = reply instanceof StoreError ? reply : this.#reads[index]!(reply)
       this.#pending[index]!.settle(result)
       return result
     })
     if (first !== undefined) throw new BatchError(results, first)
-    return true
   }
 
   /** @internal Values of what the callback returned, or of everything in order. */

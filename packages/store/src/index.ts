@@ -4,10 +4,19 @@ export {
   OtherHistoryError, PositionTimeoutError, PurgedError, type Reply, ReplyError, type SemiSyncStatus, StaleError,
   StoreClosedError, StoreError, WrongTypeError,
 } from '@slotwise/engine'
+export { AsyncStore } from './async-store.js'
+export type { Backend } from './backends/backend.js'
+export { keysOf } from './backends/command-keys.js'
+export type { NearCacheOptions, NearCacheStats } from './backends/near-cache.js'
+export { isMoved, PartitionedBackend } from './backends/partitioned-backend.js'
+export type { ReadFrom } from './backends/reading.js'
+export { slotOf } from './backends/slot.js'
+export { connectBackend, connectServer } from './open-remote.js'
+export { ConnectionError } from './backends/errors.js'
 export { type Batch, BatchError } from './batch.js'
 export type { Change, ChangeKind, ChangesOptions } from './changes.js'
 export type { Codec } from './codecs/codec.js'
-export type { CodecName } from './codecs/index.js'
+export { type CodecName, codecOf } from './codecs/index.js'
 export type {
   AggregateOptions, BitFieldOffset, BitFieldOperation, BitFieldType, BitRange, CopyOptions, ExpireOptions,
   ExpiryOptions, Fields, FieldValues, FlushOptions, GetExOptions, Key, LexLimit, LexRange, ListPosOptions, ListSide,
@@ -19,6 +28,7 @@ export type { ListenOptions } from './listen-options.js'
 export { open } from './open.js'
 export type { EvictionPolicy, Logger, OpenOptions, SemiSyncOptions } from './open-options.js'
 export type { Pending } from './pending.js'
+export type { ConnectionOptions, ShardOptions, ShardsOptions, UrlOptions } from './remote-options.js'
 export type { MemberScanOptions, ScanOptions } from './scan.js'
 export { type MultiOptions, Store, type StoreEvents } from './store.js'
 export { type Message, SlowSubscriberError, type SubscribeOptions } from './subscriptions.js'

@@ -1,15 +1,28 @@
-/** open(): a store that is ready, or a rejection; never half open. */
+/** open(): a store that is ready, or a rejection; never half open. Elsewhere: what others have (open-remote.ts). */
 import { randomUUID } from 'node:crypto'
 import { EventEmitter } from 'node:events'
 import { mkdirSync } from 'node:fs'
 import { Engine, type LogLevel, LogError, OpenError, type StoreError } from '@slotwise/engine'
+import type { AsyncStore } from './async-store.js'
 import type { Codec } from './codecs/codec.js'
 import { codecOf } from './codecs/index.js'
 import { checkOptions, engineOptions, type Logger, type OpenOptions } from './open-options.js'
+import { openShards, openUrl } from './open-remote.js'
+import type { ShardsOptions, UrlOptions } from './remote-options.js'
 import { Store, type StoreEvents } from './store.js'
 import { SlowSubscriberError, Subscriptions } from './subscriptions.js'
 
+/** What `open` has of others: the codec decides the type of values. */
+type Remote<V> = UrlOptions<V> | ShardsOptions<V>
+
 /**
+ * Opens what other processes have: a server or a cluster (`url`), or independent servers (`shards`).
+ * @throws {ConnectionError} if it cannot be reached
+ * @throws {OpenError} if the package @redis/client is not installed
+ *
+ *     await using store = await open({ url: 'redis://10.0.0.1:6379' })
+ *     await store.get('user:1')
+ *
  * Opens a store, or attaches to one that this process has open under the same name or folder.
  * Without `dir` it lives in memory only. A folder is loaded before the promise resolves, on a thread of the pool.
  * @throws {LockedError} if another process has the folder open; `pid` says which
@@ -21,11 +34,22 @@ import { SlowSubscriberError, Subscriptions } from './subscriptions.js'
  *     store.set('user:1', { name: 'Ada' }, { ttlMs: 60_000 })
  *     store.get('user:1') // { name: 'Ada' }
  */
+export function open(options: Remote<string> & { codec: 'text' }): Promise<AsyncStore<string>>
+export function open(options: Remote<Uint8Array> & { codec: 'binary' }): Promise<AsyncStore<Uint8Array>>
+export function open<V = unknown>(options: Remote<V>): Promise<AsyncStore<V>>
 export function open(options: OpenOptions & { codec: 'text' }): Promise<Store<string>>
 export function open(options: OpenOptions & { codec: 'binary' }): Promise<Store<Uint8Array>>
 export function open<V>(options: OpenOptions<V> & { codec: Codec<V> }): Promise<Store<V>>
 export function open<V = unknown>(options?: OpenOptions): Promise<Store<V>>
-export async function open<V>(options: OpenOptions<V> = {}): Promise<Store<V>> {
+export async function open<V>(options: OpenOptions<V> | Remote<V> = {}): Promise<Store<V> | AsyncStore<V>> {
+  if (typeof options === 'object' && (options as unknown) !== null) {
+    if ('url' in options) return openUrl<V>(options)
+    if ('shards' in options) return openShards<V>(options)
+  }
+  return openHere<V>(options)
+}
+
+async function openHere<V>(options: OpenOptions<V>): Promise<Store<V>> {
   checkOptions(options as OpenOptions<never>)
   const codec = codecOf<V>(options.codec ?? 'msgpack')
   const { signal, logger = processWarnings } = options

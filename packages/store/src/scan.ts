@@ -4,7 +4,7 @@
  * Source: Redis SCAN guarantees.
  */
 import { setImmediate } from 'node:timers/promises'
-import { asText, type BulkReader, type Bytes, type Engine } from '@slotwise/engine'
+import { asText, type BulkReader, type Bytes, type EngineCommand } from '@slotwise/engine'
 import { type Key, wholeNumber } from './commands/sender.js'
 
 export interface MemberScanOptions {
@@ -21,32 +21,35 @@ export interface ScanOptions extends MemberScanOptions {
   type?: string
 }
 
-export function scanKeys(engine: Engine, options: ScanOptions = {}): AsyncGenerator<string, void, undefined> {
+/** Runs one command of whoever is scanned. */
+export type Run = (command: EngineCommand) => unknown
+
+export function scanKeys(run: Run, options: ScanOptions = {}): AsyncGenerator<string, void, undefined> {
   const { type } = options
-  return pages(engine, ['SCAN'], type === undefined ? [] : ['TYPE', type], options, () => asText)
+  return pages(run, ['SCAN'], type === undefined ? [] : ['TYPE', type], options, () => asText)
 }
 
 export function scanMembers(
-  engine: Engine, key: Key, options: MemberScanOptions = {},
+  run: Run, key: Key, options: MemberScanOptions = {},
 ): AsyncGenerator<string, void, undefined> {
-  return pages(engine, ['SSCAN', key], [], options, () => asText)
+  return pages(run, ['SSCAN', key], [], options, () => asText)
 }
 
 export async function* scanFields<V>(
-  engine: Engine, key: Key, values: BulkReader<V>, options: MemberScanOptions = {},
+  run: Run, key: Key, values: BulkReader<V>, options: MemberScanOptions = {},
 ): AsyncGenerator<[field: string, value: V], void, undefined> {
-  yield* paired<V>(pages(engine, ['HSCAN', key], [], options, () => cursorThenPairs(values)))
+  yield* paired<V>(pages(run, ['HSCAN', key], [], options, () => cursorThenPairs(values)))
 }
 
 export async function* scanScores(
-  engine: Engine, key: Key, options: MemberScanOptions = {},
+  run: Run, key: Key, options: MemberScanOptions = {},
 ): AsyncGenerator<[member: string, score: number], void, undefined> {
-  yield* paired<number>(pages(engine, ['ZSCAN', key], [], options, () => cursorThenPairs(asScore)))
+  yield* paired<number>(pages(run, ['ZSCAN', key], [], options, () => cursorThenPairs(asScore)))
 }
 
 /** The items of all pages; `reader` makes what reads one page, its cursor first. */
 async function* pages<T>(
-  engine: Engine, command: readonly Bytes[], filters: readonly Bytes[], options: MemberScanOptions,
+  run: Run, command: readonly Bytes[], filters: readonly Bytes[], options: MemberScanOptions,
   reader: () => BulkReader<T>,
 ): AsyncGenerator<T, void, undefined> {
   const { match, count = 256, signal } = options
@@ -55,7 +58,8 @@ async function* pages<T>(
   let cursor = '0'
   do {
     signal?.throwIfAborted()
-    const [next, items] = engine.command<unknown>([...command, cursor, ...words], reader()) as [string, T[]]
+    const reply = await run({ args: [...command, cursor, ...words], bulk: reader() })
+    const [next, items] = reply as [string, T[]]
     yield* items
     cursor = next
     await setImmediate(undefined, signal === undefined ? {} : { signal }).catch(() => signal?.throwIfAborted())

@@ -10,6 +10,8 @@ import {
   type BulkReader, type Bytes, type Engine, type EngineStats, type LogLevel, type Reply, ReplyError, StoreClosedError,
   type SemiSyncStatus, StoreError, SyncQueue, asBytes, asText, whenAborted,
 } from '@slotwise/engine'
+import { AsyncStore } from './async-store.js'
+import { EngineBackend } from './backends/engine-backend.js'
 import { Batch } from './batch.js'
 import { type Change, type ChangesOptions, changesOf } from './changes.js'
 import type { ValueCodec } from './codecs/codec.js'
@@ -19,7 +21,7 @@ import { type Key, type SetOptions, wholeNumber } from './commands/index.js'
 import { type ListenOptions, listenDirectives } from './listen-options.js'
 import type { Settled } from './pending.js'
 import {
-  type MemberScanOptions, scanFields, scanKeys, scanMembers, type ScanOptions, scanScores,
+  type MemberScanOptions, type Run, scanFields, scanKeys, scanMembers, type ScanOptions, scanScores,
 } from './scan.js'
 import { type Message, type SubscribeOptions, type Subscriptions } from './subscriptions.js'
 
@@ -59,7 +61,7 @@ export interface StoreParts<V> {
   db: number
 }
 
-export class Store<V = unknown> extends WaitingCommands<V> implements AsyncDisposable {
+export class Store<V = unknown> extends WaitingCommands<V, 'now'> implements AsyncDisposable {
   /** By any of these names other sessions of this process find the engine: what @slotwise/http attaches by. */
   readonly engineNames: readonly string[]
   /** The database that it works in. */
@@ -71,11 +73,13 @@ export class Store<V = unknown> extends WaitingCommands<V> implements AsyncDispo
   readonly #subscriptions: Subscriptions
   readonly #syncs: SyncQueue
   readonly #values: BulkReader<V>
+  readonly #run: Run
   #building = false
   #ending: Promise<void> | null = null
   /** Rejects what waits when destroy() is called. */
   readonly #destroyed: AbortController = new AbortController()
   #keepAlive: NodeJS.Timeout | undefined
+  #async: AsyncStore<V> | undefined
 
   /** @internal Use open(). */
   constructor(parts: StoreParts<V>) {
@@ -88,11 +92,20 @@ export class Store<V = unknown> extends WaitingCommands<V> implements AsyncDispo
     this.db = parts.db
     this.#subscriptions = parts.subscriptions
     this.#values = (page, start, end) => codec.read(page, start, end, false)
+    this.#run = ({ args, bulk }) => engine.command<unknown>(args, bulk)
     this.#syncs = new SyncQueue(() => engine.sync())
   }
 
   /** Whether close() or destroy() has been called. */
   get closed(): boolean { return this.#engine.closed }
+
+  /**
+   * The same store with methods that return promises: for code that does not know whether its data is in this process.
+   * Closing it closes this one.
+   */
+  get async(): AsyncStore<V> {
+    return this.#async ??= new AsyncStore<V>(new EngineBackend(this.#engine, this), this.codec)
+  }
 
   /** The value of `key`; null if there is none. O(1), and the fastest call there is. @throws {WrongTypeError} */
   // eslint-disable-next-line @typescript-eslint/no-unnecessary-type-parameters -- the caller knows
@@ -206,22 +219,22 @@ export class Store<V = unknown> extends WaitingCommands<V> implements AsyncDispo
 
   /** The keys, without stopping the world: `for await (const key of store.scan({ match: 'user:*' }))`. */
   scan(options?: ScanOptions): AsyncGenerator<string, void, undefined> {
-    return scanKeys(this.#engine, options)
+    return scanKeys(this.#run, options)
   }
 
   /** The fields of a hash with their values, as `scan`. */
   hScan(key: Key, options?: MemberScanOptions): AsyncGenerator<[field: string, value: V], void, undefined> {
-    return scanFields(this.#engine, key, this.#values, options)
+    return scanFields(this.#run, key, this.#values, options)
   }
 
   /** The members of a set, as `scan`. */
   sScan(key: Key, options?: MemberScanOptions): AsyncGenerator<string, void, undefined> {
-    return scanMembers(this.#engine, key, options)
+    return scanMembers(this.#run, key, options)
   }
 
   /** The members of a sorted set with their scores, as `scan`. */
   zScan(key: Key, options?: MemberScanOptions): AsyncGenerator<[member: string, score: number], void, undefined> {
-    return scanScores(this.#engine, key, options)
+    return scanScores(this.#run, key, options)
   }
 
   /**

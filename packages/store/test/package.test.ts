@@ -61,6 +61,9 @@ describe('the published package', () => {
     // Node 20.18 has require() of ES modules behind a flag; later ones ignore it.
     const node = (...args: string[]): string =>
       execFileSync(process.execPath, ['--no-warnings', '--experimental-require-module', ...args], { cwd: dir.path, encoding: 'utf8' })
+    // Other servers need one package more, and say so.
+    const far = `import { open } from 'slotwise'; open({ url: 'redis://127.0.0.1:1' }).catch(({ code, message }) => console.log(code, message))`
+    expect(node('--input-type=module', '-e', far)).toMatch(/^OPEN .*npm install @redis\/client/)
     const printed = '{"a":[1,"1970-01-01T00:00:00.000Z"]}\n'
     expect(node('--input-type=module', '-e', `import { open } from 'slotwise'; ${SCRIPT}`)).toBe(printed)
     expect(node('--input-type=commonjs', '-e', `const { open } = require('slotwise'); ${SCRIPT}`)).toBe(printed)

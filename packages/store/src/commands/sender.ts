@@ -1,6 +1,7 @@
 /**
  * What all command families share. A command is written once, with its arguments and what becomes of its reply, and is
- * then either run at once (Store) or collected (Batch): the mode decides what its method returns.
+ * then run at once (Store), sent to wherever its data is (AsyncStore) or collected (Batch): the mode decides what its
+ * method returns.
  */
 import { type BulkReader, type Bytes, describe } from '@slotwise/engine'
 import type { ValueCodec } from '../codecs/codec.js'
@@ -9,8 +10,8 @@ import type { Pending } from '../pending.js'
 /** A key: a string (kept as UTF-8) or bytes, up to 512 MiB. The empty key is one too. */
 export type Key = string | Uint8Array
 
-export type Mode = 'now' | 'later'
-export type Answer<M extends Mode, T> = M extends 'now' ? T : Pending<T>
+export type Mode = 'now' | 'async' | 'later'
+export type Answer<M extends Mode, T> = M extends 'now' ? T : M extends 'async' ? Promise<T> : Pending<T>
 
 // Numbers are made text by whoever knows that they are numbers: a key that is one is a mistake.
 export abstract class CommandSender<V, M extends Mode> {

@@ -7,7 +7,7 @@ import type { BulkReader, Bytes, WaitOptions } from '@slotwise/engine'
 import { KeyCommands } from './keys.js'
 import { asPopped, type ListSide, popArguments, type PoppedElements } from './lists.js'
 import { textsAndValues, textThenValues } from './readers.js'
-import { type Key, listOf } from './sender.js'
+import { type Key, listOf, type Mode } from './sender.js'
 import { asPoppedMembers, type PoppedMembers } from './sorted-sets.js'
 
 export interface PoppedElement<V> {
@@ -27,7 +27,7 @@ export type { WaitOptions }
 /** Redis's time-out: none. Ours is a timer of this thread. */
 const FOR_EVER = '0'
 
-export abstract class WaitingCommands<V> extends KeyCommands<V, 'now'> {
+export abstract class WaitingCommands<V, M extends Mode> extends KeyCommands<V, M> {
   /** @internal */
   protected abstract wait<T>(
     args: readonly Bytes[], options: WaitOptions, read: (reply: unknown) => T, bulk?: BulkReader<unknown>,
