@@ -33,6 +33,7 @@ export function publicManifest(source, { version, catalog, published, bundled = 
   const manifest = {
     ...source, keywords: KEYWORDS, version, publishConfig: { access: 'public' }, ...also, files,
     dependencies: resolve({ ...source.dependencies, ...also.dependencies }),
+    peerDependencies: resolve(source.peerDependencies),
     optionalDependencies: resolve({ ...source.optionalDependencies, ...also.optionalDependencies }),
   }
   return pick(manifest)

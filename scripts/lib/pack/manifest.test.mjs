@@ -7,9 +7,10 @@ import { withRelativeImports } from './stage.mjs'
 const source = {
   name: 'thing', version: '0.0.0', private: true, license: 'MIT', type: 'module', scripts: { postinstall: 'evil' },
   dependencies: { '@slotwise/engine': 'workspace:*', '@slotwise/config': 'workspace:*', pino: 'catalog:', lmdb: 'catalog:' },
+  peerDependencies: { keyv: 'catalog:' }, peerDependenciesMeta: { keyv: { optional: true } },
   devDependencies: { vitest: 'catalog:' }, nx: { name: 'thing' },
 }
-const options = { version: '1.2.3', catalog: { pino: '^10.0.0', lmdb: '^3.0.0' }, published: ['@slotwise/engine'], files: ['dist'] }
+const options = { version: '1.2.3', catalog: { pino: '^10.0.0', lmdb: '^3.0.0', keyv: '^5.0.0' }, published: ['@slotwise/engine'], files: ['dist'] }
 
 describe('a published manifest', () => {
   it('has what installers need: versions, no scripts, nothing of the workspace', () => {
@@ -17,6 +18,7 @@ describe('a published manifest', () => {
     expect(manifest).toMatchObject({
       name: 'thing', version: '1.2.3', license: 'MIT', files: ['dist'], publishConfig: { access: 'public' },
       dependencies: { '@slotwise/engine': '1.2.3', pino: '^10.0.0' },
+      peerDependencies: { keyv: '^5.0.0' }, peerDependenciesMeta: { keyv: { optional: true } },
     })
     for (const field of ['scripts', 'private', 'devDependencies', 'nx', 'optionalDependencies']) expect(manifest).not.toHaveProperty(field)
     expect(JSON.stringify(manifest)).not.toMatch(/workspace:|catalog:/)
