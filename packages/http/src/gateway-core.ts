@@ -16,7 +16,7 @@ import type { EngineSession } from './engine-session.js'
 import { eventStream } from './event-stream.js'
 import type { GatewayLimits, GatewayLogger } from './gateway-options.js'
 import { Metrics } from './metrics.js'
-import { NodeFacts } from './node-facts.js'
+import { infoOf, NodeFacts } from './node-facts.js'
 import { openApiDocument } from './openapi.js'
 import { errorJson, ReplyJson } from './reply-json.js'
 import { BadRequest, bodyCommand, bodyCommands, type CommandArgs, pathCommand } from './request-commands.js'
@@ -108,7 +108,16 @@ export class GatewayCore {
     return this.#guarded(() => this.#commands({ ...who, route: 'body' }, args))
   }
 
+  /** Never throws. */
   admit(head: RequestHead): Admitted | Answer {
+    try {
+      return this.#admit(head)
+    } catch (error) {
+      return this.#failure(error)
+    }
+  }
+
+  #admit(head: RequestHead): Admitted | Answer {
     const { method, url } = head
     if (!METHODS.has(method)) return errorAnswer(405, 'Method Not Allowed', ['allow', 'GET, HEAD, POST, PUT'])
     if (!url.startsWith('/')) return errorAnswer(400, 'ERR Protocol error: expected a path')
@@ -316,7 +325,7 @@ export class GatewayCore {
   #problem(): string | null {
     const { engine, cluster } = this.#session
     if (engine === null || this.#closing) return 'closing'
-    const info = String(engine.command(['INFO', 'persistence'])) + String(engine.command(['INFO', 'replication']))
+    const info = infoOf(engine, 'persistence') + infoOf(engine, 'replication')
     if (/^loading:1/m.test(info)) return 'loading'
     if (/^aof_last_write_status:(?!ok)/m.test(info)) return 'the append-only file cannot be written'
     if (/^master_sync_in_progress:1/m.test(info)) return 'copying from the primary'

@@ -2,6 +2,7 @@
 import { createServer } from 'node:http'
 import { type AddressInfo } from 'node:net'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { Engine } from '@slotwise/engine'
 import { tempDir } from '@slotwise/testing'
 import { open, type Store } from 'slotwise'
 import { createGateway, type Gateway } from './gateway.js'
@@ -297,6 +298,16 @@ it('what is answered has been written to the append-only file, and with always t
       expect(appendFsync === 'always' ? durable : written).toBe(tail)
     }
   }
+})
+
+it('CONFIG and INFO may have been renamed away', async () => {
+  const engine = await Engine.open({ names: ['renamed'], renames: [['config', ''], ['info', '']] })
+  const served = await createGateway({ store: { engineNames: ['renamed'] } })
+  const base = `http://127.0.0.1:${(await served.listen()).port}`
+  for (const path of ['/set/a/b', '/get/a', '/readyz', '/metrics']) expect([path, (await fetch(base + path)).status]).toEqual([path, 200])
+  expect((await fetch(`${base}/config/get/port`)).status).toBe(400)
+  await served.close()
+  await engine.close()
 })
 
 it('a gateway keeps its engine open, and ends with it at last', async () => {

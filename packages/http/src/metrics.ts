@@ -6,6 +6,7 @@
  */
 import type { Engine } from '@slotwise/engine'
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client'
+import { infoOf } from './node-facts.js'
 
 /** Upper bounds of the durations' buckets, in seconds. */
 const BUCKETS = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.1, 1, 10]
@@ -71,7 +72,7 @@ export class Metrics {
 
   /** The page, and its type. */
   async page(engine: Engine): Promise<{ type: string; body: string }> {
-    const text = String(engine.command(['INFO', 'all']))
+    const text = infoOf(engine, 'all')
     this.#info = new Map(text.split('\r\n').flatMap((line) => {
       const colon = line.indexOf(':')
       return colon < 0 ? [] : [[line.slice(0, colon), line.slice(colon + 1)] as const]
