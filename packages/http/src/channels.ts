@@ -6,6 +6,9 @@
 import { Engine } from '@slotwise/engine'
 import type { EnginePlace } from './gateway-options.js'
 
+/** Of one client: all of them together stay bounded, since their number is. */
+export const CHANNELS_MAX = 100
+
 export interface ChannelMessage {
   /** The pattern by which it was heard; null: by its channel's name. */
   readonly pattern: string | null
@@ -25,23 +28,20 @@ export class Channels {
   /**
    * Listens from when it resolves.
    * @returns a function that stops it
-   * @throws {NotOpenError | StoreClosedError}
+   * @throws {NotOpenError | StoreClosedError | ReplyError}: there are too many channels; nothing is listened to then
    */
   async listen(names: readonly string[], isPattern: boolean, listener: Listener): Promise<() => void> {
     const engine = await this.#attached()
-    for (const name of names) {
-      const key = keyOf(name, isPattern)
-      const known = this.#listeners.get(key)
-      if (known === undefined) {
-        engine.command([isPattern ? 'PSUBSCRIBE' : 'SUBSCRIBE', name])
-        this.#listeners.set(key, new Set([listener]))
-      } else {
-        known.add(listener)
-      }
-    }
-    return () => {
+    const leave = (): void => {
       for (const name of names) this.#leave(engine, name, isPattern, listener)
     }
+    try {
+      for (const name of names) this.#join(engine, name, isPattern, listener)
+    } catch (error) {
+      leave()
+      throw error
+    }
+    return leave
   }
 
   async close(): Promise<void> {
@@ -59,6 +59,14 @@ export class Channels {
       this.#engine = null
       throw error
     })
+  }
+
+  #join(engine: Engine, name: string, isPattern: boolean, listener: Listener): void {
+    const key = keyOf(name, isPattern)
+    const known = this.#listeners.get(key)
+    if (known !== undefined) return void known.add(listener)
+    engine.command([isPattern ? 'PSUBSCRIBE' : 'SUBSCRIBE', name])
+    this.#listeners.set(key, new Set([listener]))
   }
 
   #leave(engine: Engine, name: string, isPattern: boolean, listener: Listener): void {

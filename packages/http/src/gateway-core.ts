@@ -10,7 +10,7 @@ import { type Engine, LogError, OtherHistoryError, type Page, ReplyError, StoreC
 import { type RequestHead, scopeOf } from './access.js'
 import { Acknowledgement, NotAcknowledgedError } from './acknowledgement.js'
 import { type Answer, errorAnswer, jsonAnswer, type StreamAnswer } from './answer.js'
-import type { Channels } from './channels.js'
+import { type Channels, CHANNELS_MAX } from './channels.js'
 import { channelRefusal, refusalOf, ruleFor } from './command-rules.js'
 import type { EngineSession } from './engine-session.js'
 import { eventStream } from './event-stream.js'
@@ -184,6 +184,7 @@ export class GatewayCore {
     const words = pathCommand(request.path.slice(1), '', null)
     if (words instanceof BadRequest) return errorAnswer(400, words.error)
     const [kind, ...names] = words
+    if (names.length > CHANNELS_MAX) return errorAnswer(400, `ERR more than ${CHANNELS_MAX} channels`)
     for (const name of names) {
       if (typeof name !== 'string') return errorAnswer(400, 'ERR Protocol error: a channel is UTF-8 text')
       const refusal = channelRefusal(name, request.scope!)

@@ -153,6 +153,16 @@ describe('a WebSocket', () => {
     await noSubscribers()
   })
 
+  it('may listen to a hundred channels, and so may a stream', async () => {
+    const it = await talk()
+    it.say(['SUBSCRIBE', ...Array.from({ length: 101 }, (_, i) => `c${i}`)])
+    it.say(['PING'])
+    await hears(it, 2)
+    expect(it.heard).toEqual([{ error: 'ERR more than 100 channels' }, { result: 'PONG' }])
+    it.socket.close()
+    expect((await listen(`/subscribe${'/c'.repeat(101)}`)).status).toBe(400)
+  })
+
   it('does what its token may', async () => {
     const it = await talk(SHOP)
     for (const command of [['GET', 'other'], ['SUBSCRIBE', 'news'], ['MULTI'], ['CONFIG', 'GET', '*'], ['SET', 'shop:1', 'x']]) it.say(command)

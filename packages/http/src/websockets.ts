@@ -7,9 +7,10 @@
  */
 import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
+import { ReplyError } from '@slotwise/engine'
 import { type RawData, type WebSocket, WebSocketServer } from 'ws'
 import type { Answer } from './answer.js'
-import type { Channels, ChannelMessage } from './channels.js'
+import { type Channels, type ChannelMessage, CHANNELS_MAX } from './channels.js'
 import { channelRefusal } from './command-rules.js'
 import type { Admitted, GatewayCore } from './gateway-core.js'
 import type { GatewayLimits } from './gateway-options.js'
@@ -19,7 +20,6 @@ import { BadRequest, type CommandArgs, commandOf } from './request-commands.js'
 const UNREAD_MAX = 1024 * 1024
 /** Messages that may wait for the answer to one before them. */
 const AHEAD_MAX = 1000
-const CHANNELS_MAX = 1000
 const PING_EVERY_MS = 30_000
 const POLICY = 1008
 const TRY_AGAIN = 1013
@@ -121,7 +121,7 @@ class Talk {
     const withId = (json: string): string => prefix + json.slice(1)
     if (command instanceof BadRequest) return withId(errorJson(command.error))
     const kind = String(command[0]).toLowerCase()
-    if (/^p?(un)?subscribe$/.test(kind)) return this.#subscriptions(kind, command.slice(1)).then(withId)
+    if (/^p?(un)?subscribe$/.test(kind)) return this.#subscriptions(kind, command.slice(1)).catch(refused).then(withId)
     const answer = this.core.command(this.who, command)
     const body = (done: Answer): string => withId(String(done.body))
     return answer instanceof Promise ? answer.then(body) : body(answer)
@@ -155,6 +155,9 @@ class Talk {
     if (this.#socket.bufferedAmount > UNREAD_MAX + json.length) this.end(TRY_AGAIN, 'messages are not read')
   }
 }
+
+const refused = (error: unknown): string =>
+  errorJson(error instanceof ReplyError ? `${error.code} ${error.message}` : 'ERR the server is not available')
 
 const messageJson = ({ pattern, channel, text }: ChannelMessage): string =>
   JSON.stringify({ message: pattern === null ? ['message', channel, text] : ['pmessage', pattern, channel, text] })
