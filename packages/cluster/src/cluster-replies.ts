@@ -1,6 +1,6 @@
 /**
- * What CLUSTER NODES, INFO, SLOTS, SHARDS, LINKS, REPLICAS and the like answer, as plain data. INFO ends with two lines
- * that Redis has not: why the cluster is down and why there is no failover, in words.
+ * What CLUSTER NODES, INFO, SLOTS, SHARDS, LINKS, REPLICAS and the like answer, as plain data. INFO ends with three
+ * lines that Redis has not: why the cluster is down and why there is no failover, in words, and which cluster it is.
  * Source: Redis 7.0, CLUSTER commands. Elsewhere: RESP (a driver), commands that change something (commands.ts).
  */
 import {
@@ -61,6 +61,7 @@ export function clusterInfo(view: ClusterView, extras: InfoExtras): string {
     `total_cluster_links_buffer_limit_exceeded:${extras.linkBufferLimitExceeded}`,
     `cluster_state_reason:${view.stateWhy}`,
     `cluster_failover_reason:${extras.failoverWhy}`,
+    `cluster_id:${view.clusterId}`,
   ]
   return lines.map((line) => `${line}\r\n`).join('')
 }

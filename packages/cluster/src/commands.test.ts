@@ -1,5 +1,5 @@
 /** Every refusal of the CLUSTER commands in the words of Redis 7.0.15, and that it changes nothing. */
-import { randomOf } from '@slotwise/gossip'
+import { ClusterNode, NodeFlag, randomOf } from '@slotwise/gossip'
 import { describe, expect, it } from 'vitest'
 import {
   ClusterMachine, type CommandReply, defaultOptions, nodesConf, parseNodesConf, type SavedCluster,
@@ -118,6 +118,26 @@ describe('commands', () => {
     run(machine, `SETSLOT 10 IMPORTING ${idOf(1)}`)
     run(machine, `SETSLOT 10 NODE ${idOf(0)}`)
     expect([machine.view.importing.size, machine.view.self.configEpoch]).toEqual([0, 7])
+  })
+
+  it('B3: what SETSLOT NODE says is on disk before it is answered', () => {
+    const machine = machineOf()
+    run(machine, `SETSLOT 10 IMPORTING ${idOf(1)}`)
+    const effects = machine.step({ type: 'command', args: ['SETSLOT', '10', 'NODE', idOf(0)], keys: { inSlot: () => 0, total: () => 0 } }, START + 1)
+    expect(effects.find(({ type }) => type === 'persist')).toMatchObject({ durable: true })
+    expect(effects.findIndex(({ type }) => type === 'persist')).toBeLessThan(effects.findIndex(({ type }) => type === 'send' || type === 'reply'))
+    expect(machine.facts().nodesConf).toMatch(/myself,master - 0 \d+ 7 connected 0-10\n/)
+  })
+
+  it('row 98: a second target takes the place of the first', () => {
+    const machine = machineOf()
+    const third = idOf(7)
+    const node = new ClusterNode(third, NodeFlag.primary, START)
+    machine.view.add(node)
+    expect([run(machine, `SETSLOT 0 MIGRATING ${idOf(1)}`), run(machine, `SETSLOT 0 MIGRATING ${third}`)]).toEqual([ok, ok])
+    expect([...machine.view.migrating]).toEqual([[0, node]])
+    expect(run(machine, `SETSLOT 0 NODE ${third}`)).toEqual(ok)
+    expect([machine.view.owners[0], machine.view.migrating.size]).toEqual([node, 0])
   })
 
   it('FORGET blocks an id for a minute', () => {

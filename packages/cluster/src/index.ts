@@ -15,5 +15,7 @@ export { rangeWords } from './migration/migration-facts.js'
 export type { MigrationRow } from './migration/migration.js'
 export type { KeyCounts } from './slot-commands.js'
 export type { Ballot, CopyDuty, CopyFacts, CopyFaults, ReplicationState, SavedCopy, VoteFaults } from '@slotwise/election'
-export type { BusMessage, ClusterOptions, ClusterView, Effect, LinkId, NodeId, NodeQuestion } from '@slotwise/gossip'
+export type {
+  BusBody, BusHeader, BusMessage, ClusterOptions, ClusterView, Effect, LinkId, NodeId, NodeQuestion,
+} from '@slotwise/gossip'
 export { BusStream, decodeMessage, defaultOptions, encodeMessage, TICK_MS } from '@slotwise/gossip'

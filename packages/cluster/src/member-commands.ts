@@ -94,6 +94,8 @@ export function reset(view: ClusterView, option: string | undefined, keys: KeyCo
     becomePrimary(view)
     view.emit({ type: 'flushData' })
   }
+  view.clusterId = ''
+  view.clusterIdShared = false
   view.migrating.clear()
   view.importing.clear()
   for (let slot = 0; slot < view.owners.length; slot++) view.bind(slot, null)

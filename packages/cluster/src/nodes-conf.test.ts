@@ -50,6 +50,16 @@ describe('nodes.conf', () => {
     expect(read.unknownVars).toEqual(['future'])
   })
 
+  it('keeps the id of the cluster; one that is none is refused', () => {
+    const conf = `${one} 10.0.0.1:7000@17000 myself,master - 0 1 5 connected\nvars currentEpoch 5 lastVoteEpoch 0`
+    const id = '0123456789abcdef'.repeat(2)
+    const read = parseNodesConf(`${conf} slotwiseClusterId ${id}\n`) as SavedCluster
+    expect([read.clusterId, (parseNodesConf(`${conf}\n`) as SavedCluster).clusterId]).toEqual([id, ''])
+    const { view } = new ClusterMachine({ options: defaultOptions, random: randomOf(1), nowMs: 1, saved: read })
+    expect(nodesConf(view)).toMatch(new RegExp(` slotwiseClusterId ${id}\n$`))
+    expect(parseNodesConf(`${conf} slotwiseClusterId x\n`)).toHaveProperty('refused')
+  })
+
   it('currentEpoch is at least the largest config epoch in it', () => {
     expect(parseNodesConf(text.replace('currentEpoch 8', 'currentEpoch 2'))).toMatchObject({ currentEpoch: 3 })
   })

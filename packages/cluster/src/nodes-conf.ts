@@ -29,6 +29,8 @@ export interface SavedCluster {
   importing: [slot: number, id: NodeId][]
   currentEpoch: number
   lastVoteEpoch: number
+  /** Empty: none is known. */
+  clusterId: string
   /** Variables of a later version, skipped. */
   unknownVars: string[]
   /** Not of nodes.conf: Redis has no such thing. */
@@ -37,8 +39,12 @@ export interface SavedCluster {
 
 export function nodesConf(view: ClusterView): string {
   const lines = view.list.filter((node) => !node.inHandshake).map((node) => nodeLine(view, node))
-  return `${lines.join('\n')}\nvars currentEpoch ${view.currentEpoch} lastVoteEpoch ${view.lastVoteEpoch}\n`
+  const cluster = view.clusterId === '' ? '' : ` ${CLUSTER_ID} ${view.clusterId}`
+  return `${lines.join('\n')}\nvars currentEpoch ${view.currentEpoch} lastVoteEpoch ${view.lastVoteEpoch}${cluster}\n`
 }
+
+/** A variable of our own: redis-server skips it with a line in its log, and forgets it. */
+const CLUSTER_ID = 'slotwiseClusterId'
 
 /** What was read so far. */
 type Reading = Omit<SavedCluster, 'self'> & { self: SavedNode | null; ids: Set<NodeId> }
@@ -61,7 +67,7 @@ function parse(text: string): SavedCluster {
   if (!text.endsWith('\n')) throw new Corrupted('The last line has no end.')
   const saved: Reading = {
     ids: new Set(), nodes: [], self: null, migrating: [], importing: [], currentEpoch: -1, lastVoteEpoch: -1,
-    unknownVars: [],
+    clusterId: '', unknownVars: [],
   }
   for (const line of text.split('\n')) {
     if (line.trim() === '') continue
@@ -72,11 +78,11 @@ function parse(text: string): SavedCluster {
       readNode(saved, fields)
     }
   }
-  const { self, nodes, migrating, importing, lastVoteEpoch, unknownVars } = saved
+  const { self, nodes, migrating, importing, lastVoteEpoch, clusterId, unknownVars } = saved
   if (self === null) throw new Corrupted('No line is my own.')
   if (saved.currentEpoch === -1 || lastVoteEpoch === -1) throw new Corrupted('The variables are missing.')
   const currentEpoch = nodes.reduce((largest, { configEpoch }) => Math.max(largest, configEpoch), saved.currentEpoch)
-  return { nodes, self, migrating, importing, currentEpoch, lastVoteEpoch, unknownVars }
+  return { nodes, self, migrating, importing, currentEpoch, lastVoteEpoch, clusterId, unknownVars }
 }
 
 function readVars(saved: Reading, fields: readonly string[]): void {
@@ -85,8 +91,14 @@ function readVars(saved: Reading, fields: readonly string[]): void {
     const name = fields[index]!
     if (name === 'currentEpoch') saved.currentEpoch = readNumber(fields[index + 1]!)
     else if (name === 'lastVoteEpoch') saved.lastVoteEpoch = readNumber(fields[index + 1]!)
+    else if (name === CLUSTER_ID) saved.clusterId = readClusterId(fields[index + 1]!)
     else saved.unknownVars.push(name)
   }
+}
+
+function readClusterId(text: string): string {
+  if (!/^[0-9a-f]{32}$/.test(text)) throw new Corrupted('The id of the cluster is none.')
+  return text
 }
 
 const isId = (text: string): boolean => /^[0-9a-f]{40}$/.test(text)
@@ -154,6 +166,8 @@ function readNumber(text: string): number {
 export function restore(view: ClusterView, saved: SavedCluster): void {
   view.currentEpoch = saved.currentEpoch
   view.lastVoteEpoch = saved.lastVoteEpoch
+  view.clusterId = saved.clusterId
+  view.clusterIdShared = saved.clusterId !== ''
   for (const row of saved.nodes) {
     const node = row === saved.self ? view.self : new ClusterNode(row.id, row.flags, view.now)
     node.flags = row.flags

@@ -31,6 +31,8 @@ export class Member {
 export class Formation {
   readonly members: Member[] = []
   now = START
+  /** What goes from one port to another is lost. */
+  readonly #cuts = new Set<string>()
   #inbound = 0
   readonly #inbox: (() => void)[] = []
 
@@ -74,6 +76,13 @@ export class Formation {
     }
   }
 
+  /** Messages between `port` and the others are lost, both ways; their links stay as they are. */
+  cut(port: number, others: readonly number[] = this.members.map((member) => member.port)): void {
+    for (const other of others) for (const way of [`${port} ${other}`, `${other} ${port}`]) this.#cuts.add(way)
+  }
+
+  heal(): void { this.#cuts.clear() }
+
   kill(port: number): void {
     const member = this.member(port)
     member.isUp = false
@@ -93,7 +102,7 @@ export class Formation {
     if (effect.type === 'connect') this.#connect(member, effect.link, effect.port)
     else if (effect.type === 'send') {
       const peer = member.links.get(effect.link)
-      if (peer === undefined) return
+      if (peer === undefined || this.#cuts.has(`${member.port} ${peer.node.port}`)) return
       this.#inbox.push(() => {
         if (peer.node.isUp && peer.node.links.has(peer.link)) this.#step(peer.node,
           { type: 'message', link: peer.link, message: effect.message })

@@ -25,7 +25,18 @@ export class ClusterNode {
   hostname = ''
   /** Of a primary. Replicas have none of their own: everything shown and sent for them is their primary's. */
   configEpoch = 0
+  /** It sends our extension; the id of its cluster by that, and whether it is another one than ours. */
+  tellsCluster = false
+  clusterId = ''
+  isOfAnotherCluster = false
   primary: ClusterNode | null = null
+  /** Whose replica it was before it said that it is a primary: the one it may have been elected for. */
+  formerPrimary: ClusterNode | null = null
+  /** Since when it is known; 0: for long enough. See newcomers.ts. */
+  newcomerAt = 0
+  /** When it was last told in the log that its claims are refused, or that it is in two places. */
+  refusedClaimsAt = 0
+  doubtedAt = 0
   replicas: ClusterNode[] = []
   /** How many slots the view binds to this node; kept by ClusterView. */
   slotCount = 0

@@ -31,6 +31,10 @@ export class ClusterView {
   now: number
   currentEpoch = 0
   lastVoteEpoch = 0
+  /** Empty until the cluster first served all slots. */
+  clusterId = ''
+  /** Another node has said the same, now or in an earlier life. */
+  clusterIdShared = false
 
   readonly owners: (ClusterNode | null)[] = new Array<ClusterNode | null>(SLOT_COUNT).fill(null)
   /** 1: bound, but its owner stopped claiming it, so anybody may take it. */

@@ -9,6 +9,7 @@ import { ClusterNode } from './cluster-node.js'
 import type { ClusterView } from './cluster-view.js'
 import { report, reportCount } from './failure-detector.js'
 import { moveTo } from './handshake.js'
+import { isNewcomer } from './newcomers.js'
 import { FAILURE_FLAGS, KNOWN_FLAGS, NodeFlag } from './node-flags.js'
 
 /** Clocks of two hosts may differ by this much before a PONG time is not believed. */
@@ -32,7 +33,9 @@ function learnOf(view: ClusterView, sender: ClusterNode, node: ClusterNode, entr
     const pongAt = entry.pongSeconds * 1000
     if (pongAt > node.pongAt && pongAt <= view.now + CLOCK_SKEW_MS) node.pongAt = pongAt
   }
-  const reachable = !failing && (entry.flags & NodeFlag.noAddress) === 0 && entry.busPort !== 0
+  // A newcomer could name an address of his own, and replicas would follow him there with their password.
+  const reachable = !isNewcomer(view, sender) && !failing && (entry.flags & NodeFlag.noAddress) === 0 &&
+    entry.busPort !== 0
   if (!reachable || !node.has(FAILURE_FLAGS) || (node.ip === entry.ip && node.port === entry.port &&
     node.busPort === entry.busPort))
 
@@ -54,6 +57,7 @@ function addNode(view: ClusterView, sender: ClusterNode, entry: GossipEntry): vo
   node.plainPort = entry.plainPort
   node.busPort = entry.busPort
   if (node.isFail) node.failAt = view.now
+  node.newcomerAt = view.now
   view.add(node)
   view.persist(false, 'a node was added')
   view.event('nodeAdded', node.id)

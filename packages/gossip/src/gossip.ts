@@ -8,12 +8,15 @@
  */
 import type { LinkId } from './bus-effect.js'
 import type { BusHeader, BusMessage, GossipBody } from './bus-message.js'
+import { identityOf, receiveIdentity, settleIdentity } from './cluster-identity.js'
 import type { ClusterNode, Link } from './cluster-node.js'
 import type { ClusterView } from './cluster-view.js'
 import { isEpochPlausible, learnEpochs, resolveCollision } from './epochs.js'
 import { clearByPong, receiveFail, suspect } from './failure-detector.js'
 import { receiveGossip } from './gossip-receive.js'
-import { addressOf, finishHandshake, loseAddress, startHandshake, updateAddress } from './handshake.js'
+import {
+  addressOf, finishHandshake, followAnnounced, loseAddress, startHandshake, updateAddress,
+} from './handshake.js'
 import { sendGossip } from './headers.js'
 import { NodeFlag } from './node-flags.js'
 import { runSchedule, type ScheduleState, TICK_MS } from './ping-schedule.js'
@@ -28,6 +31,7 @@ export class Gossip {
   tick(): void {
     runSchedule(this.view, this.#schedule)
     suspect(this.view)
+    settleIdentity(this.view)
   }
 
   accepted(id: LinkId, remoteIp: string, localIp: string): void {
@@ -45,7 +49,7 @@ export class Gossip {
     node.refusedAt = 0
     node.refusedCount = 0
     const pendingAt = node.pingSentAt
-    sendGossip(view, link, node.has(NodeFlag.meet) ? 'meet' : 'ping')
+    sendGossip(view, link, node.has(NodeFlag.meet) ? 'meet' : 'ping', identityOf(view))
     if (pendingAt === 0) {
       node.pingSentAt = view.now
       node.pingLeftAt = view.now
@@ -96,6 +100,7 @@ export class Gossip {
     }
     const sender = outbound !== null && !outbound.inHandshake ? outbound : view.known(header.sender)
     if (sender?.isMyself === true) return this.#receiveOwn(link, outbound, message)
+    if (!receiveIdentity(view, sender, message)) return this.#receiveForeign(link, outbound, message)
     if (sender !== null) this.#noteSender(sender, link, outbound, header)
     switch (body.type) {
       case 'ping': case 'pong': case 'meet': return this.#receiveGossip(link, outbound, sender, header, body)
@@ -103,7 +108,7 @@ export class Gossip {
         if (sender !== null) receiveFail(view, sender, message)
         return sender
       case 'update':
-        if (sender !== null) receiveUpdate(view, message)
+        if (sender !== null) receiveUpdate(view, sender, message)
         return sender
       case 'publish': case 'publishshard':
         if (sender !== null)
@@ -153,7 +158,7 @@ export class Gossip {
         const address = addressOf(header, link)
         if (address.ip !== '' && startHandshake(view, address, false)) view.persist(false, 'a MEET was received')
       }
-      sendGossip(view, link, 'pong')
+      sendGossip(view, link, 'pong', body.extensions.length > 0 ? identityOf(view) : [])
     }
     let sender = known
     if (outbound?.inHandshake === true) {
@@ -161,6 +166,7 @@ export class Gossip {
       if (sender === null) return null
       sender.dataAt = view.now
       learnEpochs(view, sender, header)
+      receiveIdentity(view, sender, { header, body })
     }
     if (sender === null) return null
     if (body.type === 'ping' && updateAddress(view, sender, header, link)) view.stateStale = true
@@ -171,6 +177,7 @@ export class Gossip {
       sender.pongAt = view.now
       sender.pingSentAt = 0
       clearByPong(view, sender)
+      if (followAnnounced(view, sender, header)) view.stateStale = true
     }
     learnRole(view, sender, header.replicaOf)
     receiveClaims(view, sender, header)
@@ -179,6 +186,14 @@ export class Gossip {
     receiveGossip(view, sender, body.gossip)
     sender.hostname = body.hostname
     return sender
+  }
+
+  /** Of another cluster: it hears which one this is, and a handshake with it ends; nothing is learned. */
+  #receiveForeign(link: Link, outbound: ClusterNode | null, { body }: BusMessage): null {
+    const { view } = this
+    if (outbound?.inHandshake === true) view.remove(outbound)
+    else if (body.type === 'ping' || body.type === 'meet') sendGossip(view, link, 'pong', identityOf(view))
+    return null
   }
 
   /**

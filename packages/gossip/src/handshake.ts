@@ -16,12 +16,17 @@ export interface Address {
   busPort: number
 }
 
-/** @returns false if that address is in handshake already. */
+/**
+ * @param meet  an operator asked for it here; else it was a MEET of who knows whom, and the table has a limit
+ * @returns false if that address is in handshake already, or the table is full.
+ */
 export function startHandshake(view: ClusterView, address: Address, meet: boolean): boolean {
+  if (!meet && view.list.length >= view.options.nodesMax) return false
   for (const node of view.list)
     if (node.inHandshake && node.ip === address.ip && node.busPort === address.busPort) return false
   const node = new ClusterNode(view.randomId(), NodeFlag.handshake | (meet ? NodeFlag.meet : 0), view.now)
   Object.assign(node, address)
+  node.newcomerAt = view.now
   view.add(node)
   return true
 }
@@ -63,10 +68,33 @@ export function finishHandshake(
   return node
 }
 
-/** A PING of a known node on an inbound link from elsewhere than we knew. @returns whether it moved. */
+/**
+ * A PING of a known node on an inbound link from elsewhere than we knew. Anybody can say such an id, a copy of its
+ * directory does; so a node that answers where it was has not moved, unless it says so there (`followAnnounced`).
+ * Redis believes the last who spoke, and points replicas with their password to it.
+ * @returns whether it moved.
+ */
 export function updateAddress(view: ClusterView, node: ClusterNode, header: BusHeader, link: Link): boolean {
   if (link === node.link) return false
-  return moveTo(view, node, addressOf(header, link))
+  const address = addressOf(header, link)
+  if (!isAnswering(view, node)) return moveTo(view, node, address)
+  const same = node.ip === address.ip && node.port === address.port && node.busPort === address.busPort
+  if (same || address.ip === '' || (node.doubtedAt !== 0 && view.now - node.doubtedAt < DOUBT_EVERY_MS)) return false
+  node.doubtedAt = view.now
+  view.event('duplicateId', node.id)
+  view.log('warn', `Node ${node.id} answers at ${node.ip}:${node.port}, and somebody under its id calls from ${address.ip}:${address.port}: not believed`)
+  return false
+}
+
+const DOUBT_EVERY_MS = 60_000
+
+const isAnswering = (view: ClusterView, node: ClusterNode): boolean =>
+  node.link?.open === true && view.now - node.confirmedAt < view.options.nodeTimeoutMs
+
+/** An answer on our own link: the node itself says where it wants to be called. @returns whether it moved. */
+export function followAnnounced(view: ClusterView, node: ClusterNode, header: BusHeader): boolean {
+  const { port, plainPort, busPort } = header
+  return moveTo(view, node, { ip: header.ip === '' ? node.ip : header.ip, port, plainPort, busPort })
 }
 
 export function moveTo(view: ClusterView, node: ClusterNode, address: Address): boolean {

@@ -5,6 +5,7 @@
  * Source: Redis 7.0 cluster bus, header and gossip. Elsewhere: when to PING (ping-schedule.ts).
  */
 import type { BusBody, BusExtension, BusHeader, BusMessage, GossipEntry } from './bus-message.js'
+import { identityOf, isToldIdentity } from './cluster-identity.js'
 import type { ClusterNode, Link } from './cluster-node.js'
 import type { ClusterView } from './cluster-view.js'
 import { NodeFlag } from './node-flags.js'
@@ -78,7 +79,7 @@ export function ping(view: ClusterView, node: ClusterNode): void {
     node.pingSentAt = view.now
     node.pingLeftAt = view.now
   }
-  sendGossip(view, node.link, node.has(NodeFlag.meet) ? 'meet' : 'ping')
+  sendGossip(view, node.link, node.has(NodeFlag.meet) ? 'meet' : 'ping', isToldIdentity(view, node) ? identityOf(view) : [])
 }
 
 /** On our outbound link to `node`: everything but a PONG that answers. @returns whether there was a link. */

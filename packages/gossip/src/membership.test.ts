@@ -211,6 +211,12 @@ describe('the gossip section', () => {
     expect(bench.view.list.length).toBe(50)
   })
 
+  it('row 83: so do MEETs from many addresses', () => {
+    const bench = new Bench(0, { nodesMax: 50 })
+    for (let port = 1; port <= 1000; port++) bench.inbound(port, 9, meetBody(), { busPort: port })
+    expect(bench.view.list.length).toBe(50)
+  })
+
   it.each([
     ['later than ours', 20, 0, 20_000],
     ['earlier than ours', -20, 0, 0],

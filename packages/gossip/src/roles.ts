@@ -51,6 +51,7 @@ function roleChanged(view: ClusterView): void {
 export function learnRole(view: ClusterView, node: ClusterNode, primaryId: string | null): void {
   if (primaryId === null) {
     if (node.isPrimary) return
+    node.formerPrimary = node.primary
     view.setPrimaryOf(node, null)
     node.clear(NodeFlag.replica)
     node.set(NodeFlag.primary | NodeFlag.migrateTo)
@@ -61,6 +62,7 @@ export function learnRole(view: ClusterView, node: ClusterNode, primaryId: strin
     view.unbindAll(node)
     node.clear(NodeFlag.primary | NodeFlag.migrateTo)
     node.set(NodeFlag.replica)
+    node.formerPrimary = null
     changed(view)
   }
   const primary = view.known(primaryId)

@@ -3,12 +3,14 @@
  * (an operator decides) and one that its owner stopped claiming (anybody may take it). A slot is never unbound because
  * its owner is silent about it. Whoever claims a slot of which I know a newer owner is told so by an UPDATE, one for
  * each such owner: a node stale about many learns of all of them at once (Redis sends one for each PING).
+ * A node that has just joined takes nothing from those who are here (newcomers.ts).
  * Source: Redis 7.0 cluster, slot ownership and UPDATE. Elsewhere: CLUSTER SETSLOT and its like (cluster).
  */
 import type { BusHeader, BusMessage } from './bus-message.js'
 import type { ClusterNode } from './cluster-node.js'
 import type { ClusterView } from './cluster-view.js'
 import { sendTo } from './headers.js'
+import { isNewcomer, mayTake, refuseClaims } from './newcomers.js'
 import { becomeReplicaOf, learnRole } from './roles.js'
 import { hasSlot, sameBitmap, SLOT_COUNT } from './slots.js'
 
@@ -37,25 +39,36 @@ function isAsBound(view: ClusterView, sender: ClusterNode, claimant: ClusterNode
   return true
 }
 
-/** UPDATE: the sender knows a newer owner of slots that I claimed. */
-export function receiveUpdate(view: ClusterView, message: BusMessage): void {
-  if (message.body.type !== 'update') return
+/**
+ * UPDATE: the sender knows a newer owner of slots that I claimed. Who has no slots and came lately is not believed; who
+ * is, vouches for its subject, also if that one came lately.
+ */
+export function receiveUpdate(view: ClusterView, sender: ClusterNode, message: BusMessage): void {
+  if (message.body.type !== 'update' || (isNewcomer(view, sender) && !sender.isVoter)) return
   const { subject, configEpoch, slots } = message.body
   const node = view.known(subject)
-  if (node === null || node.isMyself || node.configEpoch >= configEpoch) return
+  if (node === null || node.isMyself || node.configEpoch > configEpoch) return
+  // Its epoch is known, and was believed; its claims only if they were not refused.
+  if (node.configEpoch === configEpoch && node.refusedClaimsAt === 0) return
   learnRole(view, node, null)
   node.configEpoch = configEpoch
   view.persist(true, 'an UPDATE raised a config epoch')
-  applyClaims(view, node, configEpoch, slots)
+  applyClaims(view, node, configEpoch, slots, node !== sender)
 }
 
-/** Binds what `sender` may have of `claims`, and draws the consequences for this node. */
-export function applyClaims(view: ClusterView, sender: ClusterNode, epoch: number, claims: Uint8Array): void {
+/**
+ * Binds what `sender` may have of `claims`, and draws the consequences for this node.
+ * @param vouched  another node says so, too
+ */
+export function applyClaims(
+  view: ClusterView, sender: ClusterNode, epoch: number, claims: Uint8Array, vouched = false,
+): void {
   const { self, notClaiming } = view
   if (sender.isMyself) return
   const shard = self.shardPrimary
   const lost: number[] = []
   let takenFromShard = 0
+  let refused = 0
   const before = view.slotsVersion
   for (let slot = 0; slot < SLOT_COUNT; slot++) {
     const owner = view.ownerOf(slot)
@@ -68,12 +81,19 @@ export function applyClaims(view: ClusterView, sender: ClusterNode, epoch: numbe
       continue
     }
     if (view.importing.has(slot)) continue
-    if (owner !== null && notClaiming[slot] === 0 && owner.configEpoch >= epoch) continue
+    if (owner !== null && notClaiming[slot] === 0) {
+      if (owner.configEpoch >= epoch) continue
+      if (!vouched && !mayTake(view, sender, owner, slot)) {
+        refused++
+        continue
+      }
+    }
     if (owner === self) lost.push(slot)
     if (owner === shard) takenFromShard++
     view.migrating.delete(slot)
     view.bind(slot, sender)
   }
+  if (refused > 0) refuseClaims(view, sender, refused)
   if (view.slotsVersion === before) return
   view.persist(true, 'slots were bound to another node')
   view.emit({ type: 'slotMapChanged' })

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { encodeSlotwise, findSlotwise } from './index.js'
 
-const fields = { version: 1, clusterId: '00112233445566778899aabbccddeeff', durableOffset: 2 ** 40,
+const fields = { version: 1, clusterId: '00112233445566778899aabbccddeeff', shared: true, durableOffset: 2 ** 40,
   acknowledgedOffset: 7 }
 
 describe('the extension of our own', () => {

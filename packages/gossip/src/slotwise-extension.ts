@@ -2,20 +2,24 @@
  * What Redis cannot say, in one extension of its own type: who we are, which cluster this is, and how much of the log
  * is durable here and acknowledged to clients. Redis 7.0 skips the type but logs a warning each time, so it goes only
  * into the first message of a link, and later only to nodes that have sent one themselves.
- * Layout, big endian; only ever append, readers take longer ones: u16 version, u16 reserved, u32 reserved, 16 bytes
- * cluster id, u64 durable offset, u64 acknowledged offset.
- * Not decided here: what follows from the offsets (the third acknowledgement level, not built yet).
+ * Layout, big endian; only ever append, readers take longer ones: u16 version, u16 flags (1: others have this cluster
+ * id too), u32 reserved, 16 bytes cluster id, u64 durable offset, u64 acknowledged offset.
+ * Not decided here: what follows from the id (cluster-identity.ts) and from the offsets (the third acknowledgement
+ * level, not built yet).
  */
 import type { BusExtension } from './bus-message.js'
 
 export const SLOTWISE_EXTENSION = 0x5357
 
 const BYTES = 40
+const FLAG_SHARED = 1
 
 export interface SlotwiseExtension {
   version: number
   /** 32 hex characters; all zero while a cluster has none. */
   clusterId: string
+  /** Other members have said the same id. */
+  shared: boolean
   durableOffset: number
   acknowledgedOffset: number
 }
@@ -24,6 +28,7 @@ export function encodeSlotwise(fields: SlotwiseExtension): BusExtension {
   const data = new Uint8Array(BYTES)
   const view = new DataView(data.buffer)
   view.setUint16(0, fields.version)
+  view.setUint16(2, fields.shared ? FLAG_SHARED : 0)
   for (let index = 0; index < 16; index++)
     data[8 + index] = Number.parseInt(fields.clusterId.slice(2 * index, 2 * index + 2), 16)
   view.setBigUint64(24, BigInt(fields.durableOffset))
@@ -42,5 +47,6 @@ export function findSlotwise(extensions: readonly BusExtension[]): SlotwiseExten
   if (version === 0 || !Number.isSafeInteger(durableOffset) || !Number.isSafeInteger(acknowledgedOffset)) return null
   let clusterId = ''
   for (const byte of data.subarray(8, 24)) clusterId += byte.toString(16).padStart(2, '0')
-  return { version, clusterId, durableOffset, acknowledgedOffset }
+  const shared = (view.getUint16(2) & FLAG_SHARED) !== 0
+  return { version, clusterId, shared, durableOffset, acknowledgedOffset }
 }

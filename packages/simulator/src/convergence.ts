@@ -24,6 +24,8 @@ export function disagreement(nodes: readonly SimulatedNode[]): string | null {
       epochs.set(self.configEpoch, name)
     }
     if (view === reference) continue
+    if (view.clusterId !== '' && reference.clusterId !== '' && view.clusterId !== reference.clusterId)
+      return `${name} says that this is another cluster`
     for (const node of reference.list) {
       const here = view.nodes.get(node.id)
       if (here?.isPrimary !== node.isPrimary || here.primary?.id !== node.primary?.id) return `${name} sees another role of ${short(node.id)}`

@@ -70,6 +70,7 @@ export class OutgoingMigration {
     if (open !== undefined) return error(`ERR Slot ${open} is open: it is being moved key by key, or still emptied`)
     if (view.state !== 'ok') return error('ERR The cluster is down')
     if (target.isPfail || target.isFail) return error('ERR Target node is failing')
+    target.newcomerAt = 0 // an operator names it: its claim is wanted (gossip, newcomers.ts)
     this.#now = { job: view.randomId(), target: target.id, slots, startedAt: view.now, state: 'asking', askAt: 0 }
     this.#seen = -1
     this.#ask('begin', [view.self.id, ...rangeWords(slots)])

@@ -1,0 +1,70 @@
+/**
+ * Which cluster this is: a random id that all members share, so that two clusters never become one because an address
+ * was used again or an old directory was started. Redis has no such thing: who knows one node of it is in.
+ * A cluster has an id from when it first serves all slots: the primary with the smallest node id makes it, the others
+ * take it over. It goes with the first message of each link, and to nodes that have said theirs until they say the
+ * same; redis-server skips it, and its nodes may be members. Of two ids the one that others have too counts (`shared`);
+ * two that nobody shares: the smaller one. Who says another shared id is not listened to: no handshake, no message.
+ * The id ends with CLUSTER RESET. Elsewhere: the bytes (slotwise-extension.ts), keeping it (cluster's nodes-conf.ts).
+ */
+import type { BusExtension, BusMessage } from './bus-message.js'
+import type { ClusterNode } from './cluster-node.js'
+import type { ClusterView } from './cluster-view.js'
+import { SLOT_COUNT } from './slots.js'
+import { encodeSlotwise, findSlotwise } from './slotwise-extension.js'
+
+const NO_ID = '0'.repeat(32)
+const VERSION = 1
+
+export function identityOf(view: ClusterView): BusExtension[] {
+  return [encodeSlotwise({
+    version: VERSION, clusterId: view.clusterId === '' ? NO_ID : view.clusterId, shared: view.clusterIdShared,
+    durableOffset: 0, acknowledgedOffset: 0,
+  })]
+}
+
+/** Does `node` have to hear the id, as far as it has told? */
+export const isToldIdentity = (view: ClusterView, node: ClusterNode): boolean =>
+  node.tellsCluster && view.clusterId !== '' && node.clusterId !== view.clusterId
+
+/**
+ * What a message says of its sender's cluster.
+ * @param sender  if it is known
+ * @returns whether it may be listened to
+ */
+export function receiveIdentity(view: ClusterView, sender: ClusterNode | null, { header, body }: BusMessage): boolean {
+  const told = 'gossip' in body ? findSlotwise(body.extensions) : null
+  if (told === null) return sender?.isOfAnotherCluster !== true
+  const id = told.clusterId === NO_ID ? '' : told.clusterId
+  const isForeign = id !== '' && view.clusterId !== '' && id !== view.clusterId && told.shared && view.clusterIdShared
+  if (isForeign) {
+    view.refusedMessages++
+    if (sender?.isOfAnotherCluster !== true) {
+      view.event('refusedMessage', header.sender)
+      view.log('warn', `Node ${header.sender} is of another cluster, ${id}: this is ${view.clusterId}`)
+    }
+  }
+  if (sender === null) return !isForeign
+  sender.tellsCluster = true
+  sender.clusterId = id
+  sender.isOfAnotherCluster = isForeign
+  if (isForeign) return false
+  if (id !== '' && id === view.clusterId) view.clusterIdShared = true
+  else if (id !== '' && !view.clusterIdShared && (view.clusterId === '' || told.shared || id < view.clusterId)) {
+    view.clusterId = id
+    view.clusterIdShared = true
+    view.persist(false, 'the id of the cluster was learned')
+  }
+  return true
+}
+
+/** Every tick: a whole cluster without an id gets one. Redis cannot make one, so its primaries do not count. */
+export function settleIdentity(view: ClusterView): void {
+  if (view.clusterId !== '' || view.state !== 'ok' || !view.self.isVoter || view.assignedCount < SLOT_COUNT) return
+  for (const node of view.list) if (node.isVoter && node.tellsCluster && node.id < view.self.id) return
+  let id = ''
+  while (id.length < NO_ID.length) id += Math.floor(view.random() * 16).toString(16)
+  view.clusterId = id
+  view.log('info', `This is cluster ${id}`)
+  view.persist(false, 'the cluster has an id')
+}
