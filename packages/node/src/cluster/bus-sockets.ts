@@ -1,11 +1,15 @@
 /**
  * BusSockets: the connections of the cluster bus. Bytes become messages and messages bytes; nothing is decided here.
  * What a link buffers is bounded in both directions: by the longest message it may bring, which is short for strangers,
- * and by cluster-link-sendbuf-limit.
+ * and by cluster-link-sendbuf-limit. Strangers are bounded by their address too, are not waited for, and have to read
+ * what they are answered.
  * Elsewhere: what messages mean (gossip), who wants which link (cluster's machine).
  */
 import { connect, createServer, type Server, type Socket } from 'node:net'
+import { connect as connectTls, TLSSocket } from 'node:tls'
 import { type BusMessage, BusStream, type ClusterEvent, encodeMessage, type LinkId } from '@slotwise/cluster'
+import type { BusKeys } from './bus-key.js'
+import { StrangerLimits } from './stranger-limits.js'
 
 export interface BusOptions {
   /** Addresses to listen on, as in `bind`; a leading - means that it may be missing. */
@@ -19,11 +23,17 @@ interface Link {
   readonly socket: Socket
   /** Outbound and not connected yet. */
   opening: boolean
+  /** Whose address an inbound link is counted under, until it is known to be a member's. */
+  stranger: { readonly source: string; held: number } | null
 }
 
 const INBOUND_MAX = 4096
 /** Of whom nobody knows. */
 const STRANGER_BYTES_MAX = 64 * 1024
+const STRANGERS_PER_ADDRESS_MAX = 256
+/** Nodes say who they are in their first message; a MEET is answered by a link the other way. */
+const STRANGER_SILENT_MS = 10_000
+const TOLD_EVERY_MS = 10_000
 /** Of a node that is known: what PUBLISH may carry. */
 const MEMBER_BYTES_MAX = 512 * 1024 * 1024 + 64 * 1024
 
@@ -31,18 +41,30 @@ export class BusSockets {
   /** 0: no limit. */
   sendBufferLimit = 0
   sendBufferExceeded = 0
+  /** What the other side of every link has to have. Set before `listen`. */
+  keys: BusKeys | null = null
   readonly #links = new Map<LinkId, Link>()
   readonly #servers: Server[] = []
   readonly #onEvent: (event: ClusterEvent) => void
   readonly #isMember: (link: LinkId) => boolean
+  readonly #onProblem: (text: string) => void
+  readonly #strangers = new StrangerLimits({ linksMax: STRANGERS_PER_ADDRESS_MAX, bytesMax: STRANGER_BYTES_MAX })
   #localAddress: string | undefined
   #nextInbound = -1
   #inbound = 0
+  #toldAtMs = -Infinity
 
-  /** @param isMember  whether the link is one of a known node */
-  constructor(onEvent: (event: ClusterEvent) => void, isMember: (link: LinkId) => boolean) {
+  /**
+   * @param isMember  whether the link is one of a known node
+   * @param onProblem  gets what an operator should know, at most one each ten seconds
+   */
+  constructor(
+    onEvent: (event: ClusterEvent) => void, isMember: (link: LinkId) => boolean,
+    onProblem: (text: string) => void = () => undefined,
+  ) {
     this.#onEvent = onEvent
     this.#isMember = isMember
+    this.#onProblem = onProblem
   }
 
   /** @throws {Error} EADDRINUSE and the like, of an address that may not be missing */
@@ -66,10 +88,16 @@ export class BusSockets {
 
   connect(id: LinkId, ip: string, port: number): void {
     const from = this.#localAddress === undefined ? {} : { localAddress: this.#localAddress }
-    const socket = connect({ host: ip, port, noDelay: true, ...from })
-    const link: Link = { socket, opening: true }
+    const plain = { host: ip, port, noDelay: true, ...from }
+    const socket = this.keys === null ? connect(plain) : connectTls({ ...plain, ...this.keys.calling }).setNoDelay(true)
+    const link: Link = { socket, opening: true, stranger: null }
     this.#links.set(id, link)
-    socket.once('connect', () => {
+    if (this.keys !== null) {
+      socket.once('error', (error: NodeJS.ErrnoException) => {
+        if (link.opening && error.syscall !== 'connect') this.#tell(`The link to ${ip}:${port} was not made: has it the same key of the bus? (${error.message})`)
+      })
+    }
+    socket.once(this.keys === null ? 'connect' : 'secureConnect', () => {
       link.opening = false
       if (this.#links.get(id) === link) this.#onEvent({ type: 'opened', link: id, localIp: plainIp(socket.localAddress) })
     })
@@ -80,7 +108,8 @@ export class BusSockets {
     const link = this.#links.get(id)
     if (!link?.socket.writable) return
     const { socket } = link
-    if (this.sendBufferLimit > 0 && socket.writableLength > this.sendBufferLimit) {
+    const limit = this.#isMember(id) ? this.sendBufferLimit : STRANGER_BYTES_MAX
+    if (limit > 0 && socket.writableLength > limit) {
       this.sendBufferExceeded++
       socket.destroy()
       return
@@ -108,14 +137,36 @@ export class BusSockets {
   }
 
   #accept(socket: Socket): void {
-    if (this.#inbound >= INBOUND_MAX) return void socket.destroy()
+    const source = plainIp(socket.remoteAddress)
+    if (this.#inbound >= INBOUND_MAX || !this.#strangers.admit(source)) return void socket.destroy()
     this.#inbound++
-    socket.once('close', () => this.#inbound--)
+    const secured = this.keys === null ? null : new TLSSocket(socket, this.keys.called)
+    const link: Link = { socket: secured ?? socket, opening: false, stranger: { source, held: 0 } }
+    socket.once('close', () => {
+      this.#inbound--
+      this.#noStranger(link)
+    })
+    socket.setTimeout(STRANGER_SILENT_MS, () => link.stranger !== null && socket.destroy())
+    if (secured === null) return this.#enter(link, source, socket)
+    secured.once('secure', () => this.#enter(link, source, socket))
+    secured.on('error', (error: Error) => {
+      this.#tell(`A link from ${source} was refused: it has not the key of the bus (${error.message})`)
+      socket.destroy()
+    })
+  }
+
+  #enter(link: Link, source: string, socket: Socket): void {
     const id = this.#nextInbound--
-    const link: Link = { socket, opening: false }
     this.#links.set(id, link)
-    this.#onEvent({ type: 'accepted', link: id, remoteIp: plainIp(socket.remoteAddress), localIp: plainIp(socket.localAddress) })
+    this.#onEvent({ type: 'accepted', link: id, remoteIp: source, localIp: plainIp(socket.localAddress) })
     this.#follow(id, link)
+  }
+
+  #tell(text: string): void {
+    const now = performance.now()
+    if (now - this.#toldAtMs < TOLD_EVERY_MS) return
+    this.#toldAtMs = now
+    this.#onProblem(text)
   }
 
   #follow(id: LinkId, link: Link): void {
@@ -129,7 +180,13 @@ export class BusSockets {
         else if ('refused' in item) this.#onEvent({ type: 'garbage', link: id, why: item.refused })
         else socket.destroy()
       }
-      stream.messageBytesMax = this.#isMember(id) ? MEMBER_BYTES_MAX : STRANGER_BYTES_MAX
+      const isMember = this.#isMember(id)
+      stream.messageBytesMax = isMember ? MEMBER_BYTES_MAX : STRANGER_BYTES_MAX
+      if (isMember) this.#noStranger(link)
+      else if (link.stranger !== null && !this.#hold(link.stranger, stream.bufferedBytes)) {
+        this.#noStranger(link) // at once: the others of its address are not to suffer for it
+        socket.destroy()
+      }
     })
     socket.on('error', (error: NodeJS.ErrnoException) => void (refused = error.code === 'ECONNREFUSED'))
     socket.on('close', () => {
@@ -137,6 +194,19 @@ export class BusSockets {
       this.#links.delete(id)
       this.#onEvent(link.opening ? { type: 'failed', link: id, refused } : { type: 'closed', link: id })
     })
+  }
+
+  #hold(stranger: NonNullable<Link['stranger']>, bytes: number): boolean {
+    const more = bytes - stranger.held
+    stranger.held = bytes
+    return this.#strangers.hold(stranger.source, more)
+  }
+
+  #noStranger(link: Link): void {
+    if (link.stranger === null) return
+    this.#strangers.release(link.stranger.source, link.stranger.held)
+    link.stranger = null
+    link.socket.setTimeout(0)
   }
 }
 

@@ -6,6 +6,7 @@
 import { join } from 'node:path'
 import { type ClusterEffect, type ClusterEvent, type ClusterFacts, ClusterMachine, type CommandReply, type KeyCounts, TICK_MS } from '@slotwise/cluster'
 import { type ControlPort, type ControlRequest, type Engine, type LogLevel, ReplyError } from '@slotwise/engine'
+import { BusKeys } from './bus-key.js'
 import { BusSockets } from './bus-sockets.js'
 import { busPortOf, type ClusterConfig, clusterConfig } from './cluster-config.js'
 import { ClusterFiles } from './cluster-files.js'
@@ -42,6 +43,7 @@ export class ClusterDriver {
   readonly #bus = new BusSockets(
     (event) => this.#step(event),
     (link) => this.#machine?.view.links.get(link)?.node?.inHandshake === false,
+    (text) => this.#options.onLog('warn', text),
   )
   readonly #replication: ReplicationWatch
   readonly #migrations: SlotMigrations
@@ -77,7 +79,7 @@ export class ClusterDriver {
   /**
    * Reads what the node remembers, listens on the bus and begins.
    * @param clientPort  where clients are answered
-   * @throws {ClusterFilesError} and errors of listening
+   * @throws {ClusterFilesError} {RangeError} and errors of listening
    */
   async start(clientPort: number): Promise<void> {
     this.#clientPort = clientPort
@@ -94,6 +96,7 @@ export class ClusterDriver {
     const words = get('bind').split(' ').filter((word) => word !== '')
     const source = get('bind-source-addr')
     this.#bus.sendBufferLimit = config.linkSendBufferLimit
+    this.#bus.keys = BusKeys.read(`${path}.key`)
     const port = busPortOf(get, clientPort)
     if (port > 65_535) {
       throw new Error(`Redis port number too high for cluster mode: the cluster bus port would be ${port}. ` +

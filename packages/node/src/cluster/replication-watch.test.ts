@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest'
 import { ReplicationWatch } from './replication-watch.js'
 
-const replica = (link: string, offset: number, seconds = 0, sync = 0): string =>
+const replica = (link: string, offset: number, seconds = 0, sync = 0, history = 'a'): string =>
   `# Replication\r\nrole:slave\r\nmaster_link_status:${link}\r\nmaster_last_io_seconds_ago:${seconds}\r\n` +
-  `master_sync_in_progress:${sync}\r\nslave_repl_offset:${offset}\r\nmaster_repl_offset:1\r\n`
+  `master_sync_in_progress:${sync}\r\nslave_repl_offset:${offset}\r\nmaster_replid:${history}\r\nmaster_repl_offset:1\r\n`
 
 test('a primary tells its own offset', () => {
   const watch = new ReplicationWatch(1000)
@@ -20,4 +20,15 @@ test('a replica has data when its first synchronisation is done, and its age is 
   expect(watch.read(replica('down', 9), 15_000)).toMatchObject({ sinceMs: 12_000 })
   watch.restart(16_000)
   expect(watch.read(replica('down', 9), 17_000)).toEqual({ offset: 9, connected: false, sinceMs: 16_000, loaded: false })
+})
+
+test('a link that was up between two looks is known by the history that came with it', () => {
+  const watch = new ReplicationWatch(1000)
+  watch.read('# Replication\r\nrole:master\r\nmaster_replid:own\r\nmaster_repl_offset:0\r\n', 1000)
+  watch.restart(2000)
+  expect(watch.read(replica('down', 0, 0, 0, 'own'), 2100)).toMatchObject({ loaded: false })
+  expect(watch.read(replica('down', 0, 0, 1, 'theirs'), 2200)).toMatchObject({ loaded: false })
+  expect(watch.read(replica('down', 9, 0, 0, 'theirs'), 2300)).toEqual({ offset: 9, connected: false, sinceMs: 2000, loaded: true })
+  watch.restart(3000)
+  expect(watch.read(replica('down', 9, 0, 0, 'theirs'), 3100)).toMatchObject({ loaded: false })
 })
