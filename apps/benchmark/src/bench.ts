@@ -30,6 +30,8 @@ export interface Comparison {
 export interface RunOptions {
   quick: boolean
   runs: number
+  /** Whether the command line said so: a scenario with a number of its own keeps to it then. */
+  runsAsked: boolean
   seconds: number
   warmupSeconds: number
   seed: number
@@ -159,9 +161,10 @@ export class BenchRun implements Bench {
   async interleave<S extends { label: string }>(
     sides: readonly S[],
     measure: (side: S, round: number) => Promise<Record<string, Sample>>,
-    options: { runsMax?: number } = {},
+    options: { runsMax?: number; runs?: number } = {},
   ): Promise<void> {
-    const rounds = Math.min(this.options.runs, options.runsMax ?? Infinity)
+    const wanted = this.options.runsAsked ? this.options.runs : options.runs ?? this.options.runs
+    const rounds = Math.min(wanted, options.runsMax ?? Infinity)
     for (let round = 0; round < rounds; round++) {
       for (const side of sides) {
         for (const [name, sample] of Object.entries(await measure(side, round))) {

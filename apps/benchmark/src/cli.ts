@@ -95,6 +95,7 @@ export async function main(argv: readonly string[]): Promise<number> {
   const options: RunOptions = {
     quick: cli.quick ?? false,
     runs: cli.runs ?? defaults.runs,
+    runsAsked: cli.runs !== undefined || cli.quick === true,
     seconds: cli.seconds ?? defaults.seconds,
     warmupSeconds: cli.warmup ?? defaults.warmup,
     keysMax: cli.keys ?? defaults.keys,

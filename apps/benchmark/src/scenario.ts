@@ -21,6 +21,8 @@ export const METRICS = {
   keys: { title: 'keys held', unit: '', better: 'higher' },
   loopDelayMs: { title: 'loop delay p99', unit: 'ms', better: 'lower' },
   maxMs: { title: 'longest', unit: 'ms', better: 'lower' },
+  othersGapMs: { title: 'longest without a write at other shards', unit: 'ms', better: 'lower' },
+  lostWrites: { title: 'acknowledged writes lost', unit: '', better: 'lower' },
 } as const satisfies Record<string, { title: string; unit: string; better: 'lower' | 'higher' }>
 
 export type Metric = keyof typeof METRICS
@@ -170,11 +172,12 @@ export interface Bench {
   /**
    * The general form: in each round, measure every side in turn. `measure` returns samples by case name.
    * @param options.runsMax  Fewer rounds where a figure hardly varies and a round is dear.
+   * @param options.runs  As many, where it varies much, unless --runs or --quick says otherwise.
    */
   interleave<S extends { label: string }>(
     sides: readonly S[],
     measure: (side: S, round: number) => Promise<Record<string, Sample>>,
-    options?: { runsMax?: number },
+    options?: { runsMax?: number; runs?: number },
   ): Promise<void>
   /** Embedded peers of this name list that are installed; the others are noted as absent in the report. */
   embeddedPeers(names: readonly string[]): Promise<EmbeddedPeer[]>

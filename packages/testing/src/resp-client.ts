@@ -9,6 +9,8 @@ export interface RespClientOptions {
   /** @default '127.0.0.1' */
   host?: string
   port?: number
+  /** Call from this address. @default what the system chooses */
+  localAddress?: string
   /** A unix socket instead of host and port. */
   path?: string
   /** Bulk strings as Buffers instead of UTF-8 strings. @default false */
@@ -46,9 +48,10 @@ export class RespClient implements AsyncDisposable {
 
   /** @throws {Error} what the socket reports, if nobody listens there */
   static connect(options: RespClientOptions): Promise<RespClient> {
-    const { host = '127.0.0.1', port = 6379, path } = options
+    const { host = '127.0.0.1', port = 6379, path, localAddress } = options
     return new Promise((resolve, reject) => {
-      const socket = path === undefined ? connect({ host, port, noDelay: true }) : connect({ path })
+      const from = localAddress === undefined ? {} : { localAddress }
+      const socket = path === undefined ? connect({ host, port, noDelay: true, ...from }) : connect({ path })
       socket.once('error', reject)
       socket.once('connect', () => {
         socket.off('error', reject)

@@ -18,6 +18,10 @@ export interface ServerOptions {
   args?: readonly string[]
   /** Listen here. @default a free port */
   port?: number
+  /** The address it listens on and is asked at. @default '127.0.0.1' */
+  host?: string
+  /** Words before the program, such as those that run it in a network namespace (`PrivateNetwork.within`). */
+  within?: readonly string[]
   /** Run here, and leave the folder as it is afterwards. @default a new folder, removed with the server */
   dir?: string
   /** Added to the environment. */
@@ -77,14 +81,15 @@ export async function startRedis(options: ServerOptions = {}): Promise<ServerPro
 async function start(
   program: string, programArgs: readonly string[], ownArgs: readonly string[], options: ServerOptions,
 ): Promise<ServerProcess> {
-  const { args = [], env = {}, timeoutMs = 20_000, password } = options
+  const { args = [], env = {}, timeoutMs = 20_000, password, host = '127.0.0.1', within = [] } = options
   const port = options.port ?? await freePort()
   const temporary = options.dir === undefined ? tempDir() : null
   const dir = options.dir ?? temporary?.path ?? ''
   mkdirSync(dir, { recursive: true })
 
-  const directives = ['--port', String(port), '--bind', '127.0.0.1', '--dir', dir, '--save', '', ...ownArgs, ...args]
-  const child = spawn(program, [...programArgs, ...directives], {
+  const directives = ['--port', String(port), '--bind', host, '--dir', dir, '--save', '', ...ownArgs, ...args]
+  const [command = program, ...words] = [...within, program, ...programArgs, ...directives]
+  const child = spawn(command, words, {
     cwd: dir, env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'],
   })
   keep(child)
@@ -103,7 +108,7 @@ async function start(
   void exited.then(() => live.delete(child))
 
   const client = async (clientOptions: RespClientOptions = {}): Promise<RespClient> => {
-    const connection = await RespClient.connect({ port, ...clientOptions })
+    const connection = await RespClient.connect({ host, port, ...clientOptions })
     if (password !== undefined) await connection.command('AUTH', password)
     return connection
   }
