@@ -24,7 +24,7 @@ const args = (peers: BusPeers): string[] => [
 
 /** What of CLUSTER NODES does not change by itself: no times, no links, nobody in handshake. */
 async function stable(client: RespClient): Promise<string[]> {
-  const text = (await client.command('CLUSTER', 'NODES') as string)
+  const text = await client.command('CLUSTER', 'NODES') as string
   for (const line of text.trim().split('\n')) expect(line).toMatch(NODE_LINE)
   return text.trim().split('\n').filter((line) => !line.includes('handshake'))
     .map((line) => line.split(' ').filter((_, index) => ![4, 5, 7].includes(index)).join(' ')).sort()

@@ -48,7 +48,7 @@ describePeer(['redis-cli', 'redis-benchmark'], 'a node whose application blocks 
       expect(made, made.output).toMatchObject({ code: 0 })
       await using client = await RespClient.connect({ port })
       await waitFor(async () => await client.command('SET', '{06S}', '1') === 'OK', { timeoutMs: 20_000, what: 'a key of the busy node' })
-      const id = (await client.command('CLUSTER', 'MYID') as string)
+      const id = await client.command('CLUSTER', 'MYID') as string
 
       child.stdin.write('block')
       await waitFor(() => output === 'up,blocking')
