@@ -306,6 +306,20 @@ describe('the PING schedule', () => {
     expect(bench.tick(T + 1)).toContainEqual({ type: 'close', link })
   })
 
+  it('gives up a connection that nobody answers after T / 2, tries again, and suspects the node after T', () => {
+    const bench = new Bench()
+    const node = bench.add(1)
+    Object.assign(node, { dataAt: START_MS, pongAt: START_MS })
+    const [link] = connects(bench.at(200, () => bench.gossip.closed(node.link!.id)))
+    for (let ms = 300; ms <= 200 + T / 2; ms += 100) expect(connects(bench.tick(ms))).toEqual([])
+    expect(bench.tick(300 + T / 2)).toContainEqual({ type: 'close', link })
+    expect(connects(bench.tick(400 + T / 2))).toHaveLength(1)
+    for (let ms = 500 + T / 2; ms <= 200 + T; ms += 100) bench.tick(ms)
+    expect(node.isPfail).toBe(false)
+    bench.tick(300 + T)
+    expect(node.isPfail).toBe(true)
+  })
+
   it('gives up a link without an answer for T although the other side\'s link brings data', () => {
     const bench = new Bench()
     const node = bench.add(1)

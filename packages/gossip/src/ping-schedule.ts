@@ -40,7 +40,10 @@ export function runSchedule(view: ClusterView, state: ScheduleState): void {
       view.closeLink(node.link)
       continue
     }
-    if (!node.link.open) continue
+    if (!node.link.open) {
+      giveUpOpening(view, node)
+      continue
+    }
     const isDue = node.pingSentAt === 0 && (now - node.pongAt > timeout / 2 || (leased && isLeasePingDue(view, node)))
     if (isDue || node === view.pausedFor) ping(view, node)
   }
@@ -79,6 +82,18 @@ function isStuck(view: ClusterView, node: ClusterNode): boolean {
   if (node.pingSentAt === 0 || now - node.link!.createdAt <= timeout) return false
   const pendingMs = now - node.pingSentAt
   return pendingMs > timeout || (pendingMs > timeout / 2 && now - node.dataAt > timeout / 2)
+}
+
+/**
+ * Nobody answers a connection that is being made, not even with a refusal: it is made anew after T / 2, since the system
+ * asks seldomer and seldomer for minutes, and counts as a question that was not answered, or such a node would never be
+ * suspected. Redis sends a PING into the connection instead.
+ */
+function giveUpOpening(view: ClusterView, node: ClusterNode): void {
+  const { createdAt } = node.link!
+  if (view.now - createdAt <= view.options.nodeTimeoutMs / 2) return
+  if (node.pingSentAt === 0) node.pingSentAt = createdAt
+  view.closeLink(node.link!)
 }
 
 function longestUnheard(view: ClusterView): ClusterNode | null {
