@@ -148,6 +148,8 @@ function unlike(shard: readonly SimulatedNode[], promises: Promises): string | n
 
 class Chaos {
   resets = 0
+  /** A loss that was drawn and may not have happened yet. */
+  #losesUntil = 0
   readonly #kinds: (() => void)[]
 
   constructor(readonly world: World, readonly shard: readonly SimulatedNode[], readonly nodeTimeoutMs: number) {
@@ -254,7 +256,9 @@ class Chaos {
   /** One copy at a time: what the others do not have either is nobody's promise. */
   #mayLose(node: SimulatedNode): boolean {
     if (!this.shard.includes(node)) return true
-    if (wholeLeader(this.shard) === undefined) return false
+    const { now } = this.world.queue
+    if (now < this.#losesUntil || wholeLeader(this.shard) === undefined) return false
+    this.#losesUntil = now + this.nodeTimeoutMs
     this.resets++
     return true
   }

@@ -99,6 +99,7 @@ export class SimulatedNode implements Endpoint {
     this.#say('starts', () => `epoch ${saved.currentEpoch}, last vote ${saved.lastVoteEpoch}`)
     this.world.invariants.started(this.machine)
     this.#perform(this.machine, this.machine.start(this.clock))
+    if (!this.isUp) return // it crashed between two effects of its start
     this.copy?.start()
     this.#tickLater(random() * TICK_MS)
   }
