@@ -76,6 +76,7 @@ target.close()
 const sorted = lags.subarray(0, Math.min(count, rows)).sort()
 const quantile = (q: number): number => (sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * q))] ?? 0) * 1000
 console.log(JSON.stringify({
-  seconds: (endMs - startMs) / 1000, cpuUsPerOp: cpuUs / rows, rows: seen, rssBytes: process.resourceUsage().maxRSS * 1024,
+  seconds: (endMs - startMs) / 1000, cpuUsPerOp: cpuUs / rows, rows: seen,
+  rssBytes: process.resourceUsage().maxRSS * 1024,
   p50Us: quantile(0.5), p99Us: quantile(0.99), maxMs: (sorted.at(-1) ?? 0),
 }))

@@ -4,8 +4,8 @@
  *            in parts; then 5,000 one-row transactions a second for 20 s. Table (INT PK, VARCHAR(32), BIGINT,
  *            DECIMAL(10,2), DATETIME(6), VARCHAR(40)). The node is a server with an append-only file (everysec); the
  *            follower is a process of its own and pins its transactions at the node by MULTI.
- * Output     Rows a second from the first to the last, CPU per row and RSS of the follower at its highest, lag from the row's own
- *            SYSDATE(6) to the node's reply. The follower proves that the node has every row.
+ * Output     Rows a second from the first to the last, CPU per row and RSS of the follower at its highest, lag from the
+ *            row's own SYSDATE(6) to the node's reply. The follower proves that the node has every row.
  * Yardstick  Figures of our own: 50,000 rows/s, 250 MiB, 50 ms at p99.
  */
 import { spawn } from 'node:child_process'
@@ -15,7 +15,9 @@ import { type Mariadb, startMariadb } from '../binlog-decode/mariadb.js'
 
 const FOLLOWER = fileURLToPath(new URL('./follower.js', import.meta.url))
 
-interface Measured { seconds: number; cpuUsPerOp: number; rows: number; rssBytes: number; p50Us: number; p99Us: number; maxMs: number }
+interface Measured {
+  seconds: number; cpuUsPerOp: number; rows: number; rssBytes: number; p50Us: number; p99Us: number; maxMs: number
+}
 interface Follower { ready: Promise<void>; result: Promise<Measured> }
 
 /** Follows from `gtids` on until it has seen `rows`. */

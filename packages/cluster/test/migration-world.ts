@@ -237,6 +237,7 @@ export class MigrationWorld {
       case 'slotMapChanged': case 'stateChanged':
         node.mapStale = true
         return
+      case 'fence': return // there are no copies here
       case 'reply':
         if (node.mapStale) this.#setMap(node)
         return onReply?.(effect.reply)

@@ -85,9 +85,9 @@ function isStuck(view: ClusterView, node: ClusterNode): boolean {
 }
 
 /**
- * Nobody answers a connection that is being made, not even with a refusal: it is made anew after T / 2, since the system
- * asks seldomer and seldomer for minutes, and counts as a question that was not answered, or such a node would never be
- * suspected. Redis sends a PING into the connection instead.
+ * Nobody answers a connection that is being made, not even with a refusal: it is made anew after T / 2, since the
+ * system asks seldomer and seldomer for minutes, and counts as a question that was not answered, or such a node would
+ * never be suspected. Redis sends a PING into the connection instead.
  */
 function giveUpOpening(view: ClusterView, node: ClusterNode): void {
   const { createdAt } = node.link!

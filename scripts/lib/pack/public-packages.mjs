@@ -41,8 +41,8 @@ export const packages = [
       'dist/control': 'packages/node/dist/control.js',
       'dist/gateway-worker': 'packages/http/dist/gateway-worker.js',
     },
-    // Published too, but with it would come four packages of others, for a gateway that few turn on.
-    inside: ['@slotwise/http'],
+    // Published too, but with them would come six packages of others, for a gateway and a FOLLOW that few turn on.
+    inside: ['@slotwise/http', '@slotwise/binlog'],
   },
   {
     name: 'slotwise', folder: 'packages/store', typed: true,
