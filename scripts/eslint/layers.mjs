@@ -1,7 +1,7 @@
 /**
  * Lint rule `slotwise/layers`: imports between workspace packages run down the layers and never up.
  * The layer of a package is the `layer:` tag in its package.json (`nx.tags`); the table below says who may import whom.
- * Also reported: an import that is not declared in package.json, a deep import past the entry point, a relative path
+ * Also reported: an import that is not declared in package.json, a deep import past the entry points, a relative path
  * that leaves the package, and a cycle between packages of one layer.
  * Why not @nx/enforce-module-boundaries: it passes silently when no project graph has been cached yet.
  */
@@ -36,6 +36,7 @@ export function readWorkspace(root) {
       tags: manifest.nx?.tags ?? [],
       dependencies: Object.keys({ ...manifest.dependencies, ...manifest.peerDependencies }),
       devDependencies: Object.keys(manifest.devDependencies ?? {}),
+      entries: Object.keys(manifest.exports ?? {}),
     })
   }
   return packages
@@ -65,7 +66,8 @@ export function refusal(packages, file, specifier) {
   }
   const target = packages.find((item) => specifier === item.name || specifier.startsWith(`${item.name}/`))
   if (target === undefined || target === own) return null
-  if (specifier !== target.name) return `'${specifier}' is a deep import: only the entry point '${target.name}' is public`
+  const entry = `.${specifier.slice(target.name.length)}`
+  if (specifier !== target.name && !target.entries.includes(entry)) return `'${specifier}' is a deep import: only the entry point '${target.name}' is public`
   const declared = own.dependencies.includes(target.name) || (isTest(file) && own.devDependencies.includes(target.name))
   if (!declared) return `${own.name} does not declare ${target.name} in its package.json`
   if (isTest(file) && layerOf(target) === 'layer:testing') return null

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest'
 import { layers, readWorkspace, refusal } from './layers.mjs'
 
 const item = (folder, name, tags, dependencies = [], devDependencies = []) =>
-  ({ folder: `/r/${folder}`, name, tags, dependencies, devDependencies })
+  ({ folder: `/r/${folder}`, name, tags, dependencies, devDependencies, entries: ['.', './entry'] })
 
 const packages = [
   item('packages/config', '@slotwise/config', ['layer:base', 'scope:public'], ['slotwise'], ['@slotwise/testing']),
@@ -22,6 +22,7 @@ const packages = [
 describe('layers', () => {
   it.each([
     ['packages/cluster/src/a.ts', '@slotwise/gossip'],
+    ['packages/cluster/src/a.ts', '@slotwise/gossip/entry'],
     ['packages/gossip/src/a.ts', '@slotwise/engine'],
     ['packages/engine/src/a.ts', '@slotwise/native'],
     ['packages/config/src/a.test.ts', '@slotwise/testing'],

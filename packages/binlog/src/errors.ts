@@ -65,3 +65,9 @@ export class HandshakeError extends BinlogError {
   override readonly name = 'HandshakeError'
   readonly code = 'HANDSHAKE'
 }
+
+/** The server closed the connection, or the network did. */
+export class ConnectionLostError extends BinlogError {
+  override readonly name = 'ConnectionLostError'
+  readonly code = 'CONNECTIONLOST'
+}

@@ -1,7 +1,7 @@
 /** @slotwise/binlog: MySQL's and MariaDB's binlog, decoded and followed. See README.md. */
 export {
-  BinlogError, ChecksumError, DecodeError, HandshakeError, MappingError, ServerError, TargetLostError,
-  TargetRefusedError, TooLargeError, UnsupportedError,
+  BinlogError, ChecksumError, ConnectionLostError, DecodeError, HandshakeError, MappingError, ServerError,
+  TargetLostError, TargetRefusedError, TooLargeError, UnsupportedError,
 } from './errors.js'
 export type { BinlogEvent } from './events/event.js'
 export { EventDecoder, type EventDecoderOptions } from './events/event-decoder.js'
@@ -41,7 +41,7 @@ export { type LogFileBlock, LogFileDecoder, type LogFileEvent, parseLogIndex, se
 export type { FollowerState, FollowerView } from './log/log-follower.js'
 export type { LogTarget, LogTargetStore } from './log/log-target.js'
 export { Mapping, type TableMappingOptions } from './mapping/mapping.js'
-export { ConnectionLostError, type ConnectionOptions, SourceConnection } from './source/connection.js'
+export { type ConnectionOptions, SourceConnection } from './source/connection.js'
 export { readSource, type ReadSourceOptions, type SourceStatus, WrongServerError } from './source/read-source.js'
 export { askFacts, askPosition, askSchemas, type SourceFacts } from './source/source-facts.js'
 export { BinlogStream, type BinlogStreamOptions, type SchemaChange, type SpilledRows, type StreamOutput, type TableChanges, type Transaction } from './stream/binlog-stream.js'

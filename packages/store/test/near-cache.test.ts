@@ -117,7 +117,11 @@ describe('reads of a cluster with replicas', () => {
     await writer.set(key, 'v')
 
     await using fromReplicas = await open({ url, codec: 'text', read: 'replica' })
-    await waitFor(async () => await fromReplicas.get(key) === 'v')
+    // Who could not answer yet, since it was copying, is passed over for a second.
+    await waitFor(async () => {
+      const served = await readsServed(replica)
+      return await fromReplicas.get(key) === 'v' && await readsServed(replica) > served
+    }, { what: 'a replica that answers', intervalMs: 100 })
     const before = await readsServed(primary)
     for (let round = 0; round < 50; round++) expect(await fromReplicas.get(key)).toBe('v')
     expect(await readsServed(primary)).toBe(before)

@@ -2,8 +2,7 @@
  * LogConnection: a socket to a Slotwise server: one request at a time, its reply, and the end of it. Decides nothing.
  */
 import { connect, type Socket } from 'node:net'
-import { DecodeError } from '../errors.js'
-import { ConnectionLostError } from '../source/connection.js'
+import { ConnectionLostError, DecodeError } from '../errors.js'
 import { encodeCommand, RespDecoder, RespError, type RespReply } from './resp-decoder.js'
 
 export interface LogSource {

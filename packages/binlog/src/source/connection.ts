@@ -5,7 +5,7 @@
  */
 import { connect as connectTcp, type Socket } from 'node:net'
 import { connect as connectTls, type ConnectionOptions as TlsOptions } from 'node:tls'
-import { BinlogError, DecodeError, HandshakeError } from '../errors.js'
+import { BinlogError, ConnectionLostError, DecodeError, HandshakeError } from '../errors.js'
 import { query, quit } from '../wire/commands.js'
 import { type Credentials, Handshake, type HandshakeStep, type ServerGreeting } from '../wire/handshake.js'
 import { encodePacket, PacketDecoder } from '../wire/packet-decoder.js'
@@ -25,12 +25,6 @@ export interface ConnectionOptions extends Credentials {
   /** Most that one packet may have. @default 1_073_741_824, what servers allow */
   maxPacketBytes?: number
   signal?: AbortSignal
-}
-
-/** The server closed the connection, or the network did. */
-export class ConnectionLostError extends BinlogError {
-  override readonly name = 'ConnectionLostError'
-  readonly code = 'CONNECTIONLOST'
 }
 
 export class SourceConnection implements AsyncDisposable {

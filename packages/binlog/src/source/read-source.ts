@@ -6,7 +6,7 @@
  */
 import { createHash, randomInt } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { BinlogError, DecodeError, ServerError, UnsupportedError } from '../errors.js'
+import { BinlogError, ConnectionLostError, DecodeError, ServerError, UnsupportedError } from '../errors.js'
 import { EventDecoder } from '../events/event-decoder.js'
 import type { TableSchema } from '../rows/table-map.js'
 import { MysqlGtidSet } from '../gtid/mysql-gtid-set.js'
@@ -14,7 +14,7 @@ import { BinlogStream, type BinlogStreamOptions, type SpilledRows, type StreamOu
 import type { SourcePosition } from '../stream/position.js'
 import { dump, dumpGtid, registerReplica, semiSyncAck, setupStatements } from '../wire/commands.js'
 import { EOF, ERR, OK, readError } from '../wire/replies.js'
-import { type ConnectionOptions, ConnectionLostError, SourceConnection } from './connection.js'
+import { type ConnectionOptions, SourceConnection } from './connection.js'
 import { Reconnect } from './reconnect.js'
 import { remedyFor } from './server-errors.js'
 import { SpillFile } from './spill-file.js'

@@ -1,6 +1,6 @@
 /** EngineTarget: this node's own engine as the store that a follower writes to, in all its databases. */
 import { asBytes, CommandKeys, type Engine, ReplyError } from '@slotwise/engine'
-import type { LogTarget } from '@slotwise/binlog'
+import type { LogTarget } from '@slotwise/binlog/log'
 
 /** @throws {ReplyError} what a command was refused with, so that nothing has run */
 function transaction(engine: Engine, commands: readonly { args: (string | Uint8Array)[] }[]): unknown[] {

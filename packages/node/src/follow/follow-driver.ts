@@ -4,7 +4,7 @@
  * and vanishes with the data that it is about. A client's FLUSHALL takes it, too, and a second later it is there again.
  * Runs on the control thread. Elsewhere: following (@slotwise/binlog, src/log), words (follow-requests.ts).
  */
-import { commandOf, checkpointKey, FollowLog, type FollowerView, type LogCommand, type LogTarget } from '@slotwise/binlog'
+import { commandOf, checkpointKey, FollowLog, type FollowerView, type LogCommand, type LogTarget } from '@slotwise/binlog/log'
 import { type ControlPort, type ControlRequest, type Engine, globMatcher, type LogLevel } from '@slotwise/engine'
 import { encodeReply, type RespValue } from '../cluster/resp-writer.js'
 import { engineTarget } from './engine-target.js'
