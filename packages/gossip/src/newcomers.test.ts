@@ -46,6 +46,13 @@ describe('row 77: who has just joined and claims every slot with the largest epo
     expect(stranger.slotCount).toBe(1)
   })
 
+  it('is believed when he was given slots that nobody had, and claimed nothing else', () => {
+    const { bench, stranger } = joined()
+    bench.inbound(200, 3, pingBody(), { configEpoch: 11, slots: claim(range(20, 29)) })
+    bench.inbound(300, 3, pingBody(), { configEpoch: 12, slots: claim(range(15, 29)) })
+    expect([stranger.slotCount, bench.view.nodes.get(idOf(1))!.slotCount]).toEqual([15, 5])
+  })
+
   it('is not believed about third nodes: UPDATE, and addresses of who fails here', () => {
     const { bench, stranger } = joined()
     const [first, second] = [bench.view.nodes.get(idOf(1))!, bench.view.nodes.get(idOf(2))!]

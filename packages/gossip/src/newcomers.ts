@@ -1,7 +1,8 @@
 /**
  * Newcomers: whoever reaches the bus may introduce himself by MEET, and Redis believes what he says next: a stranger
  * with a large epoch that claims all slots has them within a second, and the primaries become his replicas and send him
- * their password. Here a node that became known lately may have what nobody owns, and takes from others only
+ * their password. Here a node that became known lately may have what nobody owns, and who has that and never claimed
+ * more is one of us. Else it takes from others only
  *   - what the owner gave up (it stopped claiming it) or is migrating to it, as an operator said,
  *   - the slots of the primary whose replica it was: it was elected,
  *   - what a failed owner has left for long, and not of my own shard: I would throw my data away for it,
@@ -23,6 +24,12 @@ export function isNewcomer(view: ClusterView, node: ClusterNode): boolean {
   node.newcomerAt = 0
   return false
 }
+
+/**
+ * Was given slots that nobody had, and has claimed nothing else: what comes now is a migration or an election. Without
+ * that the nodes of a new cluster would hear of its first migrations late, and a replica perhaps not in time.
+ */
+export const isSettled = (node: ClusterNode): boolean => node.isVoter && node.refusedClaimsAt === 0
 
 /** May `taker`, whose claim is the newer one, have a slot of `owner`, who still claims it? */
 export function mayTake(view: ClusterView, taker: ClusterNode, owner: ClusterNode, slot: number): boolean {

@@ -10,7 +10,7 @@ import type { BusHeader, BusMessage } from './bus-message.js'
 import type { ClusterNode } from './cluster-node.js'
 import type { ClusterView } from './cluster-view.js'
 import { sendTo } from './headers.js'
-import { isNewcomer, mayTake, refuseClaims } from './newcomers.js'
+import { isNewcomer, isSettled, mayTake, refuseClaims } from './newcomers.js'
 import { becomeReplicaOf, learnRole } from './roles.js'
 import { hasSlot, sameBitmap, SLOT_COUNT } from './slots.js'
 
@@ -69,6 +69,7 @@ export function applyClaims(
   const lost: number[] = []
   let takenFromShard = 0
   let refused = 0
+  const trusted = vouched || isSettled(sender)
   const before = view.slotsVersion
   for (let slot = 0; slot < SLOT_COUNT; slot++) {
     const owner = view.ownerOf(slot)
@@ -83,7 +84,7 @@ export function applyClaims(
     if (view.importing.has(slot)) continue
     if (owner !== null && notClaiming[slot] === 0) {
       if (owner.configEpoch >= epoch) continue
-      if (!vouched && !mayTake(view, sender, owner, slot)) {
+      if (!trusted && !mayTake(view, sender, owner, slot)) {
         refused++
         continue
       }
