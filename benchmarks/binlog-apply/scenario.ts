@@ -16,7 +16,13 @@ import { type Mariadb, startMariadb } from '../binlog-decode/mariadb.js'
 const FOLLOWER = fileURLToPath(new URL('./follower.js', import.meta.url))
 
 interface Measured {
-  seconds: number; cpuUsPerOp: number; rows: number; rssBytes: number; p50Us: number; p99Us: number; maxMs: number
+  seconds: number
+  cpuUsPerOp: number
+  rows: number
+  rssBytes: number
+  p50Us: number
+  p99Us: number
+  maxMs: number
 }
 interface Follower { ready: Promise<void>; result: Promise<Measured> }
 
