@@ -2,17 +2,11 @@
  * The plan of `npm test`: which steps there are, what each needs, and how many cores it keeps busy. Groups are what
  * `--only` and `--skip` name. Steps that measure or wait for real processes take both cores, so that they run alone.
  */
-import { readdirSync } from 'node:fs'
 import { bootstrap } from './bootstrap.mjs'
 import { none } from './counts.mjs'
 import { benchmarkBin, inRoot } from './repository.mjs'
 import { buildFuzz, command, fuzz, fuzzTargets, hasTests, nativeTests, vitest } from './test-runners.mjs'
 import { which } from './toolchain.mjs'
-
-/** Scenarios whose quick form is long, and whose parts the tests of the peers run. */
-const longScenarios = new Set(['dual-channel', 'failover', 'http', 'migration', 'peers', 'results'])
-const smokeScenarios = () => readdirSync(inRoot('benchmarks'), { withFileTypes: true })
-  .flatMap((entry) => entry.isDirectory() && !longScenarios.has(entry.name) ? [entry.name] : [])
 
 export const groups = ['lint', 'docs', 'nx', 'native', 'fuzz', 'unit', 'peers', 'differential', 'packages', 'bench']
 
@@ -74,7 +68,7 @@ export function testPlan({ fuzzSeconds, passOn, hint }) {
       // That the suite runs, not how fast: figures come from `npm run bench` on a quiet machine.
       run: () => which('redis-server') === null
         ? { ok: true, ...none, skipped: 1 }
-        : command('bench', process.execPath, [benchmarkBin, '--quick', '--runs', '1', ...smokeScenarios()], { onLine: hint('bench smoke') }),
+        : command('bench', process.execPath, [benchmarkBin, '--quick', '--runs', '1'], { onLine: hint('bench smoke') }),
     },
     { name: 'fuzz build', group: 'fuzz', cores: 2, after: [], run: () => buildFuzz(hint('fuzz build')) },
     ...targets.map((target) => ({

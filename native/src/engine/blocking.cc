@@ -122,8 +122,8 @@ bool Blocking::Unblock(ThreadState& thread, std::uint64_t client_id, Reason reas
 }
 
 void Blocking::AbortAll(const std::string& reply) {
-  // Who asked the control plane waits for its word: CLUSTER REPLICATE is what made a replica of this server.
-  EndIf([&](const Waiter& waiter) { return std::string_view(waiter.command->full_name()).starts_with("cluster|") ? std::string() : reply; });
+  // CLUSTER REPLICATE is what made a replica of this server, and is not answered yet.
+  EndIf([&](const Waiter& waiter) { return waiter.asks_control ? std::string() : reply; });
 }
 
 void Blocking::EndIf(const std::function<std::string(const Waiter&)>& reply_to) {

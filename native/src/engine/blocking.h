@@ -59,7 +59,7 @@ class Blocking {
   bool Claim(Waiter& waiter);
   // CLIENT UNBLOCK: cancels; the owner is told with the next Deliver().
   bool Unblock(ThreadState& thread, std::uint64_t client_id, Reason reason);
-  // All that wait: this server follows another from now on. No stripe is held. `reply`: in RESP.
+  // All that wait for something of this server's data: it follows another from now on. No stripe is held. `reply`: in RESP.
   void AbortAll(const std::string& reply);
   // Those for which `reply_to` has a reply, in RESP, which is their end; empty: they wait on. No stripe is held.
   void EndIf(const std::function<std::string(const Waiter&)>& reply_to);

@@ -35,6 +35,7 @@ void ControlDesk::Ask(CommandContext& ctx) {
   }
   auto question = std::make_shared<Question>();
   question->waiter = WaitForNoKey(ctx, kAnswerMs);
+  question->waiter->asks_control = true;
   question->waiter->at_timeout = [] { return std::string(kNoAnswer); };
   const std::shared_ptr<Waiter> waiter = question->waiter;
   const std::uint32_t request = Put(question);

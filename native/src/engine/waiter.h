@@ -40,6 +40,7 @@ class Waiter {
   bool silent = false;             // CLIENT REPLY: nobody wants the answer
   const Command* command = nullptr;
   const WaitOps* ops = nullptr;    // null: waits for no key (WAIT)
+  bool asks_control = false;       // waits for the control plane's word, which a change of role does not end
   std::vector<std::string> words;  // the arguments
   std::vector<std::string_view> args;
   std::int64_t deadline_ms = 0;    // MonotonicMs(); 0: none

@@ -134,8 +134,9 @@ it(`a node is sent messages that are nearly right for ${seconds} s (seed ${seed}
     expect((await client.command('CLUSTER', 'INFO') as string)).toContain('cluster_known_nodes:')
     expect(Math.max(strangers.residentMax, members.residentMax) - residentBefore).toBeLessThan(GROWTH_BYTES_MAX)
     expect(strangers.sent + members.sent).toBeGreaterThan(100)
-    // An exception, or what the node itself calls an error; names that were sent may hold any word.
-    expect(node.output).not.toMatch(/"level":"(error|fatal)"|^\s+at .*:\d+:\d+/m)
+    // A member may have made it the replica of one that is not there, and it goes on asking that one.
+    const complaints = node.output.split('\n').filter((line) => /error|exception/i.test(line))
+    expect(complaints.filter((line) => !line.includes('Error condition on socket for SYNC: Connection refused'))).toEqual([])
   } finally {
     sink.close()
   }

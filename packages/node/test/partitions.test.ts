@@ -22,5 +22,6 @@ function body(): void {
   }, 90_000)
 }
 
+// Namespaces need root and a kernel that has them; the reason is told where they are missing.
 if (reason === null) describePeer('redis-cli', title, body)
 else describe.skip(`${title} [skipped: ${reason}]`, body)

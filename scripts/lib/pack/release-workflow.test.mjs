@@ -41,10 +41,10 @@ describe('the release workflow', () => {
     expect(files.slice(-2)).toEqual(['slotwise-[0-9]*', 'slotwise-adapters-*'])
   })
 
-  it('gives no job more than it needs, and the token to publishing alone', () => {
+  it('gives no job more than it needs, an identity to publishing alone, and no secret to anybody', () => {
     expect(workflow.permissions).toEqual({ contents: 'read' })
     expect(native.permissions).toBeUndefined()
-    const withSecrets = steps.filter((step) => JSON.stringify(step).includes('secrets.'))
-    expect(withSecrets.map(({ name }) => name)).toEqual(['Publish, the addons first'])
+    expect(publish.permissions).toEqual({ contents: 'read', 'id-token': 'write' })
+    expect(steps.filter((step) => JSON.stringify(step).includes('secrets.'))).toEqual([])
   })
 })

@@ -8,7 +8,7 @@ import { type LogCommand, parseLogBatch } from './log-batch.js'
 import { LogConnection, type LogSource, RefusedError } from './log-connection.js'
 import { type ApplyEffect, type FollowEffect, type FollowerView, type FollowEvent, LogFollower } from './log-follower.js'
 import { type LogTarget, type LogTargetStore, storeTarget } from './log-target.js'
-import type { RespReply } from './resp-decoder.js'
+import type { RespReply } from '../resp/resp-decoder.js'
 
 export interface FollowLogOptions {
   /** Of this follower: its position is kept under it. */

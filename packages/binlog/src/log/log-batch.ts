@@ -4,7 +4,7 @@
  * Source: docs/binlog.md. Elsewhere: reading there (native/src/engine/binlog.h).
  */
 import { DecodeError } from '../errors.js'
-import type { RespReply } from './resp-decoder.js'
+import type { RespReply } from '../resp/resp-decoder.js'
 
 export interface LogCommand { readonly db: number; readonly words: readonly Uint8Array[] }
 

@@ -3,7 +3,8 @@
  */
 import { connect, type Socket } from 'node:net'
 import { ConnectionLostError, DecodeError } from '../errors.js'
-import { encodeCommand, RespDecoder, RespError, type RespReply } from './resp-decoder.js'
+import { encodeCommands } from '../resp/encode-commands.js'
+import { RespDecoder, RespError, type RespReply } from '../resp/resp-decoder.js'
 
 export interface LogSource {
   readonly host: string
@@ -54,7 +55,7 @@ export class LogConnection {
     const reply = await new Promise<RespReply>((resolve, reject) => {
       const timer = setTimeout(() => this.close(new ConnectionLostError(`the source did not answer within ${timeoutMs} ms`)), timeoutMs)
       this.#pending = { resolve, reject, timer }
-      this.#socket.write(encodeCommand(words))
+      this.#socket.write(encodeCommands([words]))
     })
     if (reply instanceof RespError) throw new RefusedError(reply.message)
     return reply

@@ -1,11 +1,11 @@
 import { expect, test } from 'vitest'
 import { BinlogError } from '../errors.js'
 import { LogFileDecoder, parseLogIndex, secondsAt } from './log-file.js'
-import { encodeCommand } from './resp-decoder.js'
+import { encodeCommands } from '../resp/encode-commands.js'
 
 const file = Buffer.concat([
-  encodeCommand(['SELECT', '0']), encodeCommand(['SET', 'k', 'v\r\n$1']), Buffer.from('#TS:1764000000\r\n'), encodeCommand(['SELECT', '3']),
-  encodeCommand(['MULTI']), encodeCommand(['INCR', 'n']), encodeCommand(['EXEC']),
+  encodeCommands([['SELECT', '0']]), encodeCommands([['SET', 'k', 'v\r\n$1']]), Buffer.from('#TS:1764000000\r\n'), encodeCommands([['SELECT', '3']]),
+  encodeCommands([['MULTI']]), encodeCommands([['INCR', 'n']]), encodeCommands([['EXEC']]),
 ])
 
 function decode(bytes: Buffer, pieceBytes: number): unknown[] {

@@ -8,7 +8,7 @@ import { TargetLostError, UnsupportedError } from '../errors.js'
 import type { Command } from '../mapping/row-writer.js'
 import type { SourcePosition } from '../stream/position.js'
 import { ClusterState, compare, type SlotStore } from './cluster-state.js'
-import type { RespReply } from './resp.js'
+import type { RespReply } from '../resp/resp-decoder.js'
 import { slotOf, tagOf } from './slots.js'
 
 const at = (position: number, more: Partial<SourcePosition> = {}): SourcePosition =>

@@ -17,7 +17,7 @@ import { MariadbGtidPosition } from '../gtid/mariadb-gtid-position.js'
 import { MysqlGtidSet } from '../gtid/mysql-gtid-set.js'
 import type { Command } from '../mapping/row-writer.js'
 import type { SourcePosition } from '../stream/position.js'
-import type { RespReply } from './resp.js'
+import type { RespReply } from '../resp/resp-decoder.js'
 import { slotOf, tagOf } from './slots.js'
 
 /** What is asked of a cluster. */

@@ -12,7 +12,7 @@ import type { FollowState } from '../apply/state.js'
 import type { Command } from '../mapping/row-writer.js'
 import { ClusterState } from './cluster-state.js'
 import { RespConnection, type RespOptions, throwIfError, throwIfRefused } from './resp-connection.js'
-import { RespError, type RespReply } from './resp.js'
+import { RespError, type RespReply } from '../resp/resp-decoder.js'
 import { scanKeys } from './resp-target.js'
 import { SLOTS } from './slots.js'
 

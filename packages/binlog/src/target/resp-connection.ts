@@ -4,9 +4,10 @@
  */
 import { connect as connectTcp, type Socket } from 'node:net'
 import { connect as connectTls, type ConnectionOptions as TlsOptions } from 'node:tls'
-import { DecodeError, TargetLostError, TargetRefusedError } from '../errors.js'
+import { DecodeError, TargetLostError, TargetRefusedError, TooLargeError } from '../errors.js'
 import type { Command } from '../mapping/row-writer.js'
-import { encodeCommands, RespError, RespReader, type RespReply } from './resp.js'
+import { encodeCommands } from '../resp/encode-commands.js'
+import { RespDecoder, RespError, type RespReply } from '../resp/resp-decoder.js'
 
 export interface RespOptions {
   host: string
@@ -32,13 +33,16 @@ interface Waiter {
   reject(error: Error): void
 }
 
+/** More than any value of a server may have. */
+const REPLY_BYTES_MAX = 2 ** 29
+
 /** What time or another server may heal. */
 const PASSING = new Set(['LOADING', 'MASTERDOWN', 'READONLY', 'CLUSTERDOWN', 'TRYAGAIN', 'MOVED', 'ASK', 'NOREPLICAS', 'OOM', 'MISCONF', 'BUSY', 'UNBLOCKED'])
 
 export class RespConnection {
   readonly name: string
   readonly #socket: Socket
-  readonly #reader = new RespReader()
+  readonly #reader = new RespDecoder(REPLY_BYTES_MAX)
   readonly #waiters: Waiter[] = []
   readonly #replyTimeoutMs: number
   #ended: Error | null = null
@@ -105,8 +109,8 @@ export class RespConnection {
   }
 
   #take(chunk: Buffer): void {
-    this.#reader.push(chunk)
     try {
+      this.#reader.push(chunk)
       for (let waiter = this.#waiters[0]; waiter !== undefined; waiter = this.#waiters[0]) {
         const reply = this.#reader.next()
         if (reply === undefined) break
@@ -117,7 +121,7 @@ export class RespConnection {
       }
       this.#watch()
     } catch (error) {
-      this.destroy(error instanceof DecodeError ? new TargetLostError(`${this.name}: ${error.message}`, { cause: error }) : error as Error)
+      this.destroy(error instanceof DecodeError || error instanceof TooLargeError ? new TargetLostError(`${this.name}: ${error.message}`, { cause: error }) : error as Error)
     }
   }
 

@@ -7,7 +7,7 @@ import { TargetLostError, TargetRefusedError } from '../errors.js'
 import type { TargetStore } from '../apply/target.js'
 import type { Command } from '../mapping/row-writer.js'
 import { RespConnection, type RespOptions, throwIfRefused } from './resp-connection.js'
-import type { RespReply } from './resp.js'
+import type { RespReply } from '../resp/resp-decoder.js'
 
 export class RespTarget implements TargetStore, AsyncDisposable {
   readonly #options: RespOptions

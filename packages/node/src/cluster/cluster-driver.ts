@@ -252,7 +252,7 @@ export class ClusterDriver {
       case 'askNode': case 'startExport': case 'holdSlots': case 'openImport': case 'closeImport':
         return this.#migrations.perform(effect)
       case 'flushData': return this.#run('FLUSHALL')
-      case 'fence': return // of copies that promise (decision 0026), which a live node does not turn on yet
+      case 'fence': throw new Error('copies that promise (decision 0026) are not there in a live node yet')
       case 'slotMapChanged':
       case 'stateChanged':
         this.#mapStale = true

@@ -1,20 +1,23 @@
 /**
- * RespDecoder: replies of a source, RESP2, as they come off a socket. Every element is taken once, however many pieces
+ * RespDecoder: replies of a server, RESP2, as they come off a socket. Every element is taken once, however many pieces
  * it comes in; lengths are held against limits before anything is kept. Sans-IO.
  * Source: Redis protocol specification.
  */
 import { DecodeError, TooLargeError } from '../errors.js'
 
-/** An error reply, as a value. */
+/** An error reply: a value, since one in a pipeline does not undo the others. */
 export class RespError {
   constructor(readonly message: string) {}
+  /** Its first word. */
+  get code(): string { return this.message.split(' ', 1)[0]! }
 }
 
+/** Simple strings are text, bulk strings bytes, which share the memory of what came with them. */
 export type RespReply = null | number | string | Buffer | RespError | RespReply[]
 
 const LINE_MAX = 64 * 1024
-const ITEMS_MAX = 2 ** 26
-const DEPTH_MAX = 16
+const ITEMS_MAX = 2 ** 24
+const DEPTH_MAX = 8
 
 interface Frame { readonly items: RespReply[]; left: number }
 
@@ -117,13 +120,4 @@ function whole(line: string): number {
   const number = Number(line)
   if (!/^-?\d{1,16}$/.test(line) || !Number.isSafeInteger(number)) throw new DecodeError(`'${line.slice(0, 40)}' is no whole number`)
   return number
-}
-
-export function encodeCommand(words: readonly (string | Uint8Array)[]): Buffer {
-  const parts = [Buffer.from(`*${words.length}\r\n`)]
-  for (const word of words) {
-    const bytes = Buffer.from(word)
-    parts.push(Buffer.from(`$${bytes.length}\r\n`), bytes, Buffer.from('\r\n'))
-  }
-  return Buffer.concat(parts)
 }
