@@ -2,8 +2,8 @@
  * `npm run simulate [-- --minutes 5] [-- --nodes 7] [-- --seed 1]`: schedules of a simulated cluster under faults, one
  * seed each, and how many a minute. The first seed that breaks an invariant is told again with its whole story.
  * `-- --replay 42`: the story of one seed. `-- --plant voteTwice|skipPersist`: with a planted fault, which must be
- * found. `-- --copies 3|5 [--received K]`: a shard whose acknowledgements outlive every fail-over, by fsyncing
- * found. `-- --copies 3|5 [--received K]`: a shard whose acknowledgements outlive every fail-over, by fsyncing
+ * found. `-- --restarts`: a primary is killed and comes back, at any moment of a fail-over, each seed one moment.
+ * `-- --copies 3|5 [--received K]`: a shard whose acknowledgements outlive every fail-over, by fsyncing
  * majorities, or by K replicas that have received; `--plant noLease|electAlone|resetVotes`.
  * `-- --large 1000 --schedules 10`: half of the primaries of a large cluster are killed at once.
  */
@@ -18,12 +18,14 @@ await main(async () => {
     seed: { type: 'string', default: '1' },
     schedules: { type: 'string', default: '1000000000' }, replay: { type: 'string' }, plant: { type: 'string' },
     large: { type: 'string' }, copies: { type: 'string' }, received: { type: 'string', default: '0' },
+    restarts: { type: 'boolean', default: false },
     timeout: { type: 'string', default: '15000' },
   } })
   await bootstrap(['packages', 'typescript'])
   const simulator = await import(inRoot('packages', 'simulator', 'dist', 'index.js'))
   const faults = values.plant === undefined ? {} : { [values.plant]: true }
   const nodes = Number(values.nodes)
+  if (values.restarts) return restarts(simulator, values)
   const tell = (seed) => simulator.runSchedule({ seed, nodes, faults, log: (line) => console.log(line) })
   if (values.replay !== undefined && values.copies === undefined) return console.log(tell(Number(values.replay)))
   if (values.copies !== undefined) return copies(simulator, values, faults)
@@ -78,6 +80,25 @@ function copies(simulator, values, faults) {
   }
   const minutes = (performance.now() - startAt) / 60_000
   console.log(JSON.stringify({ copies: options.copies, received: options.received, minutes: Number(minutes.toFixed(2)),
+    schedulesPerMinute: Math.round(sums.schedules / minutes), ...sums }))
+}
+
+function restarts(simulator, values) {
+  const tell = (seed) => simulator.runRestart({ seed, log: (line) => console.log(line) })
+  if (values.replay !== undefined) return console.log(tell(Number(values.replay)))
+  const startAt = performance.now()
+  const endAt = startAt + Number(values.minutes) * 60_000
+  const sums = { schedules: 0, replaced: 0, convergedTimeoutsMax: 0 }
+  for (let seed = Number(values.seed); performance.now() < endAt && sums.schedules < Number(values.schedules); seed++) {
+    const { violation, wasReplaced, convergedMs, nodeTimeoutMs } = simulator.runRestart({ seed })
+    sums.schedules++
+    if (wasReplaced) sums.replaced++
+    sums.convergedTimeoutsMax = Math.max(sums.convergedTimeoutsMax, convergedMs / nodeTimeoutMs)
+    if (violation !== null)
+      throw new Problem(`Seed ${seed}, schedule ${sums.schedules}: ${violation}\nAgain: npm run simulate -- --restarts --replay ${seed}`)
+  }
+  const minutes = (performance.now() - startAt) / 60_000
+  console.log(JSON.stringify({ restarts: true, minutes: Number(minutes.toFixed(2)),
     schedulesPerMinute: Math.round(sums.schedules / minutes), ...sums }))
 }
 

@@ -50,6 +50,27 @@ describe('six nodes', () => {
     expect(formation.member(7002).machine.view.lastVoteEpoch).toBe(formation.member(7004).machine.view.self.configEpoch)
   })
 
+  it('take back a primary that was killed before anybody had heard of the id that it made', () => {
+    // The replicas are of redis-server: of them nobody learns it either.
+    const formation = new Formation(primaries, {})
+    primaries.forEach((port, index) =>
+      formation.command(port, 'ADDSLOTSRANGE', String(index * 5462), String(Math.min(16_383, index * 5462 + 5461))))
+    for (const port of primaries.slice(1)) formation.command(port, 'MEET', '127.0.0.1', '7001')
+    formation.until('all slots are known', () => formation.members.every(({ machine }) => machine.view.assignedCount === 16_384))
+    const members = [...formation.members].sort((a, b) => a.id < b.id ? -1 : 1)
+    const maker = members[0]!
+    for (const { port } of members.slice(1)) formation.cut(maker.port, [port])
+    maker.machine.view.state = 'ok'
+    formation.run(100)
+    expect([maker.machine.view.clusterId, maker.machine.view.clusterIdShared]).toEqual([expect.stringMatching(/^[0-9a-f]{32}$/), false])
+    formation.kill(maker.port)
+    formation.heal()
+    for (const { machine } of members.slice(1)) Object.assign(machine.view, { clusterId: 'f'.repeat(32), clusterIdShared: true })
+    formation.restart(maker.port)
+    formation.until('it is listened to', () => formation.members.every(({ machine }) => machine.view.state === 'ok' &&
+      machine.view.clusterId === 'f'.repeat(32)))
+  })
+
   it('with silence only, as Redis, not before T', () => {
     const formation = created({ refusedFactor: 0, promptElections: false })
     formation.kill(7001)

@@ -58,6 +58,8 @@ describe('nodes.conf', () => {
     const { view } = new ClusterMachine({ options: defaultOptions, random: randomOf(1), nowMs: 1, saved: read })
     expect(nodesConf(view)).toMatch(new RegExp(` slotwiseClusterId ${id}\n$`))
     expect(parseNodesConf(`${conf} slotwiseClusterId x\n`)).toHaveProperty('refused')
+    view.clusterIdShared = false // made here, and nobody has heard of it
+    expect(nodesConf(view)).not.toContain('slotwiseClusterId')
   })
 
   it('currentEpoch is at least the largest config epoch in it', () => {

@@ -29,7 +29,7 @@ export interface SavedCluster {
   importing: [slot: number, id: NodeId][]
   currentEpoch: number
   lastVoteEpoch: number
-  /** Empty: none is known. */
+  /** That a second node had, too; empty: none is known. */
   clusterId: string
   /** Variables of a later version, skipped. */
   unknownVars: string[]
@@ -39,7 +39,7 @@ export interface SavedCluster {
 
 export function nodesConf(view: ClusterView): string {
   const lines = view.list.filter((node) => !node.inHandshake).map((node) => nodeLine(view, node))
-  const cluster = view.clusterId === '' ? '' : ` ${CLUSTER_ID} ${view.clusterId}`
+  const cluster = view.clusterIdShared ? ` ${CLUSTER_ID} ${view.clusterId}` : ''
   return `${lines.join('\n')}\nvars currentEpoch ${view.currentEpoch} lastVoteEpoch ${view.lastVoteEpoch}${cluster}\n`
 }
 

@@ -2,7 +2,7 @@
 import { randomOf } from '@slotwise/gossip'
 import {
   type ClusterEffect, type ClusterEvent, ClusterMachine, type ClusterOptions, type CommandReply, defaultOptions,
-  type LinkId,
+  type LinkId, parseNodesConf, type SavedCluster,
 } from '../src/index.js'
 
 const START = 1_700_000_000_000
@@ -10,17 +10,25 @@ const START = 1_700_000_000_000
 interface Peer { node: Member; link: LinkId }
 
 export class Member {
-  readonly machine: ClusterMachine
+  machine: ClusterMachine
   readonly links = new Map<LinkId, Peer>()
   readonly effects: ClusterEffect[] = []
+  /** What was persisted last, of nodes.conf. */
+  disk = ''
   keys = 0
   offset = 0
   isUp = true
 
-  constructor(readonly port: number, options: Partial<ClusterOptions>) {
-    this.machine = new ClusterMachine({
+  constructor(readonly port: number, private readonly options: Partial<ClusterOptions>) {
+    this.machine = this.run(START)
+  }
+
+  /** The process starts, on what is on disk. */
+  run(nowMs: number): ClusterMachine {
+    const { port, options, disk } = this
+    return this.machine = new ClusterMachine({
       options: { ...defaultOptions, nodeTimeoutMs: 1000, port, busPort: port + 10_000, ...options },
-      random: randomOf(port), nowMs: START,
+      random: randomOf(port), nowMs, ...(disk !== '' && { saved: parseNodesConf(disk) as SavedCluster }),
     })
   }
 
@@ -91,6 +99,16 @@ export class Formation {
     this.#drain()
   }
 
+  /** After `kill`: with what it had persisted. */
+  restart(port: number): void {
+    const member = this.member(port)
+    member.isUp = true
+    const effects = member.run(this.now).start(this.now)
+    member.effects.push(...effects)
+    for (const effect of effects) this.#perform(member, effect)
+    this.#drain()
+  }
+
   #step(member: Member, event: ClusterEvent): ClusterEffect[] {
     const effects = member.machine.step(event, this.now)
     member.effects.push(...effects)
@@ -99,7 +117,8 @@ export class Formation {
   }
 
   #perform(member: Member, effect: ClusterEffect): void {
-    if (effect.type === 'connect') this.#connect(member, effect.link, effect.port)
+    if (effect.type === 'persist') member.disk = member.machine.facts().nodesConf
+    else if (effect.type === 'connect') this.#connect(member, effect.link, effect.port)
     else if (effect.type === 'send') {
       const peer = member.links.get(effect.link)
       if (peer === undefined || this.#cuts.has(`${member.port} ${peer.node.port}`)) return

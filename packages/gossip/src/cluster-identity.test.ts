@@ -100,6 +100,27 @@ describe('an id', () => {
     expect(bench.view.clusterId).toBe('')
   })
 
+  it('is the same if two make it at once', () => {
+    const ids = [1, 3].map((self) => {
+      const bench = new Bench(self)
+      bench.own(self === 1 ? range(0, 9999) : range(10_000, 16_383))
+      bench.add(4 - self, { slots: self === 1 ? range(10_000, 16_383) : range(0, 9999) })
+      bench.addReplica(9, 4 - self)
+      bench.view.state = 'ok'
+      bench.tick(100)
+      return bench.view.clusterId
+    })
+    expect(ids).toEqual([`${'0'.repeat(31)}2`, `${'0'.repeat(31)}2`])
+  })
+
+  it('is written down when a second node has it', () => {
+    const bench = benchOf(MINE, false)
+    bench.add(1)
+    expect(kinds(bench.inbound(10, 1, saying('ping', MINE, false)))).toContain('persist')
+    expect(bench.view.clusterIdShared).toBe(true)
+    expect(kinds(bench.inbound(20, 1, saying('ping', MINE)))).not.toContain('persist')
+  })
+
   it('goes with the first message of a link only', () => {
     const bench = benchOf(MINE)
     const node = bench.add(1)

@@ -1,10 +1,12 @@
 /**
- * Which cluster this is: a random id that all members share, so that two clusters never become one because an address
+ * Which cluster this is: an id that all members share, so that two clusters never become one because an address
  * was used again or an old directory was started. Redis has no such thing: who knows one node of it is in.
  * A cluster has an id from when it first serves all slots: the primary with the smallest node id makes it, the others
  * take it over. It goes with the first message of each link, and to nodes that have said theirs until they say the
  * same; redis-server skips it, and its nodes may be members. Of two ids the one that others have too counts (`shared`);
  * two that nobody shares: the smaller one. Who says another shared id is not listened to: no handshake, no message.
+ * So an id that only its maker has ever known must not be believed after a restart: the others have made another one
+ * meanwhile, and would never listen to it again. It is kept when a second node has it.
  * The id ends with CLUSTER RESET. Elsewhere: the bytes (slotwise-extension.ts), keeping it (cluster's nodes-conf.ts).
  */
 import type { BusExtension, BusMessage } from './bus-message.js'
@@ -49,11 +51,11 @@ export function receiveIdentity(view: ClusterView, sender: ClusterNode | null, {
   sender.clusterId = id
   sender.isOfAnotherCluster = isForeign
   if (isForeign) return false
-  if (id !== '' && id === view.clusterId) view.clusterIdShared = true
-  else if (id !== '' && !view.clusterIdShared && (view.clusterId === '' || told.shared || id < view.clusterId)) {
+  if (id === '' || view.clusterIdShared) return true
+  if (id === view.clusterId || view.clusterId === '' || told.shared || id < view.clusterId) {
     view.clusterId = id
     view.clusterIdShared = true
-    view.persist(false, 'the id of the cluster was learned')
+    view.persist(false, 'another node has the id of the cluster')
   }
   return true
 }
@@ -62,9 +64,17 @@ export function receiveIdentity(view: ClusterView, sender: ClusterNode | null, {
 export function settleIdentity(view: ClusterView): void {
   if (view.clusterId !== '' || view.state !== 'ok' || !view.self.isVoter || view.assignedCount < SLOT_COUNT) return
   for (const node of view.list) if (node.isVoter && node.tellsCluster && node.id < view.self.id) return
-  let id = ''
-  while (id.length < NO_ID.length) id += Math.floor(view.random() * 16).toString(16)
-  view.clusterId = id
-  view.log('info', `This is cluster ${id}`)
-  view.persist(false, 'the cluster has an id')
+  view.clusterId = idOfVoters(view)
+  view.log('info', `This is cluster ${view.clusterId}`)
+}
+
+/**
+ * The random ids of the primaries, folded into one: two that make it at the same moment, each not knowing yet that the
+ * other one tells its cluster, make the same.
+ */
+function idOfVoters(view: ClusterView): string {
+  const digits = new Array<number>(NO_ID.length).fill(0)
+  for (const { id, isVoter } of view.list)
+    if (isVoter) for (const index of digits.keys()) digits[index]! ^= Number.parseInt(id.at(index - digits.length)!, 16)
+  return digits.map((digit) => digit.toString(16)).join('')
 }

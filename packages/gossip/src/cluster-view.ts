@@ -33,7 +33,7 @@ export class ClusterView {
   lastVoteEpoch = 0
   /** Empty until the cluster first served all slots. */
   clusterId = ''
-  /** Another node has said the same, now or in an earlier life. */
+  /** Another node has said the same, now or in an earlier life: only then it is kept. */
   clusterIdShared = false
 
   readonly owners: (ClusterNode | null)[] = new Array<ClusterNode | null>(SLOT_COUNT).fill(null)

@@ -12,6 +12,8 @@ export function disagreement(nodes: readonly SimulatedNode[]): string | null {
   if (running.length < nodes.length) return `${nodes.length - running.length} nodes are down`
   const reference = running[0]!.machine!.view
   const epochs = new Map<number, string>()
+  const clusters = new Set(running.flatMap(({ machine, isPlain }) => isPlain ? [] : machine!.view.clusterId || []))
+  if (clusters.size > 1) return `there are clusters ${[...clusters].map(short).join(', ')}`
   for (const { machine, name } of running) {
     const { view } = machine!
     if (view.state !== 'ok') return `${name} sees the cluster down: ${view.stateWhy}`
@@ -24,8 +26,6 @@ export function disagreement(nodes: readonly SimulatedNode[]): string | null {
       epochs.set(self.configEpoch, name)
     }
     if (view === reference) continue
-    if (view.clusterId !== '' && reference.clusterId !== '' && view.clusterId !== reference.clusterId)
-      return `${name} says that this is another cluster`
     for (const node of reference.list) {
       const here = view.nodes.get(node.id)
       if (here?.isPrimary !== node.isPrimary || here.primary?.id !== node.primary?.id) return `${name} sees another role of ${short(node.id)}`

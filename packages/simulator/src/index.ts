@@ -5,6 +5,7 @@ export { type CopyScheduleOptions, type CopyScheduleResult, runCopySchedule } fr
 export { EventQueue } from './event-queue.js'
 export { Invariants, Violation } from './invariants.js'
 export { type LargeOptions, type LargeResult, runLarge } from './large.js'
+export { type RestartOptions, type RestartResult, runRestart } from './restart-schedule.js'
 export { convergenceBoundMs, runSchedule, type ScheduleOptions, type ScheduleResult } from './schedule.js'
 export { ipOf, SimulatedNode, type World } from './simulated-node.js'
 export { calm, type NetworkFaults, VirtualNetwork } from './virtual-network.js'

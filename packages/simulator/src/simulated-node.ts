@@ -42,6 +42,8 @@ export class SimulatedNode implements Endpoint {
   clockRate = 1
   clockSkewMs = 0
   generation = 0
+  /** As redis-server: it tells no extension of ours and skips those that it is told. */
+  isPlain = false
   /** Its log, where logs are simulated. */
   readonly copy: CopyModel | null
   #disk: { written: string; durable: string; facts?: CopyFacts } = { written: '', durable: '' }
@@ -139,7 +141,9 @@ export class SimulatedNode implements Endpoint {
   opened(link: LinkId): void { this.#step({ type: 'opened', link, localIp: ipOf(this.index) }) }
   failed(link: LinkId, refused: boolean): void { this.#step({ type: 'failed', link, refused }) }
   closed(link: LinkId): void { this.#step({ type: 'closed', link }) }
-  received(link: LinkId, message: BusMessage): void { this.#step({ type: 'message', link, message }) }
+  received(link: LinkId, message: BusMessage): void {
+    this.#step({ type: 'message', link, message: this.isPlain ? withoutExtensions(message) : message })
+  }
 
   /** What this node knows of each other one: for the story of a seed that does not come to rest. */
   describe(): string[] {
@@ -238,7 +242,7 @@ export class SimulatedNode implements Endpoint {
       const candidate = peer === undefined ? undefined : this.world.nodes[peer]?.machine?.view.self.id
       this.world.invariants.voted(machine.view.self.id, candidate ?? 'unknown', message)
     }
-    this.world.network.send(this, link, message)
+    this.world.network.send(this, link, this.isPlain ? withoutExtensions(message) : message)
   }
 
   /** Before every tick: what the data plane would tell. */
@@ -280,6 +284,9 @@ export class SimulatedNode implements Endpoint {
     this.world.log(`${(this.world.queue.now / 1000).toFixed(3).padStart(9)}  ${this.name.padEnd(8)} ${what}${detail === undefined ? '' : ` ${detail()}`}`)
   }
 }
+
+const withoutExtensions = ({ header, body }: BusMessage): BusMessage =>
+  'extensions' in body ? { header, body: { ...body, extensions: [] } } : { header, body }
 
 /** Addresses of the simulated hosts: their index. */
 export const ipOf = (index: number): string => `10.0.${index >> 8}.${index & 255}`
