@@ -1,9 +1,10 @@
 /**
  * Three projects: `unit` runs the tests beside the sources and needs nothing but the build; `peers` runs what lies in
  * `test/` folders: real processes, real Redis, real clients; `soak`, the long runs among them (*.soak.ts),
- * is only run when asked for. Packages are imported as built, as a user gets them.
+ * is only run when asked for. Packages are imported as built, as a user gets them. Files that take long start first.
  */
 import { defineConfig } from 'vitest/config'
+import { LongestFirst } from './scripts/lib/longest-first.mjs'
 
 const ignored = ['**/node_modules/**', '**/dist/**', '**/build/**']
 
@@ -11,6 +12,7 @@ export default defineConfig({
   test: {
     pool: 'forks',
     maxWorkers: 2,
+    sequence: { sequencer: LongestFirst },
     projects: [
       {
         extends: true,
