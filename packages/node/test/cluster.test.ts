@@ -5,7 +5,7 @@
  */
 import { describePeer, waitFor } from '@slotwise/testing'
 import { expect, it } from 'vitest'
-import { createCluster, isOk, type Kind, redisCli, rowsOf, startNodes } from './fixtures/cluster.js'
+import { createCluster, isOk, type Kind, redisCli, rowsOf, startNodes, waitInCluster } from './fixtures/cluster.js'
 
 const mixed: readonly [string, readonly Kind[]][] = [
   ['primaries of ours, replicas of Redis', ['slotwise', 'slotwise', 'slotwise', 'redis', 'redis', 'redis']],
@@ -31,7 +31,7 @@ describePeer(['redis-server', 'redis-cli'], 'a cluster', () => {
 
     await cluster.nodes[victim]!.sigkill()
     const other = (victim + 1) % 3
-    await waitFor(async () => {
+    await waitInCluster(cluster, async () => {
       const rows = await cluster.rows(other)
       const dead = rows.find(({ id }) => id === owner.id)!
       return dead.flags.includes('fail') && dead.slots.length === 0 &&
@@ -41,7 +41,7 @@ describePeer(['redis-server', 'redis-cli'], 'a cluster', () => {
     expect((await redisCli('-c', '-p', String(cluster.nodes[other]!.port), 'GET', 'name')).output.trim()).toBe('test')
 
     await cluster.restart(victim)
-    await waitFor(async () => (await cluster.rows(other)).find(({ id }) => id === owner.id)?.flags.join() === 'slave',
+    await waitInCluster(cluster, async () => (await cluster.rows(other)).find(({ id }) => id === owner.id)?.flags.join() === 'slave',
       { timeoutMs: 30_000, what: 'the former primary back as a replica' })
     await isOk(cluster)
     const check = await redisCli('--cluster', 'check', `127.0.0.1:${cluster.nodes[other]!.port}`)
