@@ -38,6 +38,8 @@ export interface EngineOptions {
   persistent?: boolean
   /** Reject with NotOpenError rather than open what is not open yet. @default false */
   attachOnly?: boolean
+  /** Commands that write are refused, whatever this engine is. @default false */
+  readOnly?: boolean
   /** `listen` follows: reject with ListenError before loading the data if the port is taken. @default false */
   willListen?: boolean
   /** With `willListen` and port 0: as for `listen`. @default false */

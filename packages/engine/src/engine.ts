@@ -12,7 +12,7 @@ import { type AddonSession, CallWord, CLOSED, type EngineStats, loadAddon, WAITS
 import { BatchLookups } from './batch-lookups.js'
 import { ControlPort } from './control-port.js'
 import { addonOptions, type EngineOptions, eventCallback } from './engine-options.js'
-import { addonError, ReplyError, replyError, StoreClosedError } from './errors.js'
+import { addonError, ReadOnlyError, ReplyError, replyError, StoreClosedError } from './errors.js'
 import type { Page } from './page.js'
 import { asText, type BulkReader, type Reply, ReplyReader } from './reply.js'
 import { BYTES_MAX, type Bytes } from './request-page.js'
@@ -25,10 +25,13 @@ export interface EngineCommand {
 }
 
 const NO_TTL = -1
+const READ_ONLY = 'READONLY This store shows the data as it was: it cannot be changed.'
 
 export class Engine extends BatchLookups {
   #closing: Promise<void> | null = null
   readonly #waits = new Waits(() => this.session)
+  /** Names of the commands that are refused; null: this engine is not read-only. */
+  #writes: ReadonlySet<string> | null = null
 
   private constructor(session: AddonSession) { super(session) }
 
@@ -44,6 +47,7 @@ export class Engine extends BatchLookups {
       const session = await loadAddon().open(addonOptions(options), onEvent)
       const engine = new Engine(session)
       waits = engine.#waits
+      if (options.readOnly === true) engine.#writes = new Set(engine.command(['COMMAND', 'LIST', 'FILTERBY', 'ACLCAT', 'write']) as string[])
       return engine
     } catch (error) {
       throw addonError(error)
@@ -79,6 +83,7 @@ export class Engine extends BatchLookups {
   setFromPage(keyLength: number, valueLength: number, ttlMs = NO_TTL): void {
     const session = this.session
     if (session === null) throw new StoreClosedError()
+    if (this.#writes !== null) throw new ReadOnlyError(READ_ONLY)
     if (valueLength > BYTES_MAX) throw new RangeError(`expected at most ${BYTES_MAX} bytes, found ${valueLength}`)
     const code = session.set(keyLength, valueLength, ttlMs)
     if (code !== 0) throw code === CLOSED ? new StoreClosedError() : replyError(session.lastError())
@@ -139,6 +144,16 @@ export class Engine extends BatchLookups {
       return this.#waits.add(this.call[CallWord.length]!, options, (page) => replyOf(page, 0, bulk))
     }
     return this.received(code) === 0 ? null : replyOf(this.result, this.at, bulk)
+  }
+
+  /** @throws {ReadOnlyError} if it is a command that this engine refuses; nothing has crossed yet */
+  protected override pack(args: readonly Bytes[], at: number, word: number): number {
+    if (this.#writes !== null) {
+      const [name = ''] = args
+      const text = typeof name === 'string' ? name : Buffer.from(name).toString('latin1')
+      if (this.#writes.has(text.toLowerCase())) throw new ReadOnlyError(READ_ONLY)
+    }
+    return super.pack(args, at, word)
   }
 
   /** Runs many commands in one crossing. Errors are among the replies: what was refused does not stop the others. */

@@ -56,6 +56,11 @@ export class PurgedError extends ReplyError {
   override readonly name = 'PurgedError'
 }
 
+/** What is here cannot be changed: it is a replica's copy, or the data as it was at an earlier moment. */
+export class ReadOnlyError extends ReplyError {
+  override readonly name = 'ReadOnlyError'
+}
+
 /** The store was closed or destroyed, or is being closed. */
 export class StoreClosedError extends StoreError {
   override readonly name = 'StoreClosedError'
@@ -120,6 +125,7 @@ export function replyError(text: string): ReplyError {
     case 'TIMEOUT': return new PositionTimeoutError(text)
     case 'HISTORY': return new OtherHistoryError(text)
     case 'PURGED': return new PurgedError(text)
+    case 'READONLY': return new ReadOnlyError(text)
     default: return new ReplyError(text)
   }
 }

@@ -13,7 +13,8 @@ export { Engine, type EngineCommand } from './engine.js'
 export type { EngineOptions, LogLevel, RedisLogLevel, SemiSyncStatus } from './engine-options.js'
 export {
   AddonError, addonError, CodecError, ListenError, LockedError, LogError, NotOpenError, OpenError, OtherHistoryError,
-  PositionTimeoutError, PurgedError, ReplyError, replyError, StaleError, StoreClosedError, StoreError, WrongTypeError,
+  PositionTimeoutError, PurgedError, ReadOnlyError, ReplyError, replyError, StaleError, StoreClosedError, StoreError,
+  WrongTypeError,
 } from './errors.js'
 export { globMatcher } from './glob.js'
 export { copyBytes, type Page } from './page.js'

@@ -1,8 +1,8 @@
 /** slotwise: an embeddable, Redis-compatible key-value store. See README.md and docs/library.md. */
 export {
   AddonError, CodecError, type EngineStats, ListenError, LockedError, LogError, type LogLevel, NotOpenError, OpenError,
-  OtherHistoryError, PositionTimeoutError, PurgedError, type Reply, ReplyError, type SemiSyncStatus, StaleError,
-  StoreClosedError, StoreError, WrongTypeError,
+  OtherHistoryError, PositionTimeoutError, PurgedError, ReadOnlyError, type Reply, ReplyError, type SemiSyncStatus,
+  StaleError, StoreClosedError, StoreError, WrongTypeError,
 } from '@slotwise/engine'
 export { AsyncStore } from './async-store.js'
 export type { Backend } from './backends/backend.js'

@@ -5,6 +5,7 @@ import { describe, type EngineOptions } from '@slotwise/engine'
 import type { Codec } from './codecs/codec.js'
 import type { CodecName } from './codecs/index.js'
 import { wholeNumber } from './commands/sender.js'
+import { parsePastTarget } from './past/plan-past.js'
 
 /** Where log lines go; pino and console fit. */
 export interface Logger {
@@ -33,6 +34,15 @@ export interface SemiSyncOptions {
 export interface OpenOptions<V = unknown> {
   /** Folder for the data; made if it is not there. @default none: the data lives and dies with the process */
   dir?: string
+  /**
+   * The data as it was: at a position (FILE:POSITION, as BINLOG and `changes` have them) or at the end of the second of
+   * a Date, read-only. `dir` is only read, also while another process has it open: its files are copied up to there,
+   * before the promise resolves and on this thread. Archived segments count if `directives` names `aof-archive-dir`.
+   * Keys whose time to live has ended since are gone. @default the data as it is
+   */
+  at?: string | Date
+  /** Where the copy for `at` lies until the store is closed. @default the system's folder for temporary files */
+  pastDir?: string
   /** Other threads of the process find the store by it (or by the folder). @default none */
   name?: string
   /** Attach to what this process has open under `name` or `dir`, or reject with NotOpenError. @default false */
@@ -71,7 +81,7 @@ export interface OpenOptions<V = unknown> {
 }
 
 const KNOWN = new Set([
-  'dir', 'name', 'attachOnly', 'codec', 'db', 'databases', 'maxMemoryBytes', 'evictionPolicy', 'appendFsync', 'semiSync', 'maxStalenessMs',
+  'dir', 'at', 'pastDir', 'name', 'attachOnly', 'codec', 'db', 'databases', 'maxMemoryBytes', 'evictionPolicy', 'appendFsync', 'semiSync', 'maxStalenessMs',
   'signal', 'logger', 'directives',
 ])
 const SEMI_SYNC_KNOWN = new Set(['acks', 'timeoutMs', 'ackOn', 'strict'])
@@ -88,8 +98,8 @@ export function checkOptions(options: OpenOptions<never>): void {
   for (const name of Object.keys(options)) {
     if (!KNOWN.has(name)) throw new TypeError(`open() has no option '${name}'`)
   }
-  const { dir, name, databases = 16, db = 0, maxMemoryBytes = 0, evictionPolicy, appendFsync } = options
-  for (const [key, value] of Object.entries({ dir, name })) {
+  const { dir, at, pastDir, name, databases = 16, db = 0, maxMemoryBytes = 0, evictionPolicy, appendFsync } = options
+  for (const [key, value] of Object.entries({ dir, pastDir, name })) {
     if (value !== undefined && (typeof value !== 'string' || value === '')) throw new TypeError(`expected ${key} to be a string that is not empty, found ${describe(value)}`)
   }
   wholeNumber('databases', databases, 1)
@@ -102,6 +112,13 @@ export function checkOptions(options: OpenOptions<never>): void {
   if (options.attachOnly === true && dir === undefined && name === undefined) {
     throw new TypeError('attachOnly needs a name or a dir to find the store by')
   }
+  if (at === undefined) {
+    if (pastDir !== undefined) throw new TypeError('pastDir is for a store that is opened with at')
+    return
+  }
+  parsePastTarget(at)
+  if (dir === undefined) throw new TypeError('at needs a dir to look back into')
+  if (options.attachOnly === true) throw new TypeError('at opens a store of its own: attachOnly has no meaning with it')
 }
 
 function checkSemiSync(options: boolean | SemiSyncOptions): void {

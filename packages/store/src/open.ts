@@ -7,6 +7,7 @@ import type { AsyncStore } from './async-store.js'
 import type { Codec } from './codecs/codec.js'
 import { codecOf } from './codecs/index.js'
 import { checkOptions, engineOptions, type Logger, type OpenOptions } from './open-options.js'
+import { openPast } from './past/open-past.js'
 import { openShards, openUrl } from './open-remote.js'
 import type { ShardsOptions, UrlOptions } from './remote-options.js'
 import { Store, type StoreEvents } from './store.js'
@@ -30,6 +31,9 @@ type Remote<V> = UrlOptions<V> | ShardsOptions<V>
  * @throws {NotOpenError} with `attachOnly`, if there is no such store
  * @throws {TypeError | RangeError} for bad options
  *
+ * @throws {PurgedError} with `at`, if that moment is not held any more; {ReplyError} if it is no position; a store that
+ * was opened with it throws ReadOnlyError for whatever would change it
+ *
  *     await using store = await open({ dir: './data' })
  *     store.set('user:1', { name: 'Ada' }, { ttlMs: 60_000 })
  *     store.get('user:1') // { name: 'Ada' }
@@ -49,8 +53,21 @@ export async function open<V>(options: OpenOptions<V> | Remote<V> = {}): Promise
   return openHere<V>(options)
 }
 
-async function openHere<V>(options: OpenOptions<V>): Promise<Store<V>> {
-  checkOptions(options as OpenOptions<never>)
+async function openHere<V>(asked: OpenOptions<V>): Promise<Store<V>> {
+  checkOptions(asked as OpenOptions<never>)
+  asked.signal?.throwIfAborted()
+  if (asked.at === undefined) return openEngine(asked, false)
+  const past = openPast(asked as OpenOptions<never>)
+  try {
+    const store = await openEngine<V>(past.options, true)
+    return store.once('close', () => past.remove())
+  } catch (error) {
+    past.remove()
+    throw error
+  }
+}
+
+async function openEngine<V>(options: OpenOptions<V>, readOnly: boolean): Promise<Store<V>> {
   const codec = codecOf<V>(options.codec ?? 'msgpack')
   const { signal, logger = processWarnings } = options
   signal?.throwIfAborted()
@@ -65,6 +82,7 @@ async function openHere<V>(options: OpenOptions<V>): Promise<Store<V>> {
   const engine = await Engine.open({
     ...how,
     names,
+    readOnly,
     onLog: (level, message) => log(events, logger, level, message),
     onSemiSync: (status, clients) => events.emit('semiSync', { status, clients }),
     onShutdown: (exitCode) => events.emit('shutdown', exitCode),
