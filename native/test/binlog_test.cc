@@ -309,6 +309,37 @@ TEST(Binlog, KnowsItsConsumersAfterARestart) {
   EXPECT_EQ(f("BINLOG CONSUMERS"), "*0\r\n");
 }
 
+TEST(Binlog, APlaceInTheReplicationHistoryIsAPosition) {
+  TempDir dir;
+  std::filesystem::create_directory(dir.path() + "/data");
+  EngineFixture f({{"dir", dir.path() + "/data"}, {"aof-archive-dir", dir.path() + "/archive"}});
+  f("SET before 1");
+  EXPECT_EQ(Ask(f, "BINLOG STATUS")["origin"].text, "");
+  const std::string nobody(40, 'a');
+  EXPECT_EQ(f("BINLOG READ FROM " + nobody + ":1"), "-HISTORY This server has no replication history yet\r\n");
+  const std::string begin = Parse(f("SLOTWISE.POSITION")).text;  // begins the history
+  f("SET a 1");
+  Transaction(f);
+  std::vector<std::string> places, positions;
+  for (int i = 0; i < 5; ++i) {
+    f("INCR n");
+    const Value status = Ask(f, "BINLOG STATUS");
+    places.push_back(status["origin"].text);
+    positions.push_back(status["file"].text + ":" + status["position"].text);
+    if (i == 2) Rewrite(f);
+  }
+  for (std::size_t i = 0; i < places.size(); ++i) {
+    std::string end;
+    EXPECT_EQ(ReadAll(f, places[i], 10, &end), ReadAll(f, positions[i], 10));
+    EXPECT_EQ(Ask(f, "BINLOG READ FROM " + end)["origin"].text, places.back());
+  }
+  EXPECT_EQ(ReadAll(f, begin, 10).size(), 7u);
+  const std::string id = begin.substr(0, 40);
+  EXPECT_EQ(f("BINLOG READ FROM " + nobody + ":1").find("-HISTORY the position"), 0u);
+  EXPECT_EQ(f("BINLOG READ FROM " + id + ":99999999").find("-ERR The position"), 0u);
+  EXPECT_EQ(f("BINLOG READ FROM " + id + ":x").find("-ERR Invalid position"), 0u);
+}
+
 TEST(Binlog, AConsumerHoldsBackAPurge) {
   TempDir dir;
   std::filesystem::create_directory(dir.path() + "/data");

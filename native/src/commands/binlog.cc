@@ -1,5 +1,5 @@
-// BINLOG: the commit log by file and position. FOLLOW, STOP FOLLOWER and FOLLOWER: other servers' binlogs, which the control plane
-// applies here. Ours; Redis has no such commands.
+// BINLOG: the commit log by file and position. FOLLOW, STOP FOLLOWER and FOLLOWER, MYSQLSOURCE: other servers' binlogs, which the control
+// plane applies here. Ours; Redis has no such commands.
 // Source: decision 0024, docs/binlog.md. Elsewhere: finding and reading (engine/binlog.h), following (packages/node).
 #include <algorithm>
 #include <string>
@@ -59,9 +59,12 @@ void StatusOf(CommandContext& ctx) {
   std::string error = binlog.Look(&view);
   if (error.empty()) error = binlog.Id(&id);
   if (!error.empty()) return ctx.Error(error);
-  ctx.reply.Map(10);
+  ctx.reply.Map(11);
   ctx.reply.Bulk("id");
   ctx.reply.Bulk(id);
+  // The same place as the two below, as every copy of this history has it; empty until there is one.
+  ctx.reply.Bulk("origin");
+  ctx.reply.Bulk(binlog.OriginAt(view.end_offset));
   ctx.reply.Bulk("file");
   ctx.reply.Bulk(view.list.files.back().name);
   ctx.reply.Bulk("position");
@@ -230,7 +233,8 @@ void Forget(CommandContext& ctx) {
 
 SLOTWISE_COMMANDS(binlog, {"binlog|files", Files}, {"binlog|status", StatusOf}, {"binlog|events", Events}, {"binlog|purge", Purge},
                   {"binlog|read", Read}, {"binlog|retain", Retain}, {"binlog|consumers", Consumers}, {"binlog|ack", Ack}, {"binlog|forget", Forget},
-                  {"binlog|help", ReplyContainerHelp}, {"follow", AskControl}, {"stop", AskControl}, {"follower", AskControl});
+                  {"binlog|help", ReplyContainerHelp}, {"follow", AskControl}, {"stop", AskControl}, {"follower", AskControl},
+                  {"mysqlsource", AskControl});
 
 }  // namespace
 }  // namespace slotwise

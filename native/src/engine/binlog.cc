@@ -10,10 +10,12 @@
 
 #include "engine/blocking.h"
 #include "engine/engine.h"
+#include "engine/replication.h"
 #include "engine/waiter.h"
 #include "log/aof_segment.h"
 #include "log/index_search.h"
 #include "log/resp_scanner.h"
+#include "replication/position_token.h"
 
 namespace slotwise {
 namespace {
@@ -53,6 +55,29 @@ void AppendCommand(std::string* out, const BinlogEvent& event) {
   AppendInteger(out, static_cast<std::uint64_t>(event.db));
   *out += "*" + std::to_string(event.argv.size()) + "\r\n";
   for (std::string_view word : event.argv) AppendBulk(out, word);
+}
+
+std::string NotYetText(const StreamPosition& wanted, const Replication& replication) {
+  return "ERR The position " + PositionText(wanted) + " is not here yet: this server has the history up to offset " + std::to_string(replication.offset());
+}
+
+// The log offset of the byte behind a position of the stream. False: `error` says why it has none.
+bool LogOffsetOf(Replication& replication, std::uint64_t tail, const StreamPosition& wanted, std::int64_t* out, std::string* error) {
+  if (!replication.active()) return *error = "HISTORY This server has no replication history yet", false;
+  switch (replication.ReachOf(wanted)) {
+    case Reach::kOtherHistory: return *error = replication.OtherHistoryText(wanted), false;
+    case Reach::kNotYet: return *error = NotYetText(wanted, replication), false;
+    case Reach::kReached: break;
+  }
+  // The stream is the log, but for a constant.
+  const auto constant = static_cast<std::int64_t>(tail) - replication.PositionAt(tail).offset;
+  const std::int64_t first = replication.PositionAt(0).offset;
+  if (wanted.offset < first) {
+    *error = "PURGED offset " + std::to_string(wanted.offset) + " is before what is held of this history, which begins at offset " + std::to_string(first);
+    return false;
+  }
+  *out = constant + wanted.offset;
+  return true;
 }
 
 }  // namespace
@@ -95,7 +120,7 @@ std::string Binlog::PurgedText(BinlogPosition wanted, const View& view) const {
 std::string Binlog::Resolve(std::string_view text, std::string_view consumer, BinlogPosition* out) {
   View view;
   if (std::string error = Look(&view); !error.empty()) return error;
-  const std::string invalid = "ERR Invalid position, it is FILE:POSITION, an offset, 0, $ or @SECONDS";
+  const std::string invalid = "ERR Invalid position, it is FILE:POSITION, an offset, REPLICATION-ID:OFFSET, 0, $ or @SECONDS";
   std::uint64_t number = 0;
   if (text == "$") return *out = view.end, "";
   if (text == ">") {
@@ -128,7 +153,12 @@ std::string Binlog::Resolve(std::string_view text, std::string_view consumer, Bi
     }
     return invalid;
   }
-  if (const std::size_t colon = text.rfind(':'); colon != std::string_view::npos) {
+  std::int64_t wanted = 0;
+  const std::optional<StreamPosition> stream = ParsePosition(text);
+  if (stream) {
+    std::string error;
+    if (!LogOffsetOf(engine_.replication(), engine_.log().tail(), *stream, &wanted, &error)) return error;
+  } else if (const std::size_t colon = text.rfind(':'); colon != std::string_view::npos) {
     const std::string_view name = text.substr(0, colon);
     if (!ParseWhole(text.substr(colon + 1), &out->byte)) return invalid;
     const BinlogFile* file = view.list.Find(name);
@@ -143,18 +173,21 @@ std::string Binlog::Resolve(std::string_view text, std::string_view consumer, Bi
     }
     out->seq = file->seq;
     return {};
+  } else {
+    if (!ParseWhole(text, &number)) return invalid;
+    wanted = static_cast<std::int64_t>(number);
   }
-  if (!ParseWhole(text, &number)) return invalid;
   auto begin = static_cast<std::int64_t>(view.current_begin);
   for (std::size_t i = view.list.files.size(); i-- > 0;) {
-    const auto wanted = static_cast<std::int64_t>(number);
     if (wanted >= begin) {
       *out = {view.list.files[i].seq, static_cast<std::uint64_t>(wanted - begin)};
+      // In memory only: a moment later it is in the file.
+      if (stream && i + 1 == view.list.files.size() && out->byte > view.written.byte) return NotYetText(*stream, engine_.replication());
       return {};
     }
     if (i > 0) begin -= static_cast<std::int64_t>(view.list.files[i - 1].size);
   }
-  return "PURGED offset " + std::to_string(number) + " is not held any more: the oldest position held is " + Text({view.list.files.front().seq, 0});
+  return "PURGED offset " + std::to_string(stream ? stream->offset : wanted) + " is not held any more: the oldest position held is " + Text({view.list.files.front().seq, 0});
 }
 
 // The file of a position with its limit, by the shortest way if it is the one that is written.
@@ -207,6 +240,26 @@ std::string Binlog::SeekIn(BinlogReader& reader, BinlogPosition position) {
 std::string Binlog::Read(BinlogPosition from, std::size_t count_max, Batch* out) {
   *out = Batch();
   out->next = from;
+  std::string error = ReadFrom(count_max, out);
+  const CommitLog::Place place = engine_.log().place();
+  // Behind a rotation of this moment it is left out: the next batch has one.
+  if (error.empty() && Text({out->end.seq, 0}) == place.segment + ":0") {
+    const std::uint64_t end = place.begin + out->end.byte;
+    if (end >= out->behind) out->origin = OriginAt(end - out->behind);
+  }
+  return error;
+}
+
+std::string Binlog::OriginAt(std::uint64_t log_offset) const {
+  Replication& replication = engine_.replication();
+  if (!replication.active()) return {};
+  const StreamPosition position = replication.PositionAt(log_offset);
+  // At or before the beginning of the history it would be another place.
+  if (position.id.empty() || position.offset <= replication.PositionAt(0).offset) return {};
+  return PositionText(position);
+}
+
+std::string Binlog::ReadFrom(std::size_t count_max, Batch* out) {
   for (int missing = 0;;) {
     BinlogFile file;
     View view;
@@ -276,9 +329,14 @@ std::string Binlog::ReadUnits(BinlogReader& reader, std::uint64_t seq, std::size
 }
 
 std::string Binlog::Encode(const Binlog& binlog, const Batch& batch, int protocol) {
-  std::string text = protocol == 3 ? "%4\r\n" : "*8\r\n";
+  std::string text = protocol == 3 ? "%" : "*";
+  text += std::to_string((batch.origin.empty() ? 4 : 5) * (protocol == 3 ? 1 : 2)) + "\r\n";
   AppendBulk(&text, "position");
   AppendBulk(&text, binlog.Text(batch.next));
+  if (!batch.origin.empty()) {
+    AppendBulk(&text, "origin");
+    AppendBulk(&text, batch.origin);
+  }
   AppendBulk(&text, "end");
   AppendBulk(&text, binlog.Text(batch.end));
   AppendBulk(&text, "behind");

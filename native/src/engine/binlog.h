@@ -55,8 +55,10 @@ class Binlog {
   };
   std::string Look(View* view);
   std::string Text(BinlogPosition position) const;
+  // REPLICATION-ID:OFFSET of the same place; empty if it is in no history of this server.
+  std::string OriginAt(std::uint64_t log_offset) const;
 
-  // What a client means: FILE:POS (FILE may be its number alone), a log offset, 0 for the beginning of everything, $ for the end, @SECONDS,
+  // What a client means: FILE:POS (FILE may be its number alone), REPLICATION-ID:OFFSET, a log offset, 0 for the beginning of everything, $ for the end, @SECONDS,
   // > for where `consumer` has come.
   std::string Resolve(std::string_view text, std::string_view consumer, BinlogPosition* out);
 
@@ -64,6 +66,7 @@ class Binlog {
     BinlogPosition next;               // where to go on
     BinlogPosition end;                // of what can be read
     std::uint64_t behind = 0;          // bytes from next to end
+    std::string origin;                // `next` in the replication history, as every copy of it has it; empty: there is none
     std::vector<std::string> units;    // each in RESP: [position, next, Unix seconds or 0, [[db, [word...]]...]]
   };
   // Whole units from `from` on, until there are `count_max` or some megabyte.
@@ -101,6 +104,7 @@ class Binlog {
     int protocol;
   };
   std::string Locate(BinlogPosition at, BinlogFile* file, BinlogPosition* end, std::uint64_t* behind, View* view);
+  std::string ReadFrom(std::size_t count_max, Batch* out);
   std::string ReadUnits(BinlogReader& reader, std::uint64_t seq, std::size_t count_max, Batch* out);
   std::string PurgedText(BinlogPosition wanted, const View& view) const;
   std::string StateLocked();  // loads it; mutex_ is held

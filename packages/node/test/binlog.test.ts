@@ -118,6 +118,94 @@ describe('a server that follows another', () => {
   })
 })
 
+describe('a follower that begins with a copy', () => {
+  it('has the data of a source whose binlog is purged, and everything since, once', async () => {
+    await using source = await start({ args: ['--repl-diskless-sync-delay', '0'] })
+    await using target = await start()
+    await using there = await source.client()
+    await using here = await target.client()
+    await there.pipeline([['SET', 'k', 'v', 'PX', 600_000], ['RPUSH', 'l', ...Array.from({ length: 300 }, String)], ['HSET', 'h', 'f', 'v'], ['SELECT', 3], ['SADD', 's', 1, 2], ['ZADD', 'z', 1.5, 'm'], ['SELECT', 0], ['SET', 'n', 0]])
+    await there.pipeline(Array.from({ length: 700 }, (_, i) => ['SET', `key:${i}`, i]))
+    await there.command('BGREWRITEAOF')
+    await waitFor(async () => ((await binlog(there)).get('oldest') as string).startsWith('appendonly.aof.2.'), { what: 'the rewrite' })
+    // What a copy left that was killed: the source has deleted it since.
+    await here.pipeline([['SET', 'gone', 1], ['SADD', '__binlog:{a}:copied:0', 'gone'], ['SET', 'own', 1]])
+    let running = true
+    const isRunning = (): boolean => running
+    let written = 0
+    const writing = (async () => {
+      await using other = await source.client()
+      while (isRunning()) {
+        await other.pipeline([['INCR', 'n'], ['MULTI'], ['INCR', 'x'], ['INCR', 'y'], ['EXEC'], ['RENAME', 'k', 'k2'], ['RENAME', 'k2', 'k']])
+        written++
+      }
+    })()
+    await waitFor(() => written > 20, { what: 'writes' })
+    expect(await here.command('FOLLOW', 'a', '127.0.0.1', source.port, 'SNAPSHOT', 'yes')).toBe('OK')
+    await waitFor(async () => (await status(here)).get('state') === 'reading', { timeoutMs: 30_000, what: 'the copy' })
+    const copied = written
+    await waitFor(() => written > copied + 20, { what: 'more writes' })
+    running = false
+    await writing
+    await caughtUp(here, there)
+    expect(await here.command('MGET', 'n', 'x', 'y')).toEqual(await there.command('MGET', 'n', 'x', 'y'))
+    expect(await here.command('MGET', 'n', 'gone', 'own')).toEqual([String(written), null, '1'])
+    await here.pipeline([['DEL', 'own'], ['FOLLOWER', 'FORGET', 'a']])
+    expect(await here.command('DEBUG', 'DIGEST')).toBe(await there.command('DEBUG', 'DIGEST'))
+    expect(await here.command('KEYS', '__binlog:*')).toEqual([])
+  })
+
+  it('copies only the keys that it follows, and gives nothing back to a source that follows it', async () => {
+    await using one = await start({ args: ['--repl-diskless-sync-delay', '0'] })
+    await using two = await start({ args: ['--repl-diskless-sync-delay', '0'] })
+    await using first = await one.client()
+    await using second = await two.client()
+    await first.pipeline([['SET', 'user:1', 'a'], ['SET', 'other', 'b']])
+    await follow(first, two, 'POS', 0)
+    await follow(second, one, 'SNAPSHOT', 'yes', 'KEYS', 'user:*')
+    await caughtUp(second, first)
+    expect(await second.command('MGET', 'user:1', 'other')).toEqual(['a', null])
+    await second.command('SET', 'back', 1)
+    await waitFor(async () => await first.command('GET', 'back') === '1', { what: 'the way back' })
+    const fields = await status(first)
+    // The copy was passed over there as what it is: made at that server.
+    expect(fields.get('own-transactions')).toBeGreaterThan(0)
+    expect(fields.get('transactions')).toBe(1)
+  })
+})
+
+describe('a position by replication id and offset', () => {
+  it('is the same place at every copy of the source: a follower goes on at the one that was promoted', async () => {
+    await using primary = await start({ args: ['--repl-diskless-sync-delay', '0'] })
+    await using replica = await start({ args: ['--replicaof', '127.0.0.1', String(primary.port)] })
+    await using target = await start()
+    await using there = await primary.client()
+    await using copy = await replica.client()
+    await using here = await target.client()
+    await waitFor(async () => (await copy.command('INFO', 'replication') as string).includes('master_link_status:up'), { timeoutMs: 30_000, what: 'the link' })
+    await there.pipeline(Array.from({ length: 100 }, () => ['INCR', 'n']))
+    await follow(here, primary, 'POS', 0)
+    await caughtUp(here, there)
+    await there.pipeline([['INCR', 'n'], ['RPUSH', 'l', 'a']])
+    await waitFor(async () => await copy.command('LLEN', 'l') === 1 && await here.command('LLEN', 'l') === 1, { what: 'both copies' })
+    const origin = await waitFor(async () => (await status(here)).get('origin'), { what: 'the place in the history' }) as string
+    expect(origin).toMatch(/^[0-9a-f]{40}:\d+$/)
+    expect(await there.command('BINLOG', 'READ', 'FROM', origin)).toEqual(expect.arrayContaining(['events', []]))
+    await primary.sigkill()
+    expect(await copy.command('REPLICAOF', 'NO', 'ONE')).toBe('OK')
+    await copy.pipeline([['INCR', 'n'], ['RPUSH', 'l', 'b']])
+    await here.command('STOP', 'FOLLOWER', 'a')
+    expect(await follow(here, replica, 'ORIGIN', origin)).toBe('OK')
+    await waitFor(async () => await here.command('LLEN', 'l') === 2, { what: 'what came after' })
+    expect([await here.command('GET', 'n'), await here.command('LRANGE', 'l', 0, -1)]).toEqual(['102', ['a', 'b']])
+    // Of another history, or of none.
+    await here.command('STOP', 'FOLLOWER', 'a')
+    await follow(here, replica, 'ORIGIN', `${'a'.repeat(40)}:5`)
+    await waitFor(async () => (await status(here)).get('state') === 'failed', { what: 'a refusal' })
+    expect((await status(here)).get('last-error')).toMatch(/^HISTORY /)
+  })
+})
+
 describe('two servers that follow each other', () => {
   it('have the same data, and nothing goes around', async () => {
     await using one = await start()
@@ -175,14 +263,14 @@ describe('a follower that is killed', () => {
     for (let round = 0; round < 3; round++) {
       await using client = await target.client()
       const before = Number(await client.command('GET', 'n'))
-      await waitFor(async () => Number(await client.command('GET', 'n')) > before + 50, { what: 'progress' })
+      await waitFor(async () => Number(await client.command('GET', 'n')) > before + 50, { timeoutMs: 30_000, what: 'progress' })
       await target.sigkill()
       target = await start({ port, dir })
     }
     running = false
     await writing
     await using client = await target.client()
-    await waitFor(async () => Number(await client.command('GET', 'n')) >= written, { what: 'all of it' })
+    await waitFor(async () => Number(await client.command('GET', 'n')) >= written, { timeoutMs: 30_000, what: 'all of it' })
     await caughtUp(client, there)
     expect(await client.command('MGET', 'n', 'x', 'y')).toEqual(await there.command('MGET', 'n', 'x', 'y'))
     expect(await client.command('GET', 'n')).toBe(String(written))

@@ -333,7 +333,9 @@ export const elsewhere = ['auth', 'hello', 'quit', 'reset', 'subscribe', 'psubsc
   'cluster|migrate', 'slotwise.apply', 'slotwise.export', 'slotwise.import',
   // Ours: binlog.test.ts.
   'binlog', 'binlog|ack', 'binlog|consumers', 'binlog|events', 'binlog|files', 'binlog|forget', 'binlog|help', 'binlog|purge', 'binlog|read',
-  'binlog|retain', 'binlog|status', 'follow', 'follower', 'stop']
+  'binlog|retain', 'binlog|status', 'follow', 'follower', 'stop',
+  // Ours: mysql-source.test.ts.
+  'mysqlsource']
 
 export interface Example {
   /** The line, for a failure. */

@@ -61,7 +61,7 @@ describePeer('redis-server', 'the command table', () => {
       return [fields as unknown as Info, ...[...(fields[9] as Iterable<RespReply>)].flatMap(flatten)]
     }
     // But for those that Redis does not have.
-    const isOwn = (name: string): boolean => /^(slotwise\.|binlog|follow|stop$|cluster\|migrate$)/.test(name)
+    const isOwn = (name: string): boolean => /^(slotwise\.|binlog|follow|mysqlsource$|stop$|cluster\|migrate$)/.test(name)
     served = ((await ours.command('COMMAND')) as RespReply[]).flatMap(flatten).filter(([name]) => !isOwn(name))
   })
   afterAll(async () => {

@@ -15,7 +15,12 @@ export interface Checkpoint {
   readonly position: string
   /** The id of the server where this transaction was made. */
   readonly origin: string
+  /** The same place as every copy of the source has it: its replication id and the offset. Not always known. */
+  readonly stream?: string
 }
+
+/** Where the data of a source begins that is copied first. */
+export const SNAPSHOT = 'snapshot'
 
 const KEPT = '__binlog:'
 const CHECKPOINT_KEY = /^__binlog:\{[\w.-]{1,64}\}:log$/
@@ -29,8 +34,11 @@ export function checkpointKey(name: string): string {
 
 export const isId = (text: string): boolean => ID.test(text)
 
-export function printCheckpoint({ source, position, origin }: Checkpoint): string {
-  return JSON.stringify({ source, position, origin })
+/** A replication id and an offset: a position that is none of a file. */
+export const isStreamPosition = (text: string): boolean => /^[0-9a-f]{40}:\d{1,16}$/.test(text)
+
+export function printCheckpoint({ source, position, origin, stream }: Checkpoint): string {
+  return JSON.stringify({ source, position, origin, ...(stream === undefined ? {} : { stream }) })
 }
 
 /** @throws {DecodeError} if it is none */
@@ -42,11 +50,11 @@ export function parseCheckpoint(bytes: Uint8Array): Checkpoint {
   } catch (cause) {
     throw new DecodeError(`no checkpoint of a follower: ${text.slice(0, 100)}`, { cause })
   }
-  const { source, position, origin } = found ?? {}
+  const { source, position, origin, stream } = found ?? {}
   if (typeof source !== 'string' || !isId(source) || typeof origin !== 'string' || !isId(origin) || typeof position !== 'string' || position === '') {
     throw new DecodeError(`no checkpoint of a follower: ${text.slice(0, 100)}`)
   }
-  return { source, position, origin }
+  return { source, position, origin, ...(typeof stream === 'string' && isStreamPosition(stream) ? { stream } : {}) }
 }
 
 const textAt = ({ words }: LogCommand, i: number): string => Buffer.from(words[i] ?? []).toString('latin1')

@@ -3,12 +3,14 @@
  * Applying is synchronous and short, so a thread that follows many sources serves each in turn.
  */
 import { BinlogError } from '../errors.js'
-import { type Checkpoint, checkpointKey, parseCheckpoint, printCheckpoint } from './checkpoint.js'
+import { type Checkpoint, checkpointKey, isStreamPosition, parseCheckpoint, printCheckpoint, SNAPSHOT } from './checkpoint.js'
 import { type LogCommand, parseLogBatch } from './log-batch.js'
 import { LogConnection, type LogSource, RefusedError } from './log-connection.js'
 import { type ApplyEffect, type FollowEffect, type FollowerView, type FollowEvent, LogFollower } from './log-follower.js'
 import { type LogTarget, type LogTargetStore, storeTarget } from './log-target.js'
 import type { RespReply } from '../resp/resp-decoder.js'
+
+export interface LogCopy { readonly stream: string; readonly commands: readonly LogCommand[] }
 
 export interface FollowLogOptions {
   /** Of this follower: its position is kept under it. */
@@ -16,10 +18,18 @@ export interface FollowLogOptions {
   /** Asked before each connection: a password may change. */
   readonly source: () => LogSource
   readonly into: LogTarget
-  /** Where a follower begins that has no position yet: FILE:POSITION, '0' for everything, '$' for what is new. */
+  /**
+   * Where a follower begins that has no position yet: FILE:POSITION, a replication id and an offset, '0' for
+   * everything, '$' for what is new, SNAPSHOT for the data that is there and then everything since.
+   */
   readonly from: string
   /** Which keys. @default all */
   readonly keys?: (key: Uint8Array) => boolean
+  /**
+   * Copies the data of the source, which must be that of one moment of its replication history. @returns that moment,
+   * and commands for the transaction that ends the copying
+   */
+  readonly copy?: (source: LogSource, sourceId: string, signal: AbortSignal) => Promise<LogCopy>
   /** What is kept in the store beside the data, to be written again in the transaction that flushes it. */
   readonly kept?: () => readonly LogCommand[]
   /** Something about it changed that an operator would like to know. */
@@ -31,7 +41,7 @@ const BLOCK_MS = 5000
 const TIMEOUT_MS = 15_000
 const COUNT = '1000'
 /** What trying again does not help against. */
-const FINAL = /^PURGED |^ERR There is no (position|file) |is no position between commands|^ERR Invalid position|^ERR unknown command/
+const FINAL = /^PURGED |^HISTORY |^ERR There is no (position|file) |is no position between commands|^ERR Invalid position|^ERR unknown command/
 
 export class FollowLog {
   readonly #options: FollowLogOptions
@@ -41,6 +51,7 @@ export class FollowLog {
   #timer: NodeJS.Timeout | undefined
   #checkpoint: Checkpoint | null
   #generation = 0
+  #copying: AbortController | null = null
 
   /** @throws {BinlogError} if the store holds something else where the position should be */
   constructor(options: FollowLogOptions) {
@@ -49,6 +60,7 @@ export class FollowLog {
     const found = options.into.get(this.#key)
     this.#checkpoint = found === null ? null : parseCheckpoint(found)
     const { keys, into } = options
+    if (options.from === SNAPSHOT && options.copy === undefined) throw new TypeError('a follower that begins with a copy has to be told how to make one')
     this.#machine = new LogFollower({
       id: into.id(), start: this.#checkpoint ?? options.from, random: Math.random,
       ...(options.delayMsMax === undefined ? {} : { delayMsMax: options.delayMsMax }),
@@ -77,12 +89,13 @@ export class FollowLog {
       }
     }
     const { state } = this.#machine
-    if (state !== before && (state === 'failed' || state === 'waiting' || state === 'stopped' || before === 'connecting')) this.#options.onState?.(this.view())
+    if (state !== before && (state === 'failed' || state === 'waiting' || state === 'stopped' || state === 'copying' || before === 'connecting' || before === 'copying')) this.#options.onState?.(this.view())
   }
 
   #perform(effect: FollowEffect): FollowEvent | undefined {
     switch (effect.type) {
       case 'connect': return void this.#during(this.#connect())
+      case 'copy': return void this.#during(this.#copy(effect.source))
       case 'read': return void this.#during(this.#read(effect.from))
       case 'apply': return this.#apply(effect)
       case 'disconnect':
@@ -90,6 +103,7 @@ export class FollowLog {
         clearTimeout(this.#timer)
         this.#connection?.close()
         this.#connection = null
+        this.#copying?.abort()
         return undefined
       case 'wake':
         this.#timer = setTimeout(() => this.#step({ type: 'tick' }), Math.ceil(effect.afterMs) + 1)
@@ -122,9 +136,15 @@ export class FollowLog {
     return { type: 'connected', source: fieldOf(status, 'id') }
   }
 
+  async #copy(sourceId: string): Promise<FollowEvent> {
+    const copying = this.#copying = new AbortController()
+    const copied = await this.#options.copy!(this.#options.source(), sourceId, copying.signal)
+    return { type: 'copied', ...copied }
+  }
+
   async #read(from: string): Promise<FollowEvent> {
     // What is no position yet becomes one first: it must not move while nothing comes.
-    const words = ['BINLOG', 'READ', 'FROM', from, 'COUNT', COUNT, ...from.includes(':') ? ['BLOCK', String(BLOCK_MS)] : []]
+    const words = ['BINLOG', 'READ', 'FROM', from, 'COUNT', COUNT, ...from.includes(':') && !isStreamPosition(from) ? ['BLOCK', String(BLOCK_MS)] : []]
     return { type: 'batch', batch: parseLogBatch(await this.#connection!.request(words, BLOCK_MS + TIMEOUT_MS)) }
   }
 

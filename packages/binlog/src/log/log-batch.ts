@@ -5,6 +5,7 @@
  */
 import { DecodeError } from '../errors.js'
 import type { RespReply } from '../resp/resp-decoder.js'
+import { isStreamPosition } from './checkpoint.js'
 
 export interface LogCommand { readonly db: number; readonly words: readonly Uint8Array[] }
 
@@ -19,6 +20,8 @@ export interface LogTransaction {
 
 export interface LogBatch {
   readonly next: string
+  /** The same place in the source's replication history; '' if it has none, or does not say. */
+  readonly stream: string
   /** Of what can be read there. */
   readonly end: string
   /** Bytes from `next` to `end`. */
@@ -32,9 +35,16 @@ export function parseLogBatch(reply: RespReply): LogBatch {
   const list = listOf(reply)
   for (let i = 0; i + 1 < list.length; i += 2) fields.set(textOf(list[i]!), list[i + 1]!)
   return {
-    next: textOf(fields.get('position') ?? null), end: textOf(fields.get('end') ?? null), behind: numberOf(fields.get('behind') ?? null),
+    next: textOf(fields.get('position') ?? null), stream: streamOf(fields.get('origin')), end: textOf(fields.get('end') ?? null), behind: numberOf(fields.get('behind') ?? null),
     transactions: listOf(fields.get('events') ?? null).map(parseTransaction),
   }
+}
+
+function streamOf(reply: RespReply | undefined): string {
+  if (reply === undefined) return ''
+  const text = textOf(reply)
+  if (!isStreamPosition(text)) throw new DecodeError('an origin of the source that is none')
+  return text
 }
 
 function parseTransaction(reply: RespReply): LogTransaction {

@@ -1,6 +1,6 @@
 /** The decisions of a follower, event by event. */
 import { describe, expect, it } from 'vitest'
-import { checkpointKey, printCheckpoint } from './checkpoint.js'
+import { checkpointKey, printCheckpoint, SNAPSHOT } from './checkpoint.js'
 import type { LogBatch, LogCommand } from './log-batch.js'
 import { type FollowEffect, type FollowEvent, LogFollower, type LogFollowerOptions } from './log-follower.js'
 
@@ -16,7 +16,7 @@ const mark = (origin: string): LogCommand =>
 /** Transactions end at f:10, f:20, ... */
 function batch(...transactions: (string | LogCommand)[][]): LogBatch {
   return {
-    next: `f:${transactions.length * 10}`, end: 'f:1000', behind: 1000 - transactions.length * 10,
+    next: `f:${transactions.length * 10}`, stream: '', end: 'f:1000', behind: 1000 - transactions.length * 10,
     transactions: transactions.map((commands, i) => ({
       position: `f:${i * 10}`, next: `f:${i * 10 + 10}`, seconds: 1000 + i,
       commands: commands.map((item) => typeof item === 'string' ? command(item) : item),
@@ -44,7 +44,39 @@ describe('a follower', () => {
     expect(step({ type: 'connected', source })).toEqual([{ type: 'read', from: 'f:0' }])
     expect(applied(step({ type: 'batch', batch: batch(['SET a 1'], ['INCR n', 'INCR m']) }))).toEqual([[['SET a 1', 'INCR n', 'INCR m'], 'f:20', source]])
     expect(step({ type: 'applied', errors: [] })).toEqual([{ type: 'read', from: 'f:20' }])
-    expect(step({ type: 'batch', batch: { next: 'f:20', end: 'f:20', behind: 0, transactions: [] } })).toEqual([{ type: 'read', from: 'f:20' }])
+    expect(step({ type: 'batch', batch: { next: 'f:20', stream: '', end: 'f:20', behind: 0, transactions: [] } })).toEqual([{ type: 'read', from: 'f:20' }])
+  })
+
+  it('begins with a copy where it is told to, and reads from the moment that the copy shows', () => {
+    const step = follower({ start: SNAPSHOT })
+    step({ type: 'start' })
+    expect(step({ type: 'connected', source })).toEqual([{ type: 'copy', source }])
+    // What went wrong begins again, with another copy.
+    expect(step({ type: 'failed', message: 'lost', final: false })).toMatchObject([{ type: 'disconnect' }, { type: 'wake' }])
+    expect(step({ type: 'copied', stream: `${third}:1`, commands: [] })).toEqual([])
+    step({ type: 'tick' }, 1e6)
+    expect(step({ type: 'connected', source })).toEqual([{ type: 'copy', source }])
+    const stream = `${third}:700`
+    expect(step({ type: 'copied', stream, commands: [command('UNLINK x')] }))
+      .toMatchObject([{ type: 'apply', commands: [command('UNLINK x')], checkpoint: { source, position: stream, origin: source, stream } }])
+    expect(step({ type: 'applied', errors: [] })).toEqual([{ type: 'read', from: stream }])
+  })
+
+  it('keeps where that is in the history of its source, if the source says so and it is the same place', () => {
+    const step = reading()
+    const stream = `${third}:700`
+    const at = (): string => (step as unknown as { machine: LogFollower }).machine.view(0).stream
+    expect(step({ type: 'batch', batch: { ...batch(['SET a 1']), stream } })).toMatchObject([{ checkpoint: { position: 'f:10', stream } }])
+    step({ type: 'applied', errors: [] })
+    expect(at()).toBe(stream)
+    // The last that is applied ends before what was passed.
+    expect(step({ type: 'batch', batch: { ...batch(['SET a 1'], [mark(me)]), stream: `${third}:800` } })).toMatchObject([{ checkpoint: { position: 'f:20', stream: `${third}:800` } }])
+    const [effect] = step({ type: 'applied', errors: [] })
+    expect(effect).toEqual({ type: 'read', from: 'f:20' })
+    step({ type: 'batch', batch: { ...batch(['SET a 1']), next: 'f:15', stream: `${third}:900` } })
+    expect(at()).toBe(`${third}:800`)
+    step({ type: 'applied', errors: [] })
+    expect(at()).toBe(`${third}:900`)
   })
 
   it('cuts no transaction, and begins another when one is long', () => {
@@ -72,9 +104,9 @@ describe('a follower', () => {
 
   it('remembers where it begins before anything has come, and what it passed when that is much', () => {
     const step = reading({ start: '$' })
-    expect(applied(step({ type: 'batch', batch: { next: 'f:500', end: 'f:500', behind: 0, transactions: [] } }))).toEqual([[[], 'f:500', source]])
+    expect(applied(step({ type: 'batch', batch: { next: 'f:500', stream: '', end: 'f:500', behind: 0, transactions: [] } }))).toEqual([[[], 'f:500', source]])
     expect(step({ type: 'applied', errors: [] })).toEqual([{ type: 'read', from: 'f:500' }])
-    expect(applied(step({ type: 'batch', batch: { next: 'f:2000000', end: 'f:2000000', behind: 0, transactions: [] } }))).toEqual([[[], 'f:2000000', source]])
+    expect(applied(step({ type: 'batch', batch: { next: 'f:2000000', stream: '', end: 'f:2000000', behind: 0, transactions: [] } }))).toEqual([[[], 'f:2000000', source]])
   })
 
   it('tries again later and later, from the last position', () => {

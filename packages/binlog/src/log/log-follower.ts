@@ -6,7 +6,7 @@
  * Whatever comes twice has been passed by the position, which moves with the data; so nothing is applied twice.
  */
 import { BinlogError } from '../errors.js'
-import { type Checkpoint, isKept, originOf } from './checkpoint.js'
+import { type Checkpoint, isKept, originOf, SNAPSHOT } from './checkpoint.js'
 import { filterCommand, flushes, type KeyFilterOptions } from './key-filter.js'
 import type { LogBatch, LogCommand, LogTransaction } from './log-batch.js'
 
@@ -14,6 +14,8 @@ export type FollowEvent =
   | { readonly type: 'start' | 'tick' | 'stop' }
   /** The source has told its id. */
   | { readonly type: 'connected'; readonly source: string }
+  /** All data of the source is here as it was at `stream`; `commands` end the copying. */
+  | { readonly type: 'copied'; readonly stream: string; readonly commands: readonly LogCommand[] }
   | { readonly type: 'batch'; readonly batch: LogBatch }
   /** `errors`: of commands that were refused; the others have run. */
   | { readonly type: 'applied'; readonly errors: readonly string[] }
@@ -32,14 +34,17 @@ export interface ApplyEffect {
 export type FollowEffect =
   | { readonly type: 'connect' | 'disconnect' }
   | { readonly type: 'read'; readonly from: string }
+  | { readonly type: 'copy'; readonly source: string }
   | ApplyEffect
   | { readonly type: 'wake'; readonly afterMs: number }
 
-export type FollowerState = 'stopped' | 'connecting' | 'reading' | 'applying' | 'waiting' | 'failed'
+export type FollowerState = 'stopped' | 'connecting' | 'copying' | 'reading' | 'applying' | 'waiting' | 'failed'
 
 export interface FollowerView {
   readonly state: FollowerState
   readonly position: string
+  /** The same place as every copy of the source has it, a replication id and an offset; '' if it is not known. */
+  readonly stream: string
   readonly sourceEnd: string
   readonly source: string
   readonly behindBytes: number
@@ -58,7 +63,7 @@ export interface FollowerView {
 export interface LogFollowerOptions {
   /** The id of the store's own binlog; null if it has none, so that nobody reads it. */
   readonly id: string | null
-  /** What the store remembers, or where to begin. */
+  /** What the store remembers, or where to begin; SNAPSHOT: with a copy of the source's data. */
   readonly start: Checkpoint | string
   readonly filter?: KeyFilterOptions
   /** @default 200 */
@@ -73,6 +78,7 @@ interface Group {
   readonly origin: string
   readonly commands: LogCommand[]
   position: string
+  stream: string
   seconds: number
   transactions: number
   flush: boolean
@@ -87,11 +93,13 @@ export class LogFollower {
   #state: FollowerState = 'stopped'
   #source = ''
   #position: string
+  #stream = ''
   #end = ''
   #behind = 0
   #seconds = 0
   #groups: Group[] = []
   #batchEnd = ''
+  #batchStream = ''
   #passed = 0
   /** The store remembers a position: 'now' is to mean the same after a restart. */
   #placed: boolean
@@ -106,7 +114,10 @@ export class LogFollower {
     this.#options = { delayMs: 200, delayMsMax: 30_000, ...options }
     const { start } = options
     this.#position = typeof start === 'string' ? start : start.position
-    if (typeof start !== 'string') this.#source = start.source
+    if (typeof start !== 'string') {
+      this.#source = start.source
+      this.#stream = start.stream ?? ''
+    }
     this.#placed = typeof start !== 'string'
   }
 
@@ -121,6 +132,7 @@ export class LogFollower {
       case 'stop': return this.#leave('stopped')
       case 'tick': return this.#state === 'waiting' && nowMs >= this.#dueMs ? this.#connect() : []
       case 'connected': return this.#state === 'connecting' ? this.#connected(event.source) : []
+      case 'copied': return this.#state === 'copying' ? this.#copied(event.stream, event.commands) : []
       case 'batch': return this.#state === 'reading' ? this.#plan(event.batch) : []
       case 'applied': return this.#state === 'applying' ? this.#applied(event.errors) : []
       case 'failed': return this.#state === 'stopped' ? [] : this.#failed(event.message, event.final, nowMs)
@@ -131,7 +143,7 @@ export class LogFollower {
   view(nowSeconds: number): FollowerView {
     const caughtUp = this.#behind === 0 && this.#groups.length === 0
     return {
-      state: this.#state, position: this.#position, sourceEnd: this.#end, source: this.#source,
+      state: this.#state, position: this.#position, stream: this.#stream, sourceEnd: this.#end, source: this.#source,
       behindBytes: this.#behind,
       behindSeconds: caughtUp && this.#state === 'reading' ? 0 : this.#seconds === 0 ? null : Math.max(0, nowSeconds - this.#seconds),
       ...this.#sums, lastError: this.#lastError,
@@ -151,7 +163,16 @@ export class LogFollower {
     }
     this.#source = source
     this.#sums.connects++
-    return this.#read()
+    if (this.#position !== SNAPSHOT) return this.#read()
+    this.#state = 'copying'
+    return [{ type: 'copy', source }]
+  }
+
+  #copied(stream: string, commands: readonly LogCommand[]): FollowEffect[] {
+    this.#failures = 0
+    this.#batchEnd = this.#batchStream = stream
+    this.#groups.push({ ...emptyGroup(this.#source), commands: [...commands], position: stream, stream })
+    return this.#next()
   }
 
   #read(): FollowEffect[] {
@@ -164,6 +185,7 @@ export class LogFollower {
     this.#end = batch.end
     this.#behind = batch.behind
     this.#batchEnd = batch.next
+    this.#batchStream = batch.stream
     this.#obstacle = ''
     let group: Group | null = null
     for (const transaction of batch.transactions) {
@@ -180,6 +202,7 @@ export class LogFollower {
         if (!(error instanceof BinlogError)) throw error
         this.#obstacle = `${transaction.position}: ${error.message}`
         this.#batchEnd = transaction.position
+        this.#batchStream = ''
         break
       }
       if (commands.length === 0) {
@@ -204,6 +227,8 @@ export class LogFollower {
         this.#groups.push({ ...emptyGroup(this.#source), position: batch.next })
       }
     }
+    const last = this.#groups.at(-1)
+    if (last?.position === this.#batchEnd) last.stream = this.#batchStream
     return this.#next()
   }
 
@@ -223,19 +248,23 @@ export class LogFollower {
     const [group] = this.#groups
     if (group === undefined) {
       this.#position = this.#batchEnd
+      this.#stream = this.#batchStream
       if (this.#obstacle !== '') return this.#giveUp(this.#obstacle)
       return this.#read()
     }
     this.#state = 'applying'
     return [{
       type: 'apply', commands: group.commands, flush: group.flush,
-      checkpoint: { source: this.#source, position: group.position, origin: group.origin },
+      checkpoint: {
+        source: this.#source, position: group.position, origin: group.origin, ...(group.stream === '' ? {} : { stream: group.stream }),
+      },
     }]
   }
 
   #applied(errors: readonly string[]): FollowEffect[] {
     const group = this.#groups.shift()!
     this.#position = group.position
+    this.#stream = group.stream
     this.#passed = 0
     this.#placed = true
     if (group.seconds !== 0) this.#seconds = group.seconds
@@ -271,7 +300,7 @@ export class LogFollower {
 }
 
 function emptyGroup(origin: string): Group {
-  return { origin, commands: [], position: '', seconds: 0, transactions: 0, flush: false }
+  return { origin, commands: [], position: '', stream: '', seconds: 0, transactions: 0, flush: false }
 }
 
 /** Bytes from one position to a later one; of another file counts as much as any. */

@@ -8,6 +8,7 @@ import { commandOf, checkpointKey, FollowLog, type FollowerView, type LogCommand
 import { type ControlPort, type ControlRequest, type Engine, globMatcher, type LogLevel } from '@slotwise/engine'
 import { encodeReply, type RespValue } from '../cluster/resp-writer.js'
 import { engineTarget } from './engine-target.js'
+import { COPYING, copySource } from './source-copy.js'
 import {
   type FollowDefinition, followerHelp, parseDefinition, parseFollowRequest, printDefinition,
 } from './follow-requests.js'
@@ -101,6 +102,7 @@ export class FollowDriver {
 
   #follow(definition: FollowDefinition): RespValue {
     const { name } = definition
+    if (name === COPYING) return { error: `ERR '${name}' is no name of a follower` }
     const before = this.#followed.get(name)
     if (before !== undefined && before.log.view().state !== 'stopped' && before.log.view().state !== 'failed') {
       return { error: `ERR '${name}' is followed already: STOP FOLLOWER ${name} first` }
@@ -129,11 +131,14 @@ export class FollowDriver {
   #add(definition: FollowDefinition): void {
     const { name, host, port, from, keys } = definition
     const matchers = keys.map(globMatcher)
+    const wanted = keys.length === 0 ? {} : { keys: (key: Uint8Array) => matchers.some((matches) => matches(key)) }
     const log = new FollowLog({
       name, from, into: this.#target, kept: () => this.#kept(),
       source: () => ({ host, port, user: this.#directive('masteruser'), password: this.#directive('masterauth') }),
       onState: (view) => this.#tell(name, view),
-      ...(keys.length === 0 ? {} : { keys: (key: Uint8Array) => matchers.some((matches) => matches(key)) }),
+      ...wanted,
+      copy: (source, sourceId, signal) =>
+        copySource({ source, sourceId, name, engine: this.#engine, into: this.#target, signal, ...wanted }),
     })
     this.#followed.set(name, { definition, log })
     if (definition.running) log.start()
@@ -176,6 +181,7 @@ export class FollowDriver {
       case 'failed': return this.#onLog('error', `Follower ${name} has stopped at ${position}: ${lastError}`)
       case 'waiting': return this.#onLog('warn', `Follower ${name} lost its source at ${position} and tries again: ${lastError}`)
       case 'stopped': return this.#onLog('info', `Follower ${name} was stopped at ${position}`)
+      case 'copying': return this.#onLog('info', `Follower ${name} copies its source`)
       case 'connecting':
       case 'reading':
       case 'applying': return this.#onLog('info', `Follower ${name} reads from ${position}`)
@@ -187,12 +193,12 @@ function statusOf({ definition, log }: Followed): RespValue {
   const view = log.view()
   const { name, host, port, keys } = definition
   const colon = view.position.lastIndexOf(':')
-  const io = { stopped: 'no', failed: 'no', connecting: 'connecting', waiting: 'connecting', reading: 'yes', applying: 'yes' }[view.state]
+  const io = { stopped: 'no', failed: 'no', connecting: 'connecting', waiting: 'connecting', copying: 'yes', reading: 'yes', applying: 'yes' }[view.state]
   return new Map<string, RespValue>([
     ['name', name], ['source-host', host], ['source-port', port], ['source-id', view.source],
     ['io-running', io], ['apply-running', view.state === 'failed' || view.state === 'stopped' ? 'no' : 'yes'], ['state', view.state],
     ['file', colon < 0 ? '' : view.position.slice(0, colon)], ['position', colon < 0 ? view.position : Number(view.position.slice(colon + 1))],
-    ['source-end', view.sourceEnd], ['bytes-behind', view.behindBytes], ['seconds-behind', view.behindSeconds === null ? null : Math.round(view.behindSeconds)],
+    ['origin', view.stream], ['source-end', view.sourceEnd], ['bytes-behind', view.behindBytes], ['seconds-behind', view.behindSeconds === null ? null : Math.round(view.behindSeconds)],
     ['transactions', view.transactions], ['commands', view.commands], ['own-transactions', view.ownTransactions],
     ['filtered-commands', view.filteredCommands], ['refused-commands', view.refusedCommands], ['connects', view.connects],
     ['keys', [...keys]], ['last-error', view.lastError],

@@ -8,6 +8,11 @@ test('FOLLOW names a source and a position', () => {
   expect(parse('FOLLOW a 10.0.0.1 7000 POS 0')).toEqual({ type: 'follow', definition })
   expect(parse('follow a 10.0.0.1 7000 file x.3.incr.aof pos 17 keys user:* ?'))
     .toEqual({ type: 'follow', definition: { ...definition, from: 'x.3.incr.aof:17', keys: ['user:*', '?'] } })
+  const origin = `${'a'.repeat(40)}:17`
+  expect(parse(`FOLLOW a 10.0.0.1 7000 ORIGIN ${origin}`)).toEqual({ type: 'follow', definition: { ...definition, from: origin } })
+  expect(parse(`FOLLOW a 10.0.0.1 7000 POS ${origin}`)).toEqual({ type: 'follow', definition: { ...definition, from: origin } })
+  expect(parse('FOLLOW a 10.0.0.1 7000 SNAPSHOT yes KEYS x*')).toEqual({ type: 'follow', definition: { ...definition, from: 'snapshot', keys: ['x*'] } })
+  expect(parse('FOLLOW a 10.0.0.1 7000 POS 0 SNAPSHOT NO')).toEqual({ type: 'follow', definition })
   for (const from of ['$', '1234', '@1764000000', 'x.3.incr.aof:17', '3:17']) {
     expect(parse(`FOLLOW a 10.0.0.1 7000 POS ${from}`)).toEqual({ type: 'follow', definition: { ...definition, from } })
   }
@@ -17,7 +22,9 @@ test('what is wrong is an error', () => {
   for (const line of [
     'FOLLOW a b 10.0.0.1 7000 POS 0', 'FOLLOW a{ 10.0.0.1 7000 POS 0', 'FOLLOW a 10.0.0.1 0 POS 0', 'FOLLOW a 10.0.0.1 70000 POS 0', 'FOLLOW a 10.0.0.1 7x POS 0',
     'FOLLOW a 10.0.0.1 7000 POS', 'FOLLOW a 10.0.0.1 7000 FILE x', 'FOLLOW a 10.0.0.1 7000 FILE x POS $', 'FOLLOW a 10.0.0.1 7000 POS -1', 'FOLLOW a 10.0.0.1 7000 POS x:y',
-    'FOLLOW a 10.0.0.1 7000 POS 0 KEYS', 'FOLLOW a 10.0.0.1 7000 WHAT 1 POS 0', 'STOP', 'STOP REPLICA', 'STOP FOLLOWER a b', 'STOP FOLLOWER a{', 'FOLLOWER', 'FOLLOWER WHAT',
+    'FOLLOW a 10.0.0.1 7000 POS 0 KEYS', 'FOLLOW a 10.0.0.1 7000 SNAPSHOT yes POS 0', 'FOLLOW a 10.0.0.1 7000 SNAPSHOT maybe', 'FOLLOW a 10.0.0.1 7000 SNAPSHOT no',
+    'FOLLOW a 10.0.0.1 7000 ORIGIN 17', 'FOLLOW a 10.0.0.1 7000 ORIGIN abc:17', 'FOLLOW a 10.0.0.1 7000 POS snapshot',
+    'FOLLOW a 10.0.0.1 7000 WHAT 1 POS 0', 'STOP', 'STOP REPLICA', 'STOP FOLLOWER a b', 'STOP FOLLOWER a{', 'FOLLOWER', 'FOLLOWER WHAT',
     'FOLLOWER FORGET', 'FOLLOWER FORGET }', 'FOLLOWER STATUS a b',
   ]) expect([line, parse(line)]).toEqual([line, { type: 'error', message: expect.stringMatching(/^ERR /) as string }])
 })

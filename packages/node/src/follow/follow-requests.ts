@@ -3,11 +3,13 @@
  * Elsewhere: doing it (follow-driver.ts), syntax (native/tables/commands/slotwise.json).
  */
 
+import { isStreamPosition, SNAPSHOT } from '@slotwise/binlog/log'
+
 export interface FollowDefinition {
   readonly name: string
   readonly host: string
   readonly port: number
-  /** Where it begins: FILE:POSITION, an offset, '0', '$' or '@SECONDS'. */
+  /** Where it begins: FILE:POSITION, REPLICATION-ID:OFFSET, an offset, '0', '$', '@SECONDS', or SNAPSHOT. */
   readonly from: string
   /** Patterns; none: all keys. */
   readonly keys: readonly string[]
@@ -62,6 +64,7 @@ function parseFollow([name = '', host = '', portText = '', ...options]: readonly
   let file = ''
   let position = ''
   let keys: readonly string[] = []
+  let snapshot = false
   for (let i = 0; i < options.length; i++) {
     const word = options[i]!.toLowerCase()
     const value = options[i + 1]
@@ -72,13 +75,22 @@ function parseFollow([name = '', host = '', portText = '', ...options]: readonly
     }
     if (word === 'file') file = value
     else if (word === 'pos') position = value
+    else if (word === 'origin') {
+      if (!isStreamPosition(value)) return error('ERR Invalid origin, it is REPLICATION-ID:OFFSET')
+      position = value
+    } else if (word === 'snapshot' && /^(yes|no)$/i.test(value)) snapshot = value.toLowerCase() === 'yes'
     else return SYNTAX
     i++
+  }
+  if (snapshot) {
+    // A copy says itself where it is.
+    if (file !== '' || position !== '') return SYNTAX
+    return { type: 'follow', definition: { name, host, port, from: SNAPSHOT, keys, running: true } }
   }
   if (position === '') return SYNTAX
   if (file !== '' && !/^\d{1,16}$/.test(position)) return error('ERR Invalid position: with FILE it is a number of bytes')
   const from = file === '' ? position : `${file}:${position}`
-  if (!/^(\$|0|@?\d{1,16}|[^\s:]{1,255}:\d{1,16})$/.test(from)) return error('ERR Invalid position, it is FILE:POSITION, an offset, 0, $ or @SECONDS')
+  if (!/^(\$|0|@?\d{1,16}|[^\s:]{1,255}:\d{1,16})$/.test(from)) return error('ERR Invalid position, it is FILE:POSITION, REPLICATION-ID:OFFSET, an offset, 0, $ or @SECONDS')
   return { type: 'follow', definition: { name, host, port, from, keys, running: true } }
 }
 

@@ -379,6 +379,7 @@ export const COMMANDS: Readonly<Record<string, readonly [flags: string, ...place
   'binlog': [''],
   'follow': [''],
   'follower': [''],
+  'mysqlsource': [''],
   'stop': [''],
   'cluster|migrate': [''],
   'binlog|ack': [''],
