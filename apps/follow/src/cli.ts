@@ -7,13 +7,12 @@
 import { readFile } from 'node:fs/promises'
 import { parseArgs } from 'node:util'
 import {
-  BinlogError, type ClusterTarget, dryRun, follow, type FollowOptions, Mapping, MappingError, openTarget, parseTarget,
-  type RespTarget, ServerError,
+  BinlogError, type ClusterTarget, dryRun, follow, type FollowOptions, Mapping, MappingError, openTarget, parseSource,
+  parseTarget, type RespTarget, ServerError, serverIdOf,
 } from '@slotwise/binlog'
 import { open, type Store } from 'slotwise'
 import { printReport } from './report.js'
 import { followProgress } from './progress.js'
-import { parseSource } from './source-url.js'
 
 export const followUsage = `Usage: slotwise-follow --mapping FILE --source mysql://user@host[:port] --into redis://host[:port] | DIR [options]
        slotwise-follow --mapping FILE --source mysql://user@host[:port] --dry-run
@@ -40,6 +39,8 @@ Keeps keys as the rows of a MySQL or MariaDB server are, exactly once, until it 
 --spill-dir DIR            for rows of large transactions (default: the system's)
 --missing-cascades stop|warn
                            where a foreign key changed rows without logging them (default: stop)
+--on-purged stop|snapshot  what comes next is purged: snapshot deletes the keys of all mapped tables and copies their
+                           rows again; not in a cluster (default: stop)
 --quiet                    no progress
 --help                     this
 
@@ -54,7 +55,7 @@ const flag = { type: 'boolean' } as const
 const options = {
   mapping: text, source: { type: 'string', multiple: true }, into: text, 'dry-run': flag, name: text, 'server-id': text,
   start: text, 'until-end': flag, tls: text, 'tls-ca': text, 'semi-sync': flag, 'max-transaction-bytes': text,
-  'large-transactions': text, 'spill-dir': text, 'missing-cascades': text, quiet: flag,
+  'large-transactions': text, 'spill-dir': text, 'missing-cascades': text, 'on-purged': text, quiet: flag,
   help: { type: 'boolean', short: 'h' },
 } as const
 
@@ -113,6 +114,7 @@ async function run(args: readonly string[], console: FollowConsole): Promise<num
     start: choice<'snapshot' | 'now' | 'oldest'>(values.start, 'start', ['snapshot', 'now', 'oldest']),
     untilEnd: values['until-end'] === true, semiSync: values['semi-sync'] === true,
     largeTransactions: choice(values['large-transactions'], 'large-transactions', ['spill', 'stop']),
+    onPurged: choice(values['on-purged'], 'on-purged', ['stop', 'snapshot']),
     missingCascades: choice(values['missing-cascades'], 'missing-cascades', ['stop', 'warn']),
     ...(values['max-transaction-bytes'] === undefined ? {} : { maxTransactionBytes: whole(values['max-transaction-bytes'], 'max-transaction-bytes', Number.MAX_SAFE_INTEGER) }),
     ...(values['spill-dir'] === undefined ? {} : { spillDir: values['spill-dir'] }),
@@ -147,13 +149,6 @@ async function readMapping(file: string): Promise<Mapping> {
     throw new UsageError(`--mapping: ${(error as Error).message}`, { cause: error })
   }
   return usage(() => Mapping.parse(yaml))
-}
-
-/** The number is stable, and rarely that of another follower; two of one name would share a position anyway. */
-function serverIdOf(name: string): number {
-  let hash = 0x811c9dc5
-  for (const char of Buffer.from(`slotwise ${name}`)) hash = Math.imul(hash ^ char, 0x01000193) >>> 0
-  return 2 ** 31 + hash % 2 ** 31
 }
 
 /** What cannot be read is a wrong argument. */

@@ -1,5 +1,5 @@
 /** A real MariaDB is followed: every way to log in, every type, restarts, refusals, XA, semi-sync. */
-import { describeMariadb, freePort, startMariadb, waitFor, type MariadbProcess } from '@slotwise/testing'
+import { describeMariadb, freePort, purgeBinlog, startMariadb, waitFor, type MariadbProcess } from '@slotwise/testing'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import {
@@ -332,6 +332,64 @@ describeMariadb('following a real MariaDB', () => {
     await follower.stop()
     expect(Object.keys(target.rows())).toEqual(['late:1', 'late:2'])
     expect(statuses).toEqual(['connected'])
+  })
+
+  it('takes a new snapshot where what comes next is purged, if it may, and else says so', async () => {
+    server.sql('CREATE TABLE w.purged (id INT PRIMARY KEY, v INT); INSERT INTO w.purged VALUES (1,1),(2,2)')
+    const target = new MemoryTarget()
+    const tables = [{ table: 'w.purged', key: 'purged:${id}' }]
+    const first = started(server, tables, target, { start: 'snapshot' })
+    await caughtUp(server, target)
+    await first.stop()
+    server.sql('DELETE FROM w.purged WHERE id = 1; UPDATE w.purged SET v = 3')
+    await purgeBinlog(server)
+    expect(await started(server, tables, target).done).toMatchObject({ code: 'SERVER', errno: 1236 })
+    expect(Object.keys(target.rows())).toEqual(['purged:1', 'purged:2'])
+    const warnings: string[] = []
+    const again = started(server, tables, target, { onPurged: 'snapshot', onWarning: (message) => warnings.push(message) })
+    await caughtUp(server, target)
+    server.sql('INSERT INTO w.purged VALUES (4,4)')
+    await caughtUp(server, target)
+    await again.stop()
+    expect(target.rows()).toEqual({ 'purged:2': { id: '2', v: '3' }, 'purged:4': { id: '4', v: '4' } })
+    expect(warnings).toEqual([expect.stringMatching(/taking a new snapshot$/)])
+    expect([...target.keys.keys()].filter((key) => key.startsWith('__binlog'))).toEqual(['__binlog:{default}:position'])
+    await expect(follow({
+      sources: [address(server)], serverId: 1, mapping: new Mapping({ tables: [{ table: 'w.purged', key: '${id}' }] }), into: target, onPurged: 'snapshot',
+    })).rejects.toThrow(TypeError)
+  })
+
+  it('reads by file and position too, but not those of another server', async () => {
+    server.sql('CREATE TABLE w.byfile (id INT PRIMARY KEY); INSERT INTO w.byfile VALUES (1)')
+    const [file = ''] = server.sql('SHOW MASTER STATUS').split('\t')
+    const position = { flavour: 'mariadb', file, position: 4, gtids: '' } as const
+    const tables = [{ table: 'w.byfile', key: 'byfile:${id}' }]
+    const target = new MemoryTarget()
+    expect(await started(server, tables, target, { start: { ...position, server: 'id:1001' }, untilEnd: true }).done).toBeNull()
+    expect(Object.keys(target.rows())).toEqual(['byfile:1'])
+    expect(await started(server, tables, new MemoryTarget(), { start: { ...position, server: 'id:7' } }).done).toMatchObject({ code: 'WRONGSERVER' })
+  })
+
+  it('goes on at the next source by GTID when the first is gone, and applies nothing twice', async () => {
+    await using first = await startMariadb()
+    await using second = await startMariadb({ args: ['--server-id=1002', '--log-slave-updates=ON'] })
+    first.sql('CREATE DATABASE w; CREATE TABLE w.t (id INT PRIMARY KEY); INSERT INTO w.t VALUES (1)')
+    second.sql(`RESET MASTER; CHANGE MASTER TO MASTER_HOST='127.0.0.1', MASTER_PORT=${first.port}, MASTER_USER='repl', MASTER_PASSWORD='replpw', MASTER_USE_GTID=slave_pos; START SLAVE`)
+    const target = new MemoryTarget()
+    const served: number[] = []
+    const follower = started(first, [{ table: 'w.t', key: 't:${id}' }], target, {
+      sources: [address(first), address(second)], start: 'oldest', onStatus: (status) => { if (status.type === 'connected') served.push(status.source) },
+    })
+    first.sql('INSERT INTO w.t VALUES (2)')
+    await caughtUp(first, target)
+    await waitFor(() => second.sql('SELECT COUNT(*) FROM w.t').trim() === '2', { timeoutMs: 20_000, what: 'the other copy' })
+    await first.kill()
+    second.sql('STOP SLAVE; RESET SLAVE ALL; INSERT INTO w.t VALUES (3); DELETE FROM w.t WHERE id = 1')
+    await caughtUp(second, target)
+    await follower.stop()
+    expect(Object.keys(target.rows())).toEqual(['t:2', 't:3'])
+    expect([served[0], served.at(-1)]).toEqual([0, 1])
+    expect(target.transactions.flat().filter(([name]) => name === 'HSET')).toHaveLength(3)
   })
 
   it('is told when another follower with its server id takes over', async () => {

@@ -121,6 +121,7 @@ export type DirectiveName =
   | 'min-replicas-to-write'
   | 'min-slaves-max-lag'
   | 'min-slaves-to-write'
+  | 'mysql-source'
   | 'no-appendfsync-on-rewrite'
   | 'notify-keyspace-events'
   | 'oom-score-adj'
@@ -341,6 +342,7 @@ export const directives: readonly DirectiveSpec[] = [
   { name: 'maxmemory-samples', type: 'int', default: '5', min: '1', max: '2147483647', status: 'supported', summary: 'Keys sampled for one eviction.' },
   { name: 'min-replicas-max-lag', alias: 'min-slaves-max-lag', type: 'int', default: '10', min: '0', max: '2147483647', status: 'supported', summary: 'Seconds of lag up to which a replica counts.' },
   { name: 'min-replicas-to-write', alias: 'min-slaves-to-write', type: 'int', default: '0', min: '0', max: '2147483647', status: 'supported', summary: 'Connected replicas below which writes are refused; 0 for no limit.' },
+  { name: 'mysql-source', type: 'string', default: '', emptyIsUnset: true, immutable: true, hidden: true, status: 'supported', summary: 'File with a MySQL or MariaDB to follow and the mapping of its tables to keys; relative to dir.', outsideEngine: true },
   { name: 'no-appendfsync-on-rewrite', type: 'bool', default: 'no', status: 'accepted', summary: 'Do not fsync the AOF while a rewrite runs.' },
   { name: 'notify-keyspace-events', type: 'event-classes', default: '', status: 'supported', summary: 'Classes of keyspace events to publish; empty for none.' },
   { name: 'oom-score-adj', type: 'enum', default: 'no', values: { no: 0, yes: 1, relative: 1, absolute: 2 }, status: 'accepted', summary: 'Adjust the kernel\'s out-of-memory score of the process.' },

@@ -12,7 +12,7 @@ import { describe, expect, test } from 'vitest'
 interface RecordedCase { set: string[]; reply: string; get: Record<string, string> }
 /** What Redis does not have. */
 const isOwn = (name: string): boolean =>
-  /^(slotwise-|http-|repl-ack$|repl-semi-sync|aof-archive-dir$|binlog-|standby$)/.test(name)
+  /^(slotwise-|http-|repl-ack$|repl-semi-sync|aof-archive-dir$|binlog-|mysql-source$|standby$)/.test(name)
 const repository = join(import.meta.dirname, '../../..')
 const fixture = (name: string): string => join(import.meta.dirname, 'fixtures', name)
 

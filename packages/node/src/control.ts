@@ -5,11 +5,16 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { parentPort, workerData } from 'node:worker_threads'
-import { type ControlRequest, directoryHolder, Engine, LockedError } from '@slotwise/engine'
+import {
+  type ControlPort, type ControlRequest, directoryHolder, Engine, LockedError, type LogLevel,
+} from '@slotwise/engine'
 import type { GatewayThread, GatewayThreadOptions } from '@slotwise/http'
 import { ClusterDriver } from './cluster/cluster-driver.js'
 import type { FromControl, ToControl } from './control-messages.js'
+import { encodeReply } from './cluster/resp-writer.js'
 import { FollowDriver, isFollowRequest } from './follow/follow-driver.js'
+import { isMysqlRequest, NO_SOURCE } from './mysql/mysql-requests.js'
+import type { MysqlSource, readMysqlSettings } from './mysql/mysql-source.js'
 import type { NodeOptions } from './node-options.js'
 
 const options = workerData as NodeOptions
@@ -21,6 +26,8 @@ const standbyPollMs = 20
 let standbyEnded = false
 let driver: ClusterDriver | undefined
 let follow: FollowDriver | undefined
+let mysql: MysqlSource | undefined
+let control: ControlPort | undefined
 /** What clients asked before there was anybody to answer. */
 const early: ControlRequest[] = []
 let gateway: GatewayThread | undefined
@@ -42,18 +49,41 @@ const open = (): Promise<Engine> => Engine.open({
 })
 
 function request(asked: ControlRequest): void {
-  if (!isFollowRequest(asked)) driver?.request(asked)
-  else if (follow === undefined) early.push(asked)
-  else follow.request(asked)
+  const isMysql = isMysqlRequest(asked)
+  if (!isMysql && !isFollowRequest(asked)) driver?.request(asked)
+  else if (follow === undefined || control === undefined) early.push(asked)
+  else if (!isMysql) follow.request(asked)
+  else if (mysql !== undefined) mysql.request(asked)
+  else control.answer(asked.id, encodeReply(NO_SOURCE, asked.protocol))
 }
 
 /** Keeps of the archive what the configuration says, and follows what the store remembers. */
-function startFollowing(engine: Engine): void {
+function startFollowing(engine: Engine, source: MysqlStart | null): void {
   const { bytes, seconds } = options.binlogRetention
   if (options.persistent && (bytes > 0 || seconds > 0)) engine.command(['BINLOG', 'RETAIN', String(bytes), String(seconds)])
-  follow = new FollowDriver(engine, engine.control(), (level, message) => tell({ type: 'log', level, message }))
+  control = engine.control()
+  const onLog = (level: LogLevel, message: string): void => tell({ type: 'log', level, message })
+  follow = new FollowDriver(engine, control, onLog)
   follow.start()
+  if (source !== null) {
+    mysql = new source.MysqlSource({ engine, control, file: options.mysqlSource, settings: source.settings, onLog })
+    mysql.start()
+  }
   for (const asked of early.splice(0)) request(asked)
+}
+
+interface MysqlStart { MysqlSource: typeof MysqlSource; settings: Awaited<ReturnType<typeof readMysqlSettings>> }
+
+/** What is wrong in its file is said before anything is loaded. */
+async function loadMysqlSource(): Promise<MysqlStart | null> {
+  if (options.mysqlSource === '') return null
+  try {
+    if (options.cluster) throw new Error('a node of a cluster has some of the keys only: slotwise-follow writes to a cluster')
+    const loaded = await import('./mysql/mysql-source.js') // not without a source
+    return { MysqlSource: loaded.MysqlSource, settings: await loaded.readMysqlSettings(options.mysqlSource) }
+  } catch (error) {
+    throw Object.assign(new Error(`mysql-source ${options.mysqlSource}: ${(error as Error).message}`), { code: 'OPEN' })
+  }
 }
 
 /** Joins the cluster that the node remembers; its slots are served from then on. */
@@ -101,6 +131,7 @@ async function openInTurn(dir: string): Promise<Engine> {
 }
 
 async function start(): Promise<Engine> {
+  const source = await loadMysqlSource()
   const engine = options.standbyDir === '' ? await open() : await openInTurn(options.standbyDir)
   try {
     if (options.cluster) {
@@ -117,7 +148,7 @@ async function start(): Promise<Engine> {
     const port = await engine.listen({ anyPort: options.anyPort })
     if (options.cluster) await startCluster(port)
     if (options.http !== null) await startGateway(options.http)
-    startFollowing(engine)
+    startFollowing(engine, source)
     tell({ type: 'ready', port, httpPort: gateway?.port ?? 0 })
     return engine
   } catch (error) {
@@ -130,6 +161,7 @@ async function start(): Promise<Engine> {
 
 async function stop(engine: Engine): Promise<void> {
   follow?.stop()
+  await mysql?.stop()
   await gateway?.stop()
   await driver?.stop()
   await engine.close()

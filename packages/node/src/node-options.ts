@@ -27,6 +27,8 @@ export interface NodeOptions {
   readonly http: GatewayThreadOptions | null
   /** binlog-retention-bytes and -seconds; 0: no limit. */
   readonly binlogRetention: { readonly bytes: number; readonly seconds: number }
+  /** mysql-source: the absolute path of the file; '' for none. */
+  readonly mysqlSource: string
 }
 
 /**
@@ -55,6 +57,7 @@ export function nodeOptionsOf(
     anyPort: also.anyPort ?? false,
     http: http ? gatewayOptionsOf(config, names, dir) : null,
     binlogRetention: { bytes: config.int('binlog-retention-bytes'), seconds: config.int('binlog-retention-seconds') },
+    mysqlSource: config.get('mysql-source') === '' ? '' : resolve(dir, config.get('mysql-source')),
   }
 }
 

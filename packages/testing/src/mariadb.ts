@@ -29,6 +29,26 @@ export interface MariadbProcess extends AsyncDisposable {
   kill(): Promise<void>
 }
 
+/**
+ * Begins a new binlog and removes all before it. Threads that still serve followers of earlier, which would keep their
+ * file, are ended: none may follow meanwhile.
+ */
+export async function purgeBinlog(server: MariadbProcess): Promise<void> {
+  server.sql('FLUSH BINARY LOGS')
+  const [file = ''] = server.sql('SHOW MASTER STATUS').split('\t')
+  await waitFor(() => {
+    for (const id of server.sql('SELECT ID FROM information_schema.PROCESSLIST WHERE COMMAND = \'Binlog Dump\'').split('\n').filter(Boolean)) {
+      try {
+        server.sql(`KILL ${id}`)
+      } catch {
+        // It has ended by itself.
+      }
+    }
+    server.sql(`PURGE BINARY LOGS TO '${file}'`)
+    return server.sql('SHOW BINARY LOGS').trimEnd().split('\n').length === 1
+  }, { timeoutMs: 30_000, intervalMs: 100, what: 'the binlog without its older files' })
+}
+
 const PLACES = ['/usr/sbin/mariadbd', '/usr/libexec/mariadbd', '/usr/local/sbin/mariadbd']
 const live = new Set<ChildProcess>()
 let listening = false

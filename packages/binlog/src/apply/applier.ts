@@ -120,7 +120,7 @@ export class Applier {
       }
     }
     this.#part = null
-    yield { commands, reached: { type: 'position', position, endsPart: inParts }, transactions: 1, rows: fresh }
+    yield { commands, reached: { type: 'position', position, endsPart: inParts }, transactions: 1, rows: fresh, timestamp: transaction.timestamp }
   }
 
   /**
@@ -261,6 +261,7 @@ class OpenBatch {
   #endsPart = false
   #transactions = 0
   #rows = 0
+  #timestamp = 0
 
   get isEmpty(): boolean { return this.#last === null }
 
@@ -270,13 +271,16 @@ class OpenBatch {
     this.#units.push({ end: this.commands.length, position: positionOf(output) })
     this.#endsPart ||= endsPart
     this.#rows += rows
-    if ('transaction' in output) this.#transactions++
+    if (!('transaction' in output)) return
+    this.#transactions++
+    this.#timestamp = output.transaction.timestamp
   }
 
   batch(): Batch {
     return {
       commands: this.commands, units: this.#units, reached: { type: 'position', position: positionOf(this.#last!), endsPart: this.#endsPart },
       transactions: this.#transactions, rows: this.#rows,
+      ...(this.#timestamp === 0 ? {} : { timestamp: this.#timestamp }),
     }
   }
 }

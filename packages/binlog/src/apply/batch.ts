@@ -33,6 +33,8 @@ export interface Batch {
   /** That it completes. */
   readonly transactions: number
   readonly rows: number
+  /** When the last of them was committed, in seconds since 1970. @default not known */
+  readonly timestamp?: number
 }
 
 /** Do both name the end of the same transaction? */

@@ -15,7 +15,9 @@ import { type ReadSourceOptions, readSource, type SourceStatus } from '../source
 import { askFacts, askPosition, askSchemas } from '../source/source-facts.js'
 import type { SourcePosition } from '../stream/position.js'
 import { ClusterTarget } from '../target/cluster-target.js'
+import { isPurged } from '../source/server-errors.js'
 import { Applier } from './applier.js'
+import { checkAnew, forgetRows, requestSnapshot } from './snapshot-anew.js'
 import { takeSnapshot } from './snapshot.js'
 import type { FollowState } from './state.js'
 import { TargetState, type TargetStore } from './target.js'
@@ -33,6 +35,11 @@ export interface FollowOptions extends Pick<ReadSourceOptions,
    * since; until it has caught up the store is no picture of one moment. @default 'now'
    */
   start?: ReadSourceOptions['start'] | 'snapshot'
+  /**
+   * What comes next is not held by any source any more. 'snapshot': the keys of all mapped tables are deleted and their
+   * rows copied again. Not with a ClusterTarget. @default 'stop'
+   */
+  onPurged?: 'stop' | 'snapshot'
   /** Called after each batch that was applied. */
   onProgress?: (progress: FollowProgress) => void
   /** Called while the rows that were there are copied. */
@@ -47,6 +54,8 @@ export interface FollowOptions extends Pick<ReadSourceOptions,
 export interface FollowProgress extends Pick<SourcePosition, 'file' | 'position' | 'gtids'> {
   readonly transactions: number
   readonly rows: number
+  /** When the last transaction was committed at the source, in seconds since 1970; 0: none was yet. */
+  readonly timestamp: number
 }
 
 const TARGET_DELAY_MS = 100
@@ -58,7 +67,13 @@ const TARGET_DELAY_MS_MAX = 2_000
  * transaction, or inside of a large one, where it goes on
  */
 export async function follow(options: FollowOptions): Promise<void> {
-  const { into, signal, onTargetLost } = options
+  const { into, signal, onTargetLost, mapping, name = 'default', onPurged = 'stop', onWarning } = options
+  if (onPurged === 'snapshot') {
+    if (into instanceof ClusterTarget) throw new TypeError('onPurged: \'snapshot\' cannot be done in a cluster')
+    checkAnew(mapping)
+  }
+  /** What had been applied when it began anew: once more without anything in between would be for ever. */
+  let anewAt = -1
   const sums = { transactions: 0, rows: 0 }
   const checked = await check(options)
   let delayMs = TARGET_DELAY_MS
@@ -72,6 +87,12 @@ export async function follow(options: FollowOptions): Promise<void> {
       return
     } catch (error) {
       signal?.throwIfAborted()
+      if (onPurged === 'snapshot' && isPurged(error) && anewAt !== sums.transactions) {
+        anewAt = sums.transactions
+        onWarning?.(`${(error as Error).message}: taking a new snapshot`)
+        await requestSnapshot({ mapping, into: into as TargetStore, name })
+        continue
+      }
       if (!(error instanceof TargetLostError) || into.reopen === undefined) throw error
       isOpen = false
       delayMs = sums.transactions + sums.rows > before ? TARGET_DELAY_MS : Math.min(TARGET_DELAY_MS_MAX, delayMs * 2)
@@ -89,6 +110,7 @@ async function followOnce(
   const start = await startOf(options, state, beginning, sums)
   const applier = new Applier({ mapping, state, part: await state.part(), known, onWarning })
   let at: Pick<SourcePosition, 'file' | 'position' | 'gtids'> = start
+  let timestamp = 0
   const source = readSource({
     ...options,
     start,
@@ -103,8 +125,9 @@ async function followOnce(
       sums.transactions += batch.transactions
       sums.rows += batch.rows
       if (batch.reached.type === 'position') at = batch.reached.position
+      timestamp = batch.timestamp ?? timestamp
       const { file, position, gtids } = at
-      options.onProgress?.({ ...sums, file, position, gtids })
+      options.onProgress?.({ ...sums, file, position, gtids, timestamp })
     }
     // Pulling the next batch acknowledges this one.
     if (options.semiSync === true) await state.synced()
@@ -117,9 +140,11 @@ async function startOf(
   options: FollowOptions, state: FollowState, beginning: SourcePosition, sums: { rows: number },
 ): Promise<SourcePosition> {
   const { sources, mapping, signal, onSnapshot } = options
+  const isAnew = await state.isAnew()
+  if (isAnew) await forgetRows(mapping, state, signal)
   const known = await state.position()
   if (known !== null) return known
-  const { start = 'now' } = options
+  const start = isAnew ? 'snapshot' : options.start ?? 'now'
   if (start === 'snapshot') {
     const onRows = (table: string, rows: number, done: boolean): void => {
       if (done) sums.rows += rows

@@ -16,6 +16,10 @@ export interface FollowState {
   beginSnapshot(position: SourcePosition): Promise<void>
   /** The snapshot is whole, or there is none: following begins at `position`. */
   begin(position: SourcePosition): Promise<void>
+  /** Was it asked to begin anew, with a snapshot of which there is nothing yet? */
+  isAnew(): Promise<boolean>
+  /** All that it keeps but that. */
+  forgetAll(): Promise<void>
   /** What `xid` would do if it were committed; null if it is not known here. */
   prepared(xid: string): Promise<Command[] | null>
   /** Keeps what it would do. @throws {UnsupportedError} if that cannot be kept here */

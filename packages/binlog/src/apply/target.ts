@@ -31,6 +31,7 @@ export class TargetState implements FollowState {
   readonly #preparedKey: string
   readonly #snapshotKey: string
   readonly #partKey: string
+  readonly #anewKey: string
 
   /** @param name  of the follower; two with one name would share a position */
   constructor(store: TargetStore, name: string) {
@@ -40,6 +41,7 @@ export class TargetState implements FollowState {
     this.#preparedKey = `__binlog:{${name}}:prepared`
     this.#snapshotKey = `__binlog:{${name}}:snapshot`
     this.#partKey = `__binlog:{${name}}:part`
+    this.#anewKey = `__binlog:{${name}}:anew`
   }
 
   async position(): Promise<SourcePosition | null> {
@@ -63,7 +65,16 @@ export class TargetState implements FollowState {
   beginSnapshot(position: SourcePosition): Promise<void> { return this.run([['SET', this.#snapshotKey, JSON.stringify(position)]]) }
 
   begin(position: SourcePosition): Promise<void> {
-    return this.run([['DEL', this.#snapshotKey], ['SET', this.#positionKey, JSON.stringify(position)]])
+    return this.run([['DEL', this.#snapshotKey], ['DEL', this.#anewKey], ['SET', this.#positionKey, JSON.stringify(position)]])
+  }
+
+  /** From the next start on nothing counts that is here: rows are deleted and copied again. */
+  beginAnew(): Promise<void> { return this.run([['SET', this.#anewKey, '1']]) }
+
+  async isAnew(): Promise<boolean> { return await this.#store.commandBytes('GET', this.#anewKey) !== null }
+
+  forgetAll(): Promise<void> {
+    return this.run([this.#positionKey, this.#preparedKey, this.#snapshotKey, this.#partKey].map((key) => ['DEL', key]))
   }
 
   async prepared(xid: string): Promise<Command[] | null> {

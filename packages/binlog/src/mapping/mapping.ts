@@ -87,16 +87,9 @@ export class Mapping {
     this.fingerprint = createHash('sha256').update(JSON.stringify(options.tables)).digest('hex').slice(0, 16)
   }
 
-  /** From YAML, or JSON. @throws {TypeError} */
+  /** From YAML, or JSON; `source` in it is for who connects (parseSourceFile). @throws {TypeError} */
   static parse(text: string): Mapping {
-    let document: unknown
-    try {
-      // No aliases: a few lines of them can stand for gigabytes.
-      document = parseYaml(text, { maxAliasCount: 0 })
-    } catch (cause) {
-      throw new TypeError(`the mapping is no YAML: ${(cause as Error).message}`, { cause })
-    }
-    return new Mapping(record(document, 'the mapping', ['tables']) as unknown as { tables: TableMappingOptions[] })
+    return new Mapping(mappingDocument(text) as unknown as { tables: TableMappingOptions[] })
   }
 
   get schemas(): string[] { return [...new Set([...this.tables.keys()].map((name) => name.slice(0, name.indexOf('.'))))] }
@@ -109,6 +102,18 @@ export class Mapping {
     const text = sql.toLowerCase()
     return [...this.tables.keys()].some((name) => text.includes(name.slice(name.indexOf('.') + 1).toLowerCase()))
   }
+}
+
+/** What a mapping's text says, its parts not looked at. @throws {TypeError} */
+export function mappingDocument(text: string): Record<string, unknown> {
+  let document: unknown
+  try {
+    // No aliases: a few lines of them can stand for gigabytes.
+    document = parseYaml(text, { maxAliasCount: 0 })
+  } catch (cause) {
+    throw new TypeError(`the mapping is no YAML: ${(cause as Error).message}`, { cause })
+  }
+  return record(document, 'the mapping', ['source', 'tables'])
 }
 
 const WORDS = [
@@ -160,7 +165,7 @@ const POLICIES = ['onTruncate', 'onDrop', 'onRename'] as const
 /** What the follower keeps for itself. */
 const OWN_PREFIX = '__binlog:'
 
-function record(value: unknown, at: string, words?: readonly string[]): Record<string, unknown> {
+export function record(value: unknown, at: string, words?: readonly string[]): Record<string, unknown> {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new TypeError(`${at}: expected names and values`)
   const unknown = words === undefined ? undefined : Object.keys(value).find((name) => !words.includes(name))
   if (unknown !== undefined) throw new TypeError(`${at}: '${unknown}' is no word of a mapping`)
@@ -170,18 +175,18 @@ function record(value: unknown, at: string, words?: readonly string[]): Record<s
 const entries = (value: unknown, at: string): [string, unknown][] =>
   value === undefined ? [] : Object.entries(record(value, at))
 
-function list(value: unknown, at: string): unknown[] {
+export function list(value: unknown, at: string): unknown[] {
   if (!Array.isArray(value)) throw new TypeError(`${at}: expected a list`)
   return value as unknown[]
 }
 
-function text(value: unknown, at: string): string {
+export function text(value: unknown, at: string): string {
   if (typeof value !== 'string' || value === '') throw new TypeError(`${at}: expected text`)
   return value
 }
 
 /** One of `words`; the first one is the default. */
-function word<W extends string>(value: unknown, at: string, words: readonly [W, ...W[]]): W {
+export function word<W extends string>(value: unknown, at: string, words: readonly [W, ...W[]]): W {
   if (value === undefined) return words[0]
   const found = words.find((item) => item === value)
   if (found === undefined) throw new TypeError(`${at}: expected one of ${words.join(', ')}, found ${JSON.stringify(value)}`)

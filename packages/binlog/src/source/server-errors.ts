@@ -2,7 +2,7 @@
  * What an error of a source means for its follower. Matched by number and loosely by text, since wording changes with
  * versions (slave and replica, master and source).
  */
-import { ServerError } from '../errors.js'
+import { ConnectionLostError, ServerError } from '../errors.js'
 
 export type Remedy =
   /** The network, a restart, too many connections: the same again, later. */
@@ -25,3 +25,10 @@ export function remedyFor(error: unknown): Remedy {
   if (errno === FATAL_READ) return 'otherSource'
   return PASSING.has(errno) ? 'retry' : 'stop'
 }
+
+/** Before following has begun: may the same work later, with nobody's help? */
+export const isPassing = (error: unknown): boolean =>
+  error instanceof ConnectionLostError || (error instanceof ServerError && remedyFor(error) === 'retry')
+
+/** No source can serve from where the follower is: purged, most of the time. */
+export const isPurged = (error: unknown): boolean => error instanceof ServerError && remedyFor(error) === 'otherSource'

@@ -75,6 +75,11 @@ export class ClusterState implements FollowState {
     return kept.position
   }
 
+  /** Nothing asks that of a cluster: keys of a table are in all of its slots. */
+  isAnew(): Promise<boolean> { return Promise.resolve(false) }
+
+  forgetAll(): Promise<void> { throw new UnsupportedError('a follower of a cluster begins anew under another name') }
+
   async beginSnapshot(position: SourcePosition): Promise<void> {
     this.#id = randomUUID()
     await this.#keep([['SET', this.#snapshotKey, JSON.stringify({ id: this.#id, position, part: null })]])
