@@ -1,7 +1,8 @@
 /**
- * A MariaDB works at random on twenty tables, with DDL between, while its follower is killed again and again; at the
- * end the store holds every row of every table, and nothing else. `npm run soak:mysql` runs it for five minutes.
- * SLOTWISE_SOAK_SEED repeats one. Transactions are small, and some too large for memory.
+ * A MariaDB works at random on twenty tables, with DDL between, while its follower is killed again and again. After
+ * each kill the store is brought to the source's end and holds every row of every table, and nothing else; and its log
+ * says that each transaction was applied once: every one inserts a row into one more table. `npm run soak:mysql` runs it
+ * for five minutes. SLOTWISE_SOAK_SEED repeats one. Transactions are small, and some too large for memory.
  */
 import { describeMariadb, startMariadb, tempDir, waitFor, type MariadbProcess } from '@slotwise/testing'
 import { expect, it } from 'vitest'
@@ -12,6 +13,8 @@ const minutes = Number(process.env.SLOTWISE_SOAK_MINUTES ?? 5)
 const kills = Number(process.env.SLOTWISE_FOLLOW_KILLS ?? Math.ceil(minutes * 10))
 const seed = Number(process.env.SLOTWISE_SOAK_SEED ?? Date.now() % 1e9)
 const TABLES = 20
+/** The log is kept whole, to be read at the end. */
+const directives = { 'auto-aof-rewrite-percentage': 0 }
 
 /** mulberry32 */
 function generator(state: number): (below: number) => number {
@@ -26,8 +29,9 @@ function generator(state: number): (below: number) => number {
 const script = (dir: string, port: number, untilEnd: boolean): string => `
   import { open } from 'slotwise'
   import { follow, Mapping } from '@slotwise/binlog'
-  const store = await open({ dir: ${JSON.stringify(dir)}, codec: 'text' })
+  const store = await open({ dir: ${JSON.stringify(dir)}, codec: 'text', directives: ${JSON.stringify(directives)} })
   const tables = Array.from({ length: ${TABLES} }, (_, i) => ({ table: 'w.t' + i, key: 't' + i + ':{\${id}}', onTruncate: 'delete', onDrop: 'delete', onRename: 'delete' }))
+  tables.push({ table: 'w.audit', key: 'audit:{\${id}}' })
   await follow({
     sources: [{ host: '127.0.0.1', port: ${port}, user: 'repl', password: 'replpw' }], serverId: 4001, start: 'oldest', into: store, mapping: new Mapping({ tables }),
     reconnectDelayMs: 20, maxTransactionBytes: 100_000, untilEnd: ${untilEnd}, onStatus: ({ type }) => process.stdout.write(type + '\\n'), onProgress: ({ transactions }) => process.stdout.write(transactions + '\\n'),
@@ -41,7 +45,7 @@ describeMariadb('a follower that is killed while its source works at random', ()
     await using source = await startMariadb()
     await using dir = tempDir()
     const create = (table: string): string => `CREATE TABLE w.${table} (id INT PRIMARY KEY, a VARCHAR(60), n BIGINT, d DECIMAL(12,3))`
-    source.sql(`CREATE DATABASE w; ${Array.from({ length: TABLES }, (_, i) => create(`t${i}`)).join('; ')}`)
+    source.sql(`CREATE DATABASE w; CREATE TABLE w.audit (id INT PRIMARY KEY AUTO_INCREMENT); ${Array.from({ length: TABLES }, (_, i) => create(`t${i}`)).join('; ')}`)
     const statement = (): string => {
       const table = `w.t${random(TABLES)}`
       const id = 1 + random(500)
@@ -69,9 +73,10 @@ describeMariadb('a follower that is killed while its source works at random', ()
     const work = (): string => {
       if (random(12) === 0) return ddl()
       if (random(60) === 0) return `INSERT IGNORE INTO w.t${random(TABLES)} (id, a) SELECT seq, CONCAT('large-', seq) FROM seq_10000_to_${12_000 + random(6000)}; DELETE FROM w.t${random(TABLES)} WHERE id >= 10000`
-      return `BEGIN; ${Array.from({ length: 1 + random(6) }, statement).join('; ')}; ${random(15) === 0 ? 'ROLLBACK' : 'COMMIT'}`
+      return `BEGIN; ${Array.from({ length: 1 + random(6) }, statement).join('; ')}; INSERT INTO w.audit VALUES (); ${random(15) === 0 ? 'ROLLBACK' : 'COMMIT'}`
     }
     const endMs = performance.now() + minutes * 60_000
+    const audit = new Audit()
     for (let kill = 0; kill < kills; kill++) {
       const follower = run(script(dir.path, source.port, false))
       // Not while a table is between its DROP and its CREATE, when the mapping does not fit.
@@ -83,15 +88,55 @@ describeMariadb('a follower that is killed while its source works at random', ()
       await waitFor(() => follower.process.exitCode !== null || follower.output().split('\n').length > lines, { timeoutMs: 60_000, what: `progress of follower ${kill}` })
       follower.process.kill('SIGKILL')
       expect(await follower.ended, `follower ${kill}, seed ${seed}`).toMatchObject({ signal: 'SIGKILL', errors: '' })
+      expect(await run(script(dir.path, source.port, true)).ended, `seed ${seed}`).toMatchObject({ code: 0, errors: '' })
+      await using store = await open({ dir: dir.path, codec: 'text', directives })
+      compare(store, source)
+      audit.read(store)
+      audit.compare(source)
     }
-    expect(await run(script(dir.path, source.port, true)).ended, `seed ${seed}`).toMatchObject({ code: 0, errors: '' })
-    await using store = await open({ dir: dir.path, codec: 'text' })
-    compare(store, source)
+    console.log(`${kills} kills, ${kills} comparisons, ${audit.transactions} transactions, each applied once`)
   })
 })
 
+/** What the log of the store says of rows of which each is written by one transaction and never again. */
+class Audit {
+  readonly #times = new Map<string, number>()
+  #position = '0'
+  #sequence = 0
+
+  get transactions(): number { return this.#times.size }
+
+  read(store: Store<string>): void {
+    for (;;) {
+      const batch = store.command('BINLOG READ', 'FROM', this.#position, 'COUNT', 1000) as unknown as Map<string, unknown>
+      const events = batch.get('events') as [string, string, number, [number, string[]][]][]
+      this.#position = batch.get('position') as string
+      if (events.length === 0) return
+      for (const [name = '', key = '', value = ''] of events.flatMap(([, , , commands]) => commands.map(([, words]) => words))) {
+        if (name.toUpperCase() === 'HSET' && key.startsWith('audit:')) this.#times.set(key, (this.#times.get(key) ?? 0) + 1)
+        if (name.toUpperCase() === 'SET' && key === '__binlog:{default}:position') this.#reached(value)
+      }
+    }
+  }
+
+  compare(source: MariadbProcess): void {
+    const wanted = source.sql('SELECT id FROM w.audit').trimEnd().split('\n').filter(Boolean)
+    expect([...this.#times].filter(([, times]) => times !== 1), `applied more than once, seed ${seed}`).toEqual([])
+    expect([...this.#times.keys()].sort(), `transactions, seed ${seed}`).toEqual(wanted.map((id) => `audit:{${id}}`).sort())
+  }
+
+  /** Positions never go back. */
+  #reached(position: string): void {
+    const { gtids } = JSON.parse(position) as { gtids: string }
+    const sequence = Number(gtids.split('-')[2] ?? 0)
+    expect(sequence, `a position after ${this.#sequence}, seed ${seed}`).toBeGreaterThanOrEqual(this.#sequence)
+    this.#sequence = sequence
+  }
+}
+
 function compare(store: Store<string>, source: MariadbProcess): void {
-  let keys = 1
+  // Its position, and the rows of the audit, which are compared by themselves.
+  let keys = 1 + Number(source.sql('SELECT COUNT(*) FROM w.audit'))
   for (let i = 0; i < TABLES; i++) {
     const rows = source.sql(`SELECT id, a, n, d FROM w.t${i}`).trimEnd().split('\n').filter(Boolean).map((line) => line.split('\t'))
     keys += rows.length
