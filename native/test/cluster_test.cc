@@ -196,6 +196,91 @@ TEST(Cluster, WithoutOneItsCommandsSaySo) {
   }
 }
 
+TEST(Cluster, AReplicaNamesWhereToWrite) {
+  ClusterFixture f;
+  EmbeddedSession control(*f.engine);
+  control.client().control = true;
+  const std::string_view replicate[] = {"REPLICAOF", "127.0.0.1", "1"};
+  control.Call(replicate);
+  MapOf map;
+  map.primary = 1;
+  map.runs = {{0, 16383, 1}};
+  f.Set(map);
+  EXPECT_EQ(f("SET foo 1"), kFooMoved);
+  EXPECT_EQ(f("GET foo"), kFooMoved);
+  f("MULTI");
+  EXPECT_EQ(f("SET foo 1"), kFooMoved);
+  EXPECT_EQ(f("EXEC"), std::string("-EXECABORT Transaction discarded because of previous errors.\r\n"));
+  const std::string flush = f("FLUSHALL");
+  EXPECT_EQ(flush.substr(0, 9), std::string("-READONLY"));
+}
+
+TEST(Cluster, AnEmbeddedCallerReadsWhatIsServedHereAndNothingElse) {
+  ClusterFixture f;
+  EmbeddedSession session(*f.engine);
+  session.client().protocol = 2;
+  auto command = [&](std::string_view key) {
+    const std::string_view args[] = {"GET", key};
+    session.Call(args);
+    std::string text;
+    session.reply().CopyTo(&text);
+    session.reply().Consume(session.reply().pending());
+    return text;
+  };
+  char buffer[16];
+  bool ascii = false;
+  auto get = [&](std::string_view key) { return session.Get(key, buffer, &ascii); };
+  EXPECT_EQ(f("SET bar 1"), std::string("+OK\r\n"));
+  EXPECT_EQ(get("bar"), std::int64_t{1});
+  EXPECT_EQ(get("foo"), EmbeddedSession::kElsewhere);
+  EXPECT_EQ(command("foo"), kFooMoved);
+  const std::string_view names[] = {"foo", "bar"};
+  char many[16];
+  EXPECT_EQ(session.GetMany(names, many), std::int64_t{9});
+  EXPECT_EQ(static_cast<std::int32_t>(little_endian::Get<std::uint32_t>(many)), static_cast<std::int32_t>(EmbeddedSession::kElsewhere));
+  // On its way: readable until the target was asked to take it, and then by nobody.
+  SlotSet slots;
+  slots.set(static_cast<std::size_t>(HashSlot("bar")));
+  f.engine->cluster()->Hold(slots, SlotHold::Mode::kWrites);
+  f.engine->cluster()->Seal();
+  EXPECT_EQ(get("bar"), EmbeddedSession::kElsewhere);
+  EXPECT_EQ(command("bar"), Bulk("1"));
+  f.engine->cluster()->Hold(slots, SlotHold::Mode::kAll);
+  EXPECT_EQ(command("bar"), std::string("-TRYAGAIN The slot is being handed over to another node\r\n"));
+  f.engine->cluster()->Release();
+  EXPECT_EQ(get("bar"), std::int64_t{1});
+}
+
+TEST(Cluster, AnEmbeddedCallerWritesNothingWhileWritesArePaused) {
+  ClusterFixture f;
+  EmbeddedSession session(*f.engine);
+  session.client().protocol = 2;
+  auto taken = [&] {
+    std::string text;
+    session.reply().CopyTo(&text);
+    session.reply().Consume(session.reply().pending());
+    return text;
+  };
+  auto command = [&](std::initializer_list<std::string_view> words) {
+    session.Call({words.begin(), words.size()});
+    return taken();
+  };
+  const std::string paused = "-TRYAGAIN Writes are paused\r\n";
+  EXPECT_EQ(command({"SET", "bar", "1"}), std::string("+OK\r\n"));
+  EXPECT_EQ(f("CLIENT PAUSE 60000 WRITE"), std::string("+OK\r\n"));
+  EXPECT_EQ(command({"SET", "bar", "2"}), paused);
+  EXPECT_EQ(command({"GET", "bar"}), Bulk("1"));
+  const std::string_view words[] = {"MULTI", "INCR", "bar", "GET", "bar", "EXEC"};
+  const std::uint32_t counts[] = {1, 2, 2, 1};
+  session.CallMany(counts, words);
+  EXPECT_EQ(taken(), "+OK\r\n" + paused + "+QUEUED\r\n-EXECABORT Transaction discarded because of previous errors.\r\n");
+  const std::string_view pop[] = {"BLPOP", "{bar}list", "0"};
+  EXPECT_EQ(session.CallWaiting(pop, [](std::string) {}), std::uint64_t{0});
+  EXPECT_EQ(taken(), paused);
+  EXPECT_EQ(f("CLIENT UNPAUSE"), std::string("+OK\r\n"));
+  EXPECT_EQ(command({"INCR", "bar"}), std::string(":2\r\n"));
+}
+
 TEST(Cluster, WhoWaitsForAKeyThatGoesElsewhereIsTold) {
   ClusterFixture f(All());
   EmbeddedSession session(*f.engine);

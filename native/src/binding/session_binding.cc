@@ -22,7 +22,7 @@ constexpr std::size_t kCallAt = 1;
 constexpr std::size_t kCallWords = 2;
 constexpr std::int32_t kNotAscii = -4;
 constexpr std::int32_t kWaits = -5;
-static_assert(EmbeddedSession::kStale == -6);  // the next one
+static_assert(EmbeddedSession::kStale == -6 && EmbeddedSession::kElsewhere == -7);  // the next ones
 constexpr std::size_t kDirectKeyMax = 256;
 constexpr std::int64_t kAwaitMs = 100;  // how soon the end of a session is noticed by who waits for replicas
 constexpr std::size_t kMessageBytesMax = 64 * 1024 * 1024;  // waiting for JavaScript; beyond that messages are dropped, and it is told

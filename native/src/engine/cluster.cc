@@ -85,8 +85,9 @@ std::string Cluster::Refusal(const Client& client, std::span<const Call> calls, 
   }
   if (held && sealed_.load(std::memory_order_relaxed) && client.kind < ClientKind::kLoader) [[unlikely]] {
     // It passed Holds() before the hold began, or cannot wait.
+    const bool reads_too = client.kind == ClientKind::kEmbedded && hold_.mode() == SlotHold::Mode::kAll;
     for (const Call& call : calls) {
-      if (MayWrite(*call.command) && Names(*call.command, call.args)) return "TRYAGAIN The slot is being handed over to another node";
+      if ((reads_too || MayWrite(*call.command)) && Names(*call.command, call.args)) return "TRYAGAIN The slot is being handed over to another node";
     }
   }
   if (keys.empty()) return {};

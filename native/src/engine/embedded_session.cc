@@ -3,8 +3,10 @@
 #include <charconv>
 
 #include "engine/blocking.h"
+#include "engine/client_registry.h"
 #include "engine/cluster.h"
 #include "engine/replication.h"
+#include "resp/reply_writer.h"
 #include "values/string_value.h"
 
 namespace slotwise {
@@ -65,11 +67,16 @@ EmbeddedSession::~EmbeddedSession() {
   engine_.RemoveThread(thread_);
 }
 
-// Runs use(entry or null) under the stripe's lock; an expired entry is deleted first.
+// Runs use(entry or null) under the stripe's lock; an expired entry is deleted first. False: the slot is not simply this node's
+// at the moment, and nothing was done.
 template <typename Use>
-void EmbeddedSession::WithValue(const KeyRef& key, Use&& use) {
+bool EmbeddedSession::WithValue(const KeyRef& key, Use&& use) {
   Stripe& stripe = engine_.keyspace().StripeForSlot(key.slot);
   stripe.lock.Lock();
+  if (const Cluster* cluster = engine_.cluster(); cluster != nullptr && !cluster->Serves(key.slot)) [[unlikely]] {
+    stripe.lock.Unlock();
+    return false;
+  }
   Database::Place place = engine_.keyspace().Db(client_.db).Find(key);
   Entry* e = place.entry();
   if (e != nullptr && e->has_expire() && e->ExpiredAt(engine_.NowMs())) [[unlikely]] {
@@ -89,6 +96,7 @@ void EmbeddedSession::WithValue(const KeyRef& key, Use&& use) {
   use(e);
   stripe.lock.Unlock();
   if (thread_.invalidations) [[unlikely]] engine_.SendInvalidations(thread_);
+  return true;
 }
 
 std::size_t EmbeddedSession::ClearSlot(int slot) {
@@ -112,7 +120,7 @@ std::int64_t EmbeddedSession::Get(std::string_view name, std::span<char> buffer,
   key.hash = KeyHash(name);
   table.PrefetchBucket(key.hash);
   std::int64_t result = kMissing;
-  WithValue(key, [&](const Entry* e) {
+  const bool here = WithValue(key, [&](const Entry* e) {
     if (e == nullptr) return;
     if (e->type() != Type::kString) {
       result = kWrongType;
@@ -127,7 +135,7 @@ std::int64_t EmbeddedSession::Get(std::string_view name, std::span<char> buffer,
     *ascii = CopyAscii(buffer.data(), bytes.data(), bytes.size(), ascii_head_);
     result = static_cast<std::int64_t>(bytes.size());
   });
-  return result;
+  return here ? result : kElsewhere;
 }
 
 std::int64_t EmbeddedSession::GetMany(std::span<const std::string_view> names, std::span<char> buffer) {
@@ -147,7 +155,7 @@ std::int64_t EmbeddedSession::GetMany(std::span<const std::string_view> names, s
     for (std::size_t i = 0; i < n; ++i) db.Table(keys_[i].slot).PrefetchItem(keys_[i].hash);
     for (std::size_t i = 0; i < n; ++i) {
       std::int32_t length = static_cast<std::int32_t>(kMissing);
-      WithValue(keys_[i], [&](const Entry* e) {
+      const bool here = WithValue(keys_[i], [&](const Entry* e) {
         if (e == nullptr) return;
         if (e->type() != Type::kString) {
           length = static_cast<std::int32_t>(kWrongType);
@@ -161,6 +169,7 @@ std::int64_t EmbeddedSession::GetMany(std::span<const std::string_view> names, s
         used += bytes.size();
         length = static_cast<std::int32_t>(bytes.size()) | (ascii ? kAsciiBit : 0);
       });
+      if (!here) [[unlikely]] length = static_cast<std::int32_t>(kElsewhere);
       if ((begin + i + 1) * 4 <= buffer.size()) std::memcpy(buffer.data() + (begin + i) * 4, &length, 4);
     }
   }
@@ -189,8 +198,22 @@ const std::string* EmbeddedSession::Set(std::string_view key, std::string_view v
   return failed ? &error_ : nullptr;
 }
 
+// While a replica takes over, clients that write wait with their connections; who cannot is told so. Else what is written here
+// meanwhile would be acknowledged by a node that is about to copy another one.
+bool EmbeddedSession::WritesArePaused(std::span<const std::string_view> args) {
+  if (engine_.cluster() == nullptr || client_.control || engine_.clients().pause().UntilMs(engine_.NowMs()) == 0) [[likely]] return false;
+  PreparedCommand p;
+  p.client = &client_;
+  p.args = args;
+  engine_.Prepare(p);
+  if (p.command == nullptr || !(p.command->Is(CommandFlag::kWrite) || p.command->Is(CommandFlag::kMayReplicate))) return false;
+  ReplyWriter(out_, client_.protocol).Error("TRYAGAIN Writes are paused");
+  if (client_.in_multi) client_.multi_failed = true;
+  return true;
+}
+
 void EmbeddedSession::Call(std::span<const std::string_view> args) {
-  engine_.Call(thread_, client_, args, out_);
+  if (!WritesArePaused(args)) engine_.Call(thread_, client_, args, out_);
   AfterWrites();
 }
 
@@ -211,7 +234,9 @@ void EmbeddedSession::CallMany(std::span<const std::uint32_t> argcs, std::span<c
     for (std::size_t i = 0; i < n; ++i) engine_.Prefetch(prepared_[i]);
     for (std::size_t i = 0; i < n; ++i) engine_.PrefetchEntry(prepared_[i]);
     engine_.PrefetchObjects({prepared_.data(), n});
-    for (std::size_t i = 0; i < n; ++i) engine_.Execute(thread_, prepared_[i], out_);
+    for (std::size_t i = 0; i < n; ++i) {
+      if (!WritesArePaused(prepared_[i].args)) engine_.Execute(thread_, prepared_[i], out_);
+    }
   }
   AfterWrites();
 }
@@ -232,6 +257,7 @@ std::uint64_t EmbeddedSession::CallWaiting(std::span<const std::string_view> arg
   caller.address = client_.address;
   caller.may_wait = true;
   caller.sink = std::make_shared<WaitSink>(engine_, std::move(done));
+  if (WritesArePaused(args)) return 0;
   engine_.Call(thread_, caller, args, out_);
   if (caller.gate > client_.gate) client_.gate = caller.gate;
   AfterWrites();

@@ -21,6 +21,8 @@ class EmbeddedSession {
   static constexpr std::int64_t kMissing = -1;
   static constexpr std::int64_t kWrongType = -2;
   static constexpr std::int64_t kStale = -6;  // the data may be older than SLOTWISE.STALENESS allows; codes between are the binding's
+  // Of a cluster's node: the slot is not its own, or is on its way. Call() answers, or says what stands in the way.
+  static constexpr std::int64_t kElsewhere = -7;
   // -(kNeeds + n): the buffer is too small, n bytes are needed.
   static constexpr std::int64_t kNeeds = 16;
   // Of a length: every byte is below 128, but for the first ascii_head().
@@ -35,7 +37,7 @@ class EmbeddedSession {
   // Copies the string at `key` into `buffer`; returns its length or one of the above. `*ascii`: no byte above 127 behind
   // the first ascii_head(), where a caller's encoding keeps its own header.
   std::int64_t Get(std::string_view key, std::span<char> buffer, bool* ascii);
-  // Copies many strings back to back behind a header of one i32 a key (length | kAsciiBit, or kMissing / kWrongType).
+  // Copies many strings back to back behind a header of one i32 a key (length | kAsciiBit, or kMissing / kWrongType / kElsewhere).
   // Returns the bytes used, or Needs(n). Lookups are prefetched 32 at a time.
   std::int64_t GetMany(std::span<const std::string_view> keys, std::span<char> buffer);
   // Stores a string; kNoExpire or a time to live in ms. Returns null, or the error reply without its '-'.
@@ -68,9 +70,10 @@ class EmbeddedSession {
   Engine& engine() { return engine_; }
 
  private:
+  bool WritesArePaused(std::span<const std::string_view> args);
   void AfterWrites();
   template <typename Use>
-  void WithValue(const KeyRef& key, Use&& use);
+  bool WithValue(const KeyRef& key, Use&& use);
 
   Engine& engine_;
   ThreadState& thread_;

@@ -233,7 +233,12 @@ void Engine::Execute(ThreadState& thread, PreparedCommand& p, OutBuffer& out) {
       }
     }
     if (replication_->restricts()) [[unlikely]] {
-      if (const char* error = replication_->Refusal(client, command)) return Refuse(thread, p, reply, error);
+      if (const char* error = replication_->Refusal(client, command)) {
+        // Whose slot it is comes first: who writes to a replica is told where to write.
+        const Cluster::Call call{&command, p.args};
+        const std::string redirection = cluster_ ? cluster_->Refusal(client, {&call, 1}, thread.now_ms, false) : std::string();
+        return Refuse(thread, p, reply, redirection.empty() ? std::string_view(error) : redirection);
+      }
     }
   }
   if (client.subscriptions && client.protocol == 2 && client.subscribed() && !AllowedWhileSubscribed(command)) [[unlikely]] {

@@ -143,6 +143,8 @@ export const NOT_ASCII = -4
 export const WAITS = -5
 /** The data may be older than the session allows. */
 export const STALE = -6
+/** A node of a cluster: the slot is not simply its own at the moment. The executor says what it is. */
+export const ELSEWHERE = -7
 /** -(NEEDS + n): the result takes n bytes and did not fit. */
 export const NEEDS = 16
 

@@ -3,9 +3,9 @@
  * result page the lengths of the values and then the values; both sides go through them in order.
  * Short ASCII texts are cut from common strings: one call into the runtime makes many of them.
  */
-import { ASCII_BIT, LENGTH_MASK, NEEDS, WRONG_TYPE } from './addon.js'
+import { ASCII_BIT, ELSEWHERE, LENGTH_MASK, MISSING, NEEDS } from './addon.js'
 import { RESULT_BYTES } from './crossing.js'
-import { lookupError, WrongTypeError } from './errors.js'
+import { lookupError, replyError, type StoreError } from './errors.js'
 import { Lookups } from './lookups.js'
 import { copyBytes, type Page } from './page.js'
 import type { Bytes } from './request-page.js'
@@ -37,7 +37,7 @@ export abstract class BatchLookups extends Lookups {
     for (let i = 0; i < count; i++) {
       const length = this.words[first + i]!
       if (length < 0) {
-        if (length === WRONG_TYPE) throw new WrongTypeError()
+        if (length < MISSING) throw this.#refusal(keys[i]!, length)
         values[i] = null
         continue
       }
@@ -72,7 +72,7 @@ export abstract class BatchLookups extends Lookups {
     for (let i = 0; i < count; i++) {
       const length = words[first + i]!
       if (length < 0) {
-        if (length === WRONG_TYPE) throw new WrongTypeError()
+        if (length < MISSING) throw this.#refusal(keys[i]!, length)
         values[i] = null
         continue
       }
@@ -123,7 +123,7 @@ export abstract class BatchLookups extends Lookups {
     for (let i = 0; i < count; i++) {
       const length = words[first + i]!
       if (length < 0) {
-        if (length === WRONG_TYPE) throw new WrongTypeError()
+        if (length < MISSING) throw this.#refusal(keys[i]!, length)
         values[i] = null
         continue
       }
@@ -133,6 +133,13 @@ export abstract class BatchLookups extends Lookups {
     }
     if (!copied && at > start) this.moveOn(at)
     return values
+  }
+
+  /** What the code of one key means. The pages are used for it: the values of the others are gone. */
+  #refusal(key: Bytes, code: number): StoreError {
+    if (code !== ELSEWHERE) return lookupError(code)
+    this.getByCommand(key) // throws, unless the slot has come back
+    return replyError('TRYAGAIN The slot of a key was on its way')
   }
 
   /** Looks `keys` up. Lengths are then at `at` of the result page; returns where the bytes begin, -1 without keys. */

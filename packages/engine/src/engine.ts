@@ -8,7 +8,7 @@
  * Elsewhere: reading by key (lookups.ts, batch-lookups.ts), the pages (crossing.ts), codecs and the comfortable
  * methods (packages/store), configuration (packages/config).
  */
-import { type AddonSession, CallWord, CLOSED, type EngineStats, loadAddon, WAITS } from './addon.js'
+import { type AddonSession, CallWord, CLOSED, type EngineStats, loadAddon, MISSING, WAITS } from './addon.js'
 import { BatchLookups } from './batch-lookups.js'
 import { ControlPort } from './control-port.js'
 import { addonOptions, type EngineOptions, eventCallback } from './engine-options.js'
@@ -154,6 +154,16 @@ export class Engine extends BatchLookups {
       if (this.#writes.has(text.toLowerCase())) throw new ReadOnlyError(READ_ONLY)
     }
     return super.pack(args, at, word)
+  }
+
+  protected override getByCommand(key: Bytes): number {
+    let length = MISSING
+    this.command(['GET', key], (page, start, end) => {
+      page.copyWithin(this.at, start, end) // over the head of the reply
+      length = end - start
+      return null
+    })
+    return length
   }
 
   /** Runs many commands in one crossing. Errors are among the replies: what was refused does not stop the others. */

@@ -4,7 +4,7 @@
  * string made in the same call costs half of one made later from the page.
  * Elsewhere: many keys at once (batch-lookups.ts), the C++ side (native/src/binding/session_binding.cc).
  */
-import { CallWord, DIRECT_KEY_MAX, LENGTH_MASK, MISSING, NEEDS, NOT_ASCII } from './addon.js'
+import { CallWord, DIRECT_KEY_MAX, ELSEWHERE, LENGTH_MASK, MISSING, NEEDS, NOT_ASCII } from './addon.js'
 import { Crossing, RESULT_BYTES } from './crossing.js'
 import { lookupError, StoreClosedError } from './errors.js'
 import { copyBytes } from './page.js'
@@ -98,12 +98,20 @@ export abstract class Lookups extends Crossing {
       length = this.call[CallWord.length]!
     }
     if (length >= MISSING) return length
+    if (length === ELSEWHERE) return this.getByCommand(key)
     throw lookupError(length)
   }
 
+  /**
+   * GET through the executor, for a key whose slot is not simply this node's: it may be readable all the same.
+   * @returns its length, at `at` of `result`, or MISSING
+   * @throws {ReplyError} MOVED, ASK, TRYAGAIN, CLUSTERDOWN
+   */
+  protected abstract getByCommand(key: Bytes): number
+
   #text(key: Bytes, code: number): string | null {
-    if (code === MISSING) return null
-    const length = code < 0 ? this.getAgain(key, code) & LENGTH_MASK : code
-    return this.result.utf8Slice(this.at, this.at + length)
+    const length = code < MISSING ? this.getAgain(key, code) : code
+    if (length === MISSING) return null
+    return this.result.utf8Slice(this.at, this.at + (length & LENGTH_MASK))
   }
 }

@@ -3,7 +3,7 @@
  * the control thread (control.ts) and by the engine's native threads, so this thread may block for as long as it likes;
  * only the events wait until it looks.
  */
-import { EventEmitter, once } from 'node:events'
+import { EventEmitter, on, once } from 'node:events'
 import { Worker } from 'node:worker_threads'
 import type { LogLevel, RedisLogLevel } from '@slotwise/engine'
 import type { ClusterChange } from './cluster/cluster-driver.js'
@@ -25,7 +25,7 @@ export interface NodeEvents {
   logLevel: [level: RedisLogLevel]
   /** A client sent SHUTDOWN: the log is synced; stop the node and end the process with that code. */
   shutdown: [exitCode: number]
-  /** Something about the cluster changed: who is in it, who failed, who was promoted. */
+  /** Something about the cluster changed: who is in it, who failed, who was promoted, epochs, slots, offsets. */
   clusterChange: [change: ClusterChange]
   /** The control thread died. Without a listener this ends the process. */
   error: [error: Error]
@@ -99,6 +99,13 @@ export class Node extends EventEmitter<NodeEvents> implements AsyncDisposable {
       endStandby?.removeEventListener('abort', end)
     }
     return node
+  }
+
+  /** What changes in the cluster from now on, as plain data; leaving the loop or the signal ends it. */
+  async* changes(options: { signal?: AbortSignal } = {}): AsyncGenerator<ClusterChange, void, undefined> {
+    const { signal } = options
+    const changes = on(this, 'clusterChange', signal === undefined ? {} : { signal })
+    for await (const [change] of changes as AsyncIterable<[ClusterChange]>) yield change
   }
 
   /** The TCP port; 0 if there is only a unix socket. */

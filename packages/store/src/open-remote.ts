@@ -64,9 +64,9 @@ export async function connectBackend(options: UrlOptions<never>): Promise<Backen
 }
 
 /** @internal One server, whatever cluster it is in. */
-export async function connectServer(url: string, options: ConnectionOptions<never> = {}): Promise<Backend> {
+export async function connectServer(url: string, options: ConnectionOptions<never> = {}): Promise<ServerBackend> {
   const library = await clientLibrary()
-  return new ServerBackend(library, await connect(library, url, options), placeOf(url))
+  return new ServerBackend(library, await connect(library, url, options), placeOf(url), nearCacheOf(options))
 }
 
 async function connectCluster(

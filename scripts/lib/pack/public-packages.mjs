@@ -25,8 +25,8 @@ export const nativePackage = (platform) => `@slotwise/native-${platform.name}`
 
 /**
  * `bundle`: output file (without .js) -> module that it begins with, relative to the repository; absent: the package's
- * dist as tsc made it. `inside`: bundled although it is published. `also`: what its manifest says beyond that of the
- * workspace. `writes`: further files. `typed`: it has types to check.
+ * dist as tsc made it, of which a typed package keeps the types. `inside`: bundled although it is published. `also`:
+ * what its manifest says beyond that of the workspace. `writes`: further files. `typed`: it has types to check.
  */
 export const packages = [
   { name: '@slotwise/engine', folder: 'packages/engine', typed: true },
@@ -52,5 +52,15 @@ export const packages = [
     writes: { 'bin/slotwise': "#!/usr/bin/env node\nimport('../cli/main.js')\n" },
   },
   { name: '@slotwise/binlog', folder: 'packages/binlog', typed: true },
+  {
+    name: '@slotwise/member', folder: 'packages/member', typed: true,
+    // As the server has it: the control plane with LMDB inside, and workers beside it.
+    bundle: {
+      'dist/index': 'packages/member/dist/index.js',
+      'dist/control': 'packages/node/dist/control.js',
+      'dist/gateway-worker': 'packages/http/dist/gateway-worker.js',
+    },
+    inside: ['@slotwise/http', '@slotwise/binlog'],
+  },
   { name: '@slotwise/adapters', folder: 'packages/adapters', typed: true },
 ]

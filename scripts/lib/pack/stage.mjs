@@ -66,7 +66,7 @@ async function stage(item, folder) {
     entries['dist/index'] = join(item.folder, 'dist', 'index.js')
     if (inside.includes('@slotwise/node')) entries['dist/control'] = 'packages/node/dist/control.js'
   }
-  if (!bundlesDist) copyDist(join(from, 'dist'), join(folder, 'dist'), typesOnly)
+  if (!bundlesDist || item.typed) copyDist(join(from, 'dist'), join(folder, 'dist'), typesOnly)
   if (inside.length > 0 && item.typed) copyTypes(inside, join(folder, 'dist'))
 
   const bundled = []

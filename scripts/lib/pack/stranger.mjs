@@ -207,15 +207,19 @@ void open({ name: 'common' }).then((store) => { console.log(count(store)); retur
 
   /** The packages beside it; the cluster for tests is also that of the published command. */
   async useOthers() {
-    await this.install(['@slotwise/binlog', '@slotwise/adapters'])
+    await this.install(['@slotwise/binlog', '@slotwise/adapters', '@slotwise/member'])
     const code = `import { Mapping } from '@slotwise/binlog'
 import { KeyvSlotwise } from '@slotwise/adapters/keyv'
 import { startCluster } from '@slotwise/adapters/testing'
+import { join } from '@slotwise/member'
 const cluster = await startCluster({ nodes: 1 })
 await cluster.stop()
-console.log(typeof Mapping.parse, typeof KeyvSlotwise, cluster.nodes.length)`
+const node = await join({ dir: './member', port: ${await freePortWithBus()} })
+await node.set('k', [1])
+console.log(typeof Mapping.parse, typeof KeyvSlotwise, cluster.nodes.length, await node.get('k'), await node.isLocal('k'))
+await node.close()`
     const output = await must('the others', process.execPath, ['--input-type=module', '-e', code], { cwd: this.#dir })
-    if (output.trim() !== 'function function 1') throw new Problem(`the others printed ${output}`)
+    if (output.trim() !== 'function function 1 [ 1 ] true') throw new Problem(`the others printed ${output}`)
   }
 }
 

@@ -17,13 +17,26 @@ import { slotMapOf } from './slot-map-of.js'
 import { SlotMigrations } from './slot-migrations.js'
 
 const SLOT_COUNT = 16_384
+const OFFSET_TOLD_EVERY_MS = 1000
 /** How soon a change of a directive is noticed. */
 const CONFIG_EVERY_TICKS = 10
 /** While a manual failover waits for an offset, it is looked at so often, for as long as one may take. */
 const OFFSET_EVERY_MS = 10
 const MANUAL_FAILOVER_MS = 6000
 
-export interface ClusterChange { readonly name: string; readonly node: string; readonly epoch: number }
+/**
+ * What a page may show: plain data. `name` is what the machine calls it (nodeAdded, suspected, failed, voteGranted,
+ * promoted, ...), or one of three that the driver adds about its own node: 'epoch', 'slots' and 'offset'.
+ */
+export interface ClusterChange {
+  readonly name: string
+  readonly node: string
+  readonly epoch: number
+  /** Of 'slots': how many the node owns, and how many are on their way from it and to it. */
+  readonly slots?: { readonly owned: number; readonly migrating: number; readonly importing: number }
+  /** Of 'offset': how far replication is. At most once a second. */
+  readonly offset?: number
+}
 
 export interface DriverOptions {
   readonly engine: Engine
@@ -56,6 +69,8 @@ export class ClusterDriver {
   #offsetTimer: NodeJS.Timeout | undefined
   #offsetUntilMs = 0
   #mapStale = false
+  /** What was told last, so that only changes are. */
+  readonly #told = { epoch: -1, slots: '', offset: -1, offsetAtMs: 0 }
   #failed = false
   /** What clients asked before the machine was there. */
   readonly #early: ControlRequest[] = []
@@ -165,11 +180,43 @@ export class ClusterDriver {
     }
     this.#tellReplication()
     this.#step({ type: 'tick' })
+    this.#tellSlots()
   }
 
   #tellReplication(): void {
     const info = String(this.#engine.command(['INFO', 'replication']))
-    this.#step({ type: 'replication', replication: this.#replication.read(info, this.#now()) })
+    const replication = this.#replication.read(info, this.#now())
+    this.#step({ type: 'replication', replication })
+    this.#tellFigures(replication.offset)
+  }
+
+  #tellFigures(offset: number): void {
+    const told = this.#told
+    const { onChange } = this.#options
+    if (this.#machine === null || onChange === undefined) return
+    const { self, currentEpoch: epoch } = this.#machine.view
+    if (epoch !== told.epoch) onChange({ name: 'epoch', node: self.id, epoch })
+    told.epoch = epoch
+    const nowMs = this.#now()
+    if (offset === told.offset || nowMs - told.offsetAtMs < OFFSET_TOLD_EVERY_MS) return
+    Object.assign(told, { offset, offsetAtMs: nowMs })
+    onChange({ name: 'offset', node: self.id, epoch, offset })
+  }
+
+  #tellSlots(): void {
+    const machine = this.#machine
+    if (machine === null || this.#options.onChange === undefined) return
+    const { self, currentEpoch: epoch, migrating, importing } = machine.view
+    const open = machine.migration.rows.filter(({ endedAt }) => endedAt === null)
+    const onTheWay = (way: 'export' | 'import'): number =>
+      open.reduce((sum, { direction, slots }) => direction === way ? sum + slots.length : sum, 0)
+    const slots = {
+      owned: self.slotCount, migrating: migrating.size + onTheWay('export'), importing: importing.size + onTheWay('import'),
+    }
+    const text = Object.values(slots).join()
+    if (text === this.#told.slots) return
+    this.#told.slots = text
+    this.#options.onChange({ name: 'slots', node: self.id, epoch, slots })
   }
 
   #readConfig(): void {
@@ -271,6 +318,7 @@ export class ClusterDriver {
     const { view } = this.#machine!
     this.#migrations.sweeper.clearNow((slot) => view.self.isPrimary && view.ownerOf(slot) === view.self)
     this.#control.setSlotMap(slotMapOf(view, this.#config!.endpointType))
+    this.#tellSlots()
   }
 
   #run(...args: string[]): void {

@@ -56,6 +56,7 @@ export interface RedisModule {
   createCluster(options: object): RedisCluster
   readonly RESP_TYPES: Readonly<Record<string, number>>
   readonly ErrorReply: ErrorClass
+  readonly TimeoutError: ErrorClass
 }
 
 /** @throws {OpenError} if the package is not there */

@@ -8,4 +8,11 @@ import { StoreError } from '@slotwise/engine'
 export class ConnectionError extends StoreError {
   override readonly name = 'ConnectionError'
   readonly code = 'CONNECTION'
+  /** False: it was not sent, for certain. */
+  readonly mayHaveRun: boolean
+
+  constructor(message: string, options: ErrorOptions & { mayHaveRun?: boolean } = {}) {
+    super(message, options)
+    this.mayHaveRun = options.mayHaveRun ?? true
+  }
 }

@@ -58,5 +58,7 @@ export function storeErrorOf(library: RedisModule, error: unknown, where: string
   // Too many redirections: the reply is the reason.
   if (cause.cause instanceof library.ErrorReply) return replyError(cause.cause.message)
   const { code = cause.name } = cause as NodeJS.ErrnoException
-  return new ConnectionError(`${where}: ${cause.message === '' ? code : cause.message}`, { cause })
+  // The time is up for what has not been sent; what was waits for its reply.
+  const mayHaveRun = cause.constructor !== library.TimeoutError
+  return new ConnectionError(`${where}: ${cause.message === '' ? code : cause.message}`, { cause, mayHaveRun })
 }

@@ -39,6 +39,9 @@ export class ServerBackend implements Backend {
 
   get closed(): boolean { return this.#closed !== null }
 
+  /** What is sent now goes out at once; else it would wait until the connection has been made anew. */
+  get isConnected(): boolean { return this.#client.isReady }
+
   async run(command: EngineCommand): Promise<unknown> {
     refuseWaiting(command)
     if (this.#near === null) return this.#send(command)
@@ -73,6 +76,19 @@ export class ServerBackend implements Backend {
       const error = this.#error(limited.reason)
       throw error instanceof ReplyError ? replyError('STALE This server cannot tell how old its data is') : error
     }
+    if (reply.status === 'rejected') throw this.#error(reply.reason)
+    return replyFrom(reply.value, bulk ?? asText)
+  }
+
+  /** For a key of a slot that is on its way to this server, as its owner said (ASK). */
+  async runAsking({ args, bulk }: EngineCommand): Promise<unknown> {
+    this.#refuseClosed()
+    this.forget(args)
+    const chainId = Symbol('asking')
+    const words = wireArguments(args)
+    const asking = this.#client.sendCommand(['ASKING'], { chainId })
+    const answer = this.#client.sendCommand(words, { chainId, ...this.#options })
+    const [, reply] = await Promise.allSettled([asking, answer])
     if (reply.status === 'rejected') throw this.#error(reply.reason)
     return replyFrom(reply.value, bulk ?? asText)
   }

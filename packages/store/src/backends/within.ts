@@ -13,7 +13,8 @@ export async function within<T>(
   let forget: (() => void) | undefined
   try {
     return await new Promise<T>((resolve, reject) => {
-      const late = (): void => reject(new ConnectionError(`${where}: no connection within ${timeoutMs} ms`))
+      const late = (): void => reject(
+        new ConnectionError(`${where}: no connection within ${timeoutMs} ms`, { mayHaveRun: false }))
       timer = setTimeout(late, timeoutMs)
       if (signal !== undefined) forget = whenAborted(signal, () => reject(signal.reason as Error))
       work.then(resolve, reject)

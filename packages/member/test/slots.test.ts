@@ -1,0 +1,76 @@
+/** Slots and roles that change hands while all goes on: by joining, by leaving, by closing. */
+import { waitFor } from '@slotwise/testing'
+import { describe, expect, it } from 'vitest'
+import { join, type JoinProgress } from '@slotwise/member'
+import { code, folders, numbered, portRun, ports } from './support.js'
+
+describe('a member', () => {
+  it('that comes later takes slots with their keys, from others that go on, and gives them back when it leaves', async () => {
+    const free = await ports(3)
+    await using dirs = folders()
+    const at = (index: number): { dir: string; port: number; busPort: number } =>
+      ({ dir: dirs.use(), port: free[index]!, busPort: free[3 + index]! })
+    const common = { codec: 'text', nodeTimeoutMs: 2000, commandTimeoutMs: 20_000 } as const
+    const seeds = [`127.0.0.1:${free[0]}`]
+    await using first = await join({ ...at(0), ...common })
+    const keys = numbered(2000)
+    await first.batch((batch) => { for (const key of keys) batch.set(key, key) })
+    const writing = new AbortController()
+    let writes = 0
+    const writer = (async () => {
+      while (!writing.signal.aborted) {
+        await first.set(`new:${writes}`, 'v')
+        writes++
+        await new Promise(setImmediate) // a local write is done when it returns: the loop would never turn
+      }
+    })()
+    const progress: JoinProgress[] = []
+    const second = await join({ ...at(1), seeds, ...common, onProgress: (step) => progress.push(step) })
+    await using third = await join({ ...at(2), seeds, slots: 2000, ...common })
+    const moved = progress.filter(({ phase }) => phase === 'moving').map((step) => step.moved)
+    expect([...new Set(moved)]).toEqual([0, 1024, 2048, 3072, 4096, 5120, 6144, 7168, 8192])
+    writing.abort()
+    await writer
+    await waitFor(async () => (await first.status()).slotCount + (await second.status()).slotCount === 14_384, { timeoutMs: 20_000, what: 'the claims' })
+    expect((await third.status()).slotCount).toBe(2000)
+    for (const member of [first, second, third]) expect(await member.getMany(keys)).toEqual(keys)
+    // What has gone is deleted in the background.
+    await waitFor(async () => await third.dbSize() === 2000 + writes, { timeoutMs: 20_000, what: 'each key once' })
+    expect((await Promise.all(keys.map((key) => second.isLocal(key)))).filter(Boolean).length).toBeGreaterThan(500)
+
+    const { id } = await second.status()
+    await second.leave()
+    await waitFor(async () => (await first.status()).slotCount + (await third.status()).slotCount === 16_384, { timeoutMs: 20_000, what: 'the slots' })
+    expect(await third.getMany(keys)).toEqual(keys)
+    await waitFor(async () => await first.dbSize() === 2000 + writes, { timeoutMs: 20_000, what: 'each key once again' })
+    expect((await first.status()).members.map((member) => member.id)).not.toContain(id)
+    await expect(second.get('key:1')).rejects.toThrow(code('CLOSED'))
+  }, 180_000)
+
+  it('becomes a copy where one is wished, takes over when its primary goes, and whose primary comes back as a copy', async () => {
+    const free = await ports(2)
+    await using dirs = folders()
+    const at = (index: number): { port: number; busPort: number } => ({ port: free[index]!, busPort: free[2 + index]! })
+    const common = {
+      codec: 'text', replicas: 1, directives: { 'repl-diskless-sync-delay': 0 }, nodeTimeoutMs: 2000, commandTimeoutMs: 30_000, handOverTimeoutMs: 30_000,
+    } as const
+    const dir = dirs.use()
+    const seeds = [`127.0.0.1:${free[0]}`]
+    const first = await join({ dir, ...at(0), ...common })
+    await first.set('k', 'v')
+    await using second = await join({ dir: dirs.use(), ...at(1), seeds, ...common })
+    const { id } = await first.status()
+    expect(await second.status()).toMatchObject({ role: 'replica', primaryId: id, slotCount: 0 })
+    expect(await second.isLocal('k')).toBe(false)
+    expect(await second.get('k')).toBe('v')
+    expect(await second.set('k', 'w')).toBe(true)
+    await first.close()
+    expect(await second.status()).toMatchObject({ role: 'primary', slotCount: 16_384 })
+    expect(await second.get('k')).toBe('w')
+    // It remembers the others: its seeds may be gone.
+    const nobody = await portRun([0])
+    await using again = await join({ dir, ...at(0), seeds: [`127.0.0.1:${nobody}`], ...common })
+    expect(await again.status()).toMatchObject({ id, role: 'replica' })
+    expect(await again.get('k')).toBe('w')
+  }, 120_000)
+})
