@@ -1,7 +1,9 @@
 // The primary's side of replication over real sockets: snapshots, the exact stream, promises, and what hostile replicas get.
 #include <unistd.h>
 
+#include <iterator>
 #include <string>
+#include <thread>
 
 #include "engine/replication.h"
 #include "listening_fixture.h"
@@ -173,6 +175,28 @@ TEST(Replication, WaitCountsAcknowledgements) {
   EXPECT_EQ(client.Read(9), "+OK\r\n:0\r\n");
   EXPECT_EQ(f("WAIT 1 x"), "-ERR timeout is not an integer or out of range\r\n");
   EXPECT_EQ(f("WAIT 1 -1"), "-ERR timeout is negative\r\n");
+}
+
+TEST(Replication, AcknowledgementsOfTheFutureAndThoseThatGoBackDoNotCount) {
+  Primary f;
+  Follower replica(f);
+  replica.Sync();
+  Socket client(f.port());
+  client.Send("SET a 1\r\n");
+  EXPECT_EQ(client.Read(5), "+OK\r\n");
+  const auto acks = [&](std::initializer_list<const char*> offsets) {
+    for (const char* offset : offsets) replica.Send(Resp({"REPLCONF", "ACK", offset}));
+    const std::string last = "offset=" + std::string(*std::prev(offsets.end())) + ",";
+    while (f.Field("slave0").find(last) == std::string::npos) std::this_thread::yield();
+  };
+  acks({"1000000000", "9223372036854775807", "40"});
+  client.Send("WAIT 1 20\r\n");
+  EXPECT_EQ(client.Read(4), ":0\r\n");
+  acks({"50", "10", "-1", "60"});  // behind it is the question of WAIT
+  client.Send("WAIT 1 0\r\n");
+  EXPECT_EQ(client.Read(4), ":1\r\n");
+  replica.Send(Resp({"REPLCONF", "ACK", "10"}) + Resp({"REPLCONF", "ACK", "61"}));
+  while (f.Field("slave0").find("offset=61,") == std::string::npos) EXPECT_TRUE(f.Field("slave0").find("offset=6") != std::string::npos);
 }
 
 TEST(Replication, MinReplicasToWrite) {

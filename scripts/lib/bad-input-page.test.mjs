@@ -21,10 +21,8 @@ function has(source, file, name) {
 
 describe('docs/bad-input.md', () => {
   it('has every row, and a test for all that is built', () => {
-    const rows = lines.map(({ row }) => Number(row)).filter((row) => row > 0)
-    const upTo = (first, last) => Array.from({ length: last - first + 1 }, (_, i) => first + i)
-    const wanted = [...upTo(1, 84), ...upTo(92, 98)]
-    expect(rows).toEqual(wanted)
+    const rows = lines.map(({ row }) => Number(row)).filter((row) => row > 0).sort((one, other) => one - other)
+    expect(rows).toEqual(Array.from({ length: 99 }, (_, i) => i + 1))
     for (const { line, tests } of lines) {
       if (!line.includes('not built yet')) expect(tests, line).not.toEqual([])
     }

@@ -74,6 +74,7 @@ void Export(CommandContext& ctx) {
     request.port = static_cast<int>(port);
     return exporter.Start(std::move(request)) ? ctx.reply.Ok() : ctx.Error("ERR Slots are being exported already");
   }
+  if (ctx.ArgIs(1, "FINISH") && ctx.argc() == 3) return ctx.reply.Integer(exporter.Finish(ctx.arg(2)));
   if (ctx.ArgIs(1, "HOLD") && ctx.argc() > 3) {
     SlotSet slots;
     if (!SlotsArg(ctx, 2, &slots)) return;
@@ -88,12 +89,11 @@ void Export(CommandContext& ctx) {
   if (!ctx.ArgIs(1, "INFO") || ctx.argc() != 2) return ctx.SyntaxError();
   const SlotExport::Info info = exporter.info();
   static constexpr const char* kPhases[] = {"none", "connecting", "copying", "following", "held"};
-  ctx.reply.Array(8);
+  ctx.reply.Array(10);
   ctx.reply.Bulk(info.job);
   ctx.reply.Bulk(kPhases[static_cast<int>(info.phase)]);
-  for (std::uint64_t n : {info.keys, info.bytes, info.slots_done, info.commands, info.log_left, static_cast<std::uint64_t>(cluster.held_us())}) {
-    ctx.reply.Integer(static_cast<std::int64_t>(n));
-  }
+  for (std::uint64_t n : {info.keys, info.bytes, info.slots_done, info.commands, info.log_left}) ctx.reply.Integer(static_cast<std::int64_t>(n));
+  for (std::int64_t n : {cluster.held_us(), info.sealed_us, info.settled_us}) ctx.reply.Integer(n);
 }
 
 void Migrate(CommandContext& ctx) {

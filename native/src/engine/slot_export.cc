@@ -32,12 +32,15 @@ constexpr std::size_t kKeysAtOnce = 64;           // of a slot, under its stripe
 constexpr std::size_t kBytesAtOnce = 32 * 1024;
 constexpr std::size_t kDirtyAtOnce = 128;
 constexpr int kRoundsMax = 8;
-constexpr std::uint64_t kLogLeft = 16 * 1024;     // little enough to hold writers back for it
+constexpr std::uint64_t kLogLeft = 4 * 1024;      // little enough to hold writers back for it; twice that each time
+constexpr std::int64_t kPatienceMs = 100;         // it was waited so long for, since more is written than that in a round trip,
+constexpr std::uint64_t kLogLeftMax = 256 * 1024; // up to here
 constexpr std::size_t kLogPiece = 1024 * 1024;    // looked at in one go
 constexpr std::size_t kWaitingMax = 512u << 20;   // of the log, for a target that takes nothing
 constexpr std::int64_t kSilenceMs = 10000;
 constexpr std::int64_t kGraceUs = 1000;           // what a thread of ours needs to find out that commands are held back
-constexpr std::int64_t kHoldMsMax = 250;          // for the rest of the log; else writers go on, and it is tried again
+constexpr std::int64_t kHoldMs = 30;              // for the rest of the log; else writers go on, and it is tried again, for
+constexpr std::int64_t kHoldMsMax = 250;          // twice as long each time up to this
 constexpr int kHoldsMax = 8;
 constexpr int kPollMs = 5;
 
@@ -62,9 +65,19 @@ bool SlotExport::Start(Request request) {
   request_ = std::move(request);
   stopping_.store(false);
   running_.store(true);
+  may_finish_.store(false);
+  sealed_us_.store(0);
+  settled_us_.store(0);
   for (auto* counter : {&keys_, &bytes_, &slots_done_, &commands_, &log_left_}) counter->store(0);
   phase_.store(Phase::kConnecting);
   thread_ = std::thread([this] { Run(); });
+  return true;
+}
+
+bool SlotExport::Finish(std::string_view job) {
+  std::lock_guard<std::mutex> guard(control_mutex_);
+  if (!running_.load() || request_.job != job) return false;
+  may_finish_.store(true);
   return true;
 }
 
@@ -86,6 +99,8 @@ SlotExport::Info SlotExport::info() const {
   info.slots_done = slots_done_.load();
   info.commands = commands_.load();
   info.log_left = log_left_.load();
+  info.sealed_us = sealed_us_.load();
+  info.settled_us = settled_us_.load();
   return info;
 }
 
@@ -407,26 +422,44 @@ bool SlotExport::Record(std::span<const std::string_view> args, std::string_view
   return true;
 }
 
+// All that was sent is answered, and the log is followed up to a few KB before its end.
+bool SlotExport::UntilLittleIsLeft() {
+  std::uint64_t enough = kLogLeft;
+  for (std::int64_t since_ms = MonotonicMs();;) {
+    if (!Follow()) return false;
+    const bool sent = frames_.empty() && out_sent_ == out_.size() && unanswered_ == 0;
+    if (sent && engine_.log().tail() - log_begin_ + frame_.size() <= enough) return true;
+    if (!frame_.empty() && unanswered_ == 0) frames_.push_back(std::exchange(frame_, {}));
+    if (!Turn(kPollMs)) return false;
+    if (MonotonicMs() - since_ms < kPatienceMs || enough >= kLogLeftMax) continue;
+    enough *= 2;
+    since_ms = MonotonicMs();
+  }
+}
+
 bool SlotExport::HandOver() {
   phase_.store(Phase::kFollowing);
-  for (int attempt = 0; attempt < kHoldsMax; ++attempt) {
-    for (;;) {
-      if (!Follow()) return false;
-      const bool little = engine_.log().tail() - log_begin_ <= kLogLeft && frames_.size() <= 1 && unanswered_ <= 1;
-      if (little) break;
-      if (!frame_.empty()) frames_.push_back(std::exchange(frame_, {}));
-      if (!Turn(kPollMs)) return false;
-    }
-    const std::int64_t began_ms = MonotonicMs();
+  if (!UntilLittleIsLeft()) return false;
+  Tell({kTold, request_.job, "near"});
+  while (!may_finish_.load()) {
+    if (!frame_.empty()) frames_.push_back(std::exchange(frame_, {}));
+    if (!Follow() || !Turn(kPollMs)) return false;
+  }
+  std::int64_t hold_ms = kHoldMs;
+  for (int attempt = 0; attempt < kHoldsMax; ++attempt, hold_ms = std::min(2 * hold_ms, kHoldMsMax)) {
+    if (!UntilLittleIsLeft()) return false;
+    const std::int64_t began_us = MonotonicUs();
     phase_.store(Phase::kHeld);
     cluster_.Hold(request_.slots, SlotHold::Mode::kWrites);
     // Who looked a moment ago runs what it has at hand: that is done soon, and need not be refused.
-    for (const std::int64_t until_us = MonotonicUs() + kGraceUs; MonotonicUs() < until_us;) {
+    for (const std::int64_t until_us = began_us + kGraceUs; MonotonicUs() < until_us;) {
       if (!Follow() || !Turn(0)) return false;
     }
     cluster_.Seal();
+    sealed_us_.store(MonotonicUs() - began_us);
     bool settled = false;
-    if (!Follow() || !Settle(began_ms + kHoldMsMax, &settled)) return false;
+    if (!Follow() || !Settle(began_us / 1000 + hold_ms, &settled)) return false;
+    settled_us_.store(MonotonicUs() - began_us);
     if (settled) return true;
     cluster_.Release();
     phase_.store(Phase::kFollowing);

@@ -8,9 +8,11 @@
 // A slot of many keys is walked in pieces, its stripe let go in between. Keys that the log names meanwhile are sent again, as
 // whole images, until few are left; these are sent under the stripe, and that moment is the stamp.
 //
-// When little of the log is left, writes to the slots are held back (Cluster::Hold), the rest is sent, and once the other node
-// has answered everything (its answers wait for what it promises its clients) the control plane is told `ready`. From then on
-// the hold is the control plane's to end. Whatever goes wrong before ends the hold here, and is told as `failed`.
+// When little of the log is left, the control plane is told `near`: it writes down what it has to before writers wait for that.
+// After its Finish(), at a moment when next to nothing is left, writes to the slots are held back (Cluster::Hold), the rest is
+// sent, and once the other node has answered everything (its answers wait for what it promises its clients) the control plane is
+// told `ready`. From then on the hold is the control plane's to end. Whatever goes wrong before ends the hold here, and is told
+// as `failed`.
 // Elsewhere: who decides (packages/cluster, migration), the receiving end (slot_import.h).
 #pragma once
 #include <atomic>
@@ -38,7 +40,7 @@ class LogReader;
 
 class SlotExport {
  public:
-  // What the control plane is told, as a request that nobody waits for: SLOTWISE.EXPORTED job `ready`|`failed` [why].
+  // What the control plane is told, as a request that nobody waits for: SLOTWISE.EXPORTED job `near`|`ready`|`failed` [why].
   static constexpr std::string_view kTold = "SLOTWISE.EXPORTED";
 
   SlotExport(Engine& engine, Cluster& cluster);
@@ -54,6 +56,8 @@ class SlotExport {
   };
   // False: another one is under way.
   bool Start(Request request);
+  // `near` was heard, and writers may be held back now. False: nothing of that name is under way.
+  bool Finish(std::string_view job);
   // Ends what is under way. When it returns, nothing more is sent, and nothing is told. A hold ends, too.
   void Stop();
 
@@ -66,6 +70,9 @@ class SlotExport {
     std::uint64_t slots_done = 0;
     std::uint64_t commands = 0;     // of the log
     std::uint64_t log_left = 0;     // bytes of the log not looked at yet
+    // Of the last hold, from its beginning on: until no write was under way, and until the rest had arrived.
+    std::int64_t sealed_us = 0;
+    std::int64_t settled_us = 0;
   };
   Info info() const;
 
@@ -76,6 +83,7 @@ class SlotExport {
   bool CopySlots();
   bool CopySlot(int slot);
   bool WalkSlot(int slot);
+  bool UntilLittleIsLeft();
   bool HandOver();
   // Looks at the log as far as it goes. Takes no stripe.
   bool Follow();
@@ -98,6 +106,7 @@ class SlotExport {
   std::thread thread_;
   std::atomic<bool> stopping_{false};
   std::atomic<bool> running_{false};
+  std::atomic<bool> may_finish_{false};
   Request request_;           // constant while the thread runs
 
   // The thread's.
@@ -120,6 +129,7 @@ class SlotExport {
 
   std::atomic<Phase> phase_{Phase::kNone};
   std::atomic<std::uint64_t> keys_{0}, bytes_{0}, slots_done_{0}, commands_{0}, log_left_{0};
+  std::atomic<std::int64_t> sealed_us_{0}, settled_us_{0};
 };
 
 }  // namespace slotwise

@@ -9,8 +9,8 @@ const primaries = [7001, 7002, 7003]
 const all = [...primaries, 7004, 7005, 7006]
 
 /** As `redis-cli --cluster create` does it. */
-function created(options: Partial<ClusterOptions> = {}): Formation {
-  const formation = new Formation(all, options)
+function created(options: Partial<ClusterOptions> = {}, skews: Readonly<Record<number, number>> = {}): Formation {
+  const formation = new Formation(all, options, skews)
   primaries.forEach((port, index) =>
     formation.command(port, 'ADDSLOTSRANGE', String(index * 5462), String(Math.min(16_383, index * 5462 + 5461))))
   all.forEach((port, index) => formation.command(port, 'SET-CONFIG-EPOCH', String(index + 1)))
@@ -69,6 +69,21 @@ describe('six nodes', () => {
     formation.restart(maker.port)
     formation.until('it is listened to', () => formation.members.every(({ machine }) => machine.view.state === 'ok' &&
       machine.view.clusterId === 'f'.repeat(32)))
+  })
+
+  it('row 99: clocks that are ten minutes ahead or an hour behind suspect nobody, keep their leases, and fail over as soon', () => {
+    const formation = created({}, { 7001: 600_000, 7002: -3_600_000, 7004: 3_600_000, 7006: -600_000 })
+    const before = formation.members.map(({ effects }) => effects.length)
+    formation.run(20_000)
+    formation.members.forEach(({ machine, effects }, index) => {
+      const since = effects.slice(before[index])
+      expect(since.filter((effect) => effect.type === 'stateChanged' || (effect.type === 'event' && effect.name === 'suspected'))).toEqual([])
+      expect(machine.view.state).toBe('ok')
+    })
+    formation.kill(7001)
+    const killedAt = formation.now
+    formation.until('a new primary', () => formation.member(7004).machine.view.self.slotCount === 5462)
+    expect(formation.now - killedAt).toBeLessThanOrEqual(500)
   })
 
   it('with silence only, as Redis, not before T', () => {

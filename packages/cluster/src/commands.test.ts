@@ -129,6 +129,25 @@ describe('commands', () => {
     expect(machine.facts().nodesConf).toMatch(/myself,master - 0 \d+ 7 connected 0-10\n/)
   })
 
+  it('a slot that is moved key by key costs the importer one durable write, at the end', () => {
+    const machine = machineOf()
+    const writes = (line: string): unknown[] => machine.step(
+      { type: 'command', args: line.split(' '), keys: { inSlot: () => 0, total: () => 0 } }, START + 1,
+    ).flatMap((effect) => effect.type === 'persist' ? [effect.durable] : [])
+    for (const slot of [10, 11]) {
+      expect(writes(`SETSLOT ${slot} IMPORTING ${idOf(1)}`)).toEqual([false])
+      expect(writes(`SETSLOT ${slot} NODE ${idOf(0)}`)).toEqual([true])
+    }
+    expect(writes(`SETSLOT 5 MIGRATING ${idOf(1)}`)).toEqual([false])
+    expect(writes(`SETSLOT 5 NODE ${idOf(1)}`)).toEqual([false]) // who gives does not promise anything
+  })
+
+  it('SAVECONFIG is answered when both files are written', () => {
+    const machine = machineOf()
+    const effects = machine.step({ type: 'command', args: ['SAVECONFIG'], keys: { inSlot: () => 0, total: () => 0 } }, START + 1)
+    expect(effects).toMatchObject([{ type: 'persist', durable: true }, { type: 'persist', durable: false }, { type: 'reply' }])
+  })
+
   it('row 98: a second target takes the place of the first', () => {
     const machine = machineOf()
     const third = idOf(7)

@@ -46,6 +46,7 @@ const commands: Readonly<Record<string, Command>> = {
     arity: [0, 0],
     run: ({ view }) => {
       view.persist(true, 'CLUSTER SAVECONFIG')
+      view.emit({ type: 'persist', durable: false, why: 'nodes.conf, at once' })
       return OK
     },
   },

@@ -1,7 +1,9 @@
 /** nodes.conf: Redis 7.0, "nodes.conf"; row 61 of the bad input. */
 import { randomOf } from '@slotwise/gossip'
 import { describe, expect, it } from 'vitest'
-import { ClusterMachine, CORRUPTED, defaultOptions, nodesConf, parseNodesConf, type SavedCluster } from './index.js'
+import {
+  ClusterMachine, CORRUPTED, defaultOptions, nodesConf, parseNodesConf, type SavedCluster, withFileVersion,
+} from './index.js'
 
 const one = '82928e546572906871c33de35650e329c088324c'
 const two = '3e108ccd36013896ef88cee0030ac90515e4d5d0'
@@ -60,6 +62,13 @@ describe('nodes.conf', () => {
     expect(parseNodesConf(`${conf} slotwiseClusterId x\n`)).toHaveProperty('refused')
     view.clusterIdShared = false // made here, and nobody has heard of it
     expect(nodesConf(view)).not.toContain('slotwiseClusterId')
+  })
+
+  it('has a number if a driver gave it one, which does not change anything else', () => {
+    const numbered = withFileVersion(text, 17)
+    expect(parseNodesConf(numbered)).toEqual({ ...parseNodesConf(text) as SavedCluster, fileVersion: 17 })
+    expect((parseNodesConf(text) as SavedCluster).fileVersion).toBeNull()
+    expect(parseNodesConf(numbered.replace(' 17\n', ' x\n'))).toHaveProperty('refused')
   })
 
   it('currentEpoch is at least the largest config epoch in it', () => {

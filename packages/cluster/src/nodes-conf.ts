@@ -31,6 +31,8 @@ export interface SavedCluster {
   lastVoteEpoch: number
   /** That a second node had, too; empty: none is known. */
   clusterId: string
+  /** How many times the node had saved something by then; null: the file is not of ours. */
+  fileVersion: number | null
   /** Variables of a later version, skipped. */
   unknownVars: string[]
   /** Not of nodes.conf: Redis has no such thing. */
@@ -43,8 +45,12 @@ export function nodesConf(view: ClusterView): string {
   return `${lines.join('\n')}\nvars currentEpoch ${view.currentEpoch} lastVoteEpoch ${view.lastVoteEpoch}${cluster}\n`
 }
 
-/** A variable of our own: redis-server skips it with a line in its log, and forgets it. */
+/** `text` with a number in it that a driver gives it. */
+export const withFileVersion = (text: string, version: number): string => `${text.slice(0, -1)} ${FILE_VERSION} ${version}\n`
+
+/** Variables of our own: redis-server skips them with a line in its log, and forgets them. */
 const CLUSTER_ID = 'slotwiseClusterId'
+const FILE_VERSION = 'slotwiseFileVersion'
 
 /** What was read so far. */
 type Reading = Omit<SavedCluster, 'self'> & { self: SavedNode | null; ids: Set<NodeId> }
@@ -67,7 +73,7 @@ function parse(text: string): SavedCluster {
   if (!text.endsWith('\n')) throw new Corrupted('The last line has no end.')
   const saved: Reading = {
     ids: new Set(), nodes: [], self: null, migrating: [], importing: [], currentEpoch: -1, lastVoteEpoch: -1,
-    clusterId: '', unknownVars: [],
+    clusterId: '', fileVersion: null, unknownVars: [],
   }
   for (const line of text.split('\n')) {
     if (line.trim() === '') continue
@@ -78,11 +84,11 @@ function parse(text: string): SavedCluster {
       readNode(saved, fields)
     }
   }
-  const { self, nodes, migrating, importing, lastVoteEpoch, clusterId, unknownVars } = saved
+  const { self, nodes, migrating, importing, lastVoteEpoch, clusterId, fileVersion, unknownVars } = saved
   if (self === null) throw new Corrupted('No line is my own.')
   if (saved.currentEpoch === -1 || lastVoteEpoch === -1) throw new Corrupted('The variables are missing.')
   const currentEpoch = nodes.reduce((largest, { configEpoch }) => Math.max(largest, configEpoch), saved.currentEpoch)
-  return { nodes, self, migrating, importing, currentEpoch, lastVoteEpoch, clusterId, unknownVars }
+  return { nodes, self, migrating, importing, currentEpoch, lastVoteEpoch, clusterId, fileVersion, unknownVars }
 }
 
 function readVars(saved: Reading, fields: readonly string[]): void {
@@ -92,6 +98,7 @@ function readVars(saved: Reading, fields: readonly string[]): void {
     if (name === 'currentEpoch') saved.currentEpoch = readNumber(fields[index + 1]!)
     else if (name === 'lastVoteEpoch') saved.lastVoteEpoch = readNumber(fields[index + 1]!)
     else if (name === CLUSTER_ID) saved.clusterId = readClusterId(fields[index + 1]!)
+    else if (name === FILE_VERSION) saved.fileVersion = readNumber(fields[index + 1]!)
     else saved.unknownVars.push(name)
   }
 }

@@ -19,8 +19,9 @@ export class Member {
   offset = 0
   isUp = true
 
-  constructor(readonly port: number, private readonly options: Partial<ClusterOptions>) {
-    this.machine = this.run(START)
+  /** @param skewMs  how much its clock is ahead */
+  constructor(readonly port: number, private readonly options: Partial<ClusterOptions>, readonly skewMs = 0) {
+    this.machine = this.run(START + skewMs)
   }
 
   /** The process starts, on what is on disk. */
@@ -44,8 +45,8 @@ export class Formation {
   #inbound = 0
   readonly #inbox: (() => void)[] = []
 
-  constructor(ports: readonly number[], options: Partial<ClusterOptions> = {}) {
-    for (const port of ports) this.members.push(new Member(port, options))
+  constructor(ports: readonly number[], options: Partial<ClusterOptions> = {}, skews: Readonly<Record<number, number>> = {}) {
+    for (const port of ports) this.members.push(new Member(port, options, skews[port]))
   }
 
   member(port: number): Member { return this.members.find((member) => member.port === port)! }
@@ -69,7 +70,7 @@ export class Formation {
         const source = this.members.find(({ id, isUp }) => isUp && id === primary?.id)
         if (source !== undefined) member.offset = source.offset
         const connected = source !== undefined
-        this.#step(member, { type: 'replication', replication: { offset: member.offset, connected, sinceMs: this.now,
+        this.#step(member, { type: 'replication', replication: { offset: member.offset, connected, sinceMs: this.now + member.skewMs,
           loaded: true } })
         this.#step(member, { type: 'tick' })
       }
@@ -103,14 +104,15 @@ export class Formation {
   restart(port: number): void {
     const member = this.member(port)
     member.isUp = true
-    const effects = member.run(this.now).start(this.now)
+    const now = this.now + member.skewMs
+    const effects = member.run(now).start(now)
     member.effects.push(...effects)
     for (const effect of effects) this.#perform(member, effect)
     this.#drain()
   }
 
   #step(member: Member, event: ClusterEvent): ClusterEffect[] {
-    const effects = member.machine.step(event, this.now)
+    const effects = member.machine.step(event, this.now + member.skewMs)
     member.effects.push(...effects)
     for (const effect of effects) this.#perform(member, effect)
     return effects

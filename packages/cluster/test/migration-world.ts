@@ -1,6 +1,7 @@
 /**
  * A small world for slot migrations: primaries as machines, a data plane of counters, processes that are killed between
- * any two effects and started again from what they persisted. Everything follows from the seed.
+ * any two effects and started again from what they persisted; a power cut leaves what was durable only. Everything
+ * follows from the seed.
  * The data: each slot has one counter; what a client was told is counted apart. Whoever may serve a slot is looked at
  * after every event: never two.
  */
@@ -14,12 +15,17 @@ const CLOCK_START = 1_700_000_000_000
 /** Slots that are looked at; those between them belong to the same nodes. */
 export const WATCHED = [0, 1, 2, 3]
 
-interface Export { job: string; to: Process | undefined; slots: readonly number[]; copied: boolean }
+interface Export { job: string; to: Process | undefined; slots: readonly number[]; copied: boolean; finish: () => void }
 
 export class Process {
   machine: ClusterMachine | null = null
   generation = 0
   disk: ClusterFacts | null = null
+  /** What is left of it after a power cut. */
+  durable: ClusterFacts | null = null
+  durableWrites = 0
+  /** How many there were when held writers last went on. */
+  durableWritesAtRelease = 0
   keys = new Map<number, number>()
   map: ReadonlySet<number> = new Set()
   held = new Set<number>()
@@ -28,6 +34,8 @@ export class Process {
   export: Export | null = null
   doomed = new Set<number>()
   crashAfterEffects: number | null = null
+  /** The next crash is one of the machine, too. */
+  losesPower = false
   readonly links = new Map<LinkId, { peer: Process; link: LinkId }>()
 
   constructor(readonly port: number) {}
@@ -63,6 +71,7 @@ export class MigrationWorld {
     })
     this.until('a cluster', () => this.nodes.every(({ machine }) => machine!.view.state === 'ok' &&
       machine!.view.list.length === count && machine!.view.list.every(({ inHandshake }) => !inHandshake)))
+    for (const node of this.nodes) node.durable = node.disk // a system writes back what it has, some time
   }
 
   owner(slot: number): Process | undefined { return this.nodes.find((node) => this.#serves(node, slot)) }
@@ -72,14 +81,19 @@ export class MigrationWorld {
     for (const node of this.nodes) {
       if (!this.#serves(node, slot)) continue
       const value = (node.keys.get(slot) ?? 0) + 1
-      node.keys.set(slot, value)
-      const { export: sending } = node
-      const follows = sending?.copied === true && sending.slots.includes(slot) && this.#takes(node, sending)
-      if (follows) sending.to!.keys.set(slot, value)
+      this.#apply(node, slot, value)
       this.acknowledged.set(slot, (this.acknowledged.get(slot) ?? 0) + 1)
       return true
     }
     return false
+  }
+
+  /** A client's DEL: the counter begins anew. */
+  remove(slot: number): void {
+    const node = this.owner(slot)
+    if (node === undefined) return
+    this.#apply(node, slot, null)
+    this.acknowledged.set(slot, 0)
   }
 
   command(node: Process, ...args: string[]): CommandReply {
@@ -99,7 +113,9 @@ export class MigrationWorld {
 
   crash(node: Process): void {
     if (node.machine === null) return
-    this.#say(node, 'is killed')
+    this.#say(node, node.losesPower ? 'loses power' : 'is killed')
+    if (node.losesPower) node.disk = node.durable
+    node.losesPower = false
     node.machine = null
     node.generation++
     node.crashAfterEffects = null
@@ -186,6 +202,16 @@ export class MigrationWorld {
     return null
   }
 
+  /** Here, and where the slot is sent to, if that is there to hear of it. */
+  #apply(node: Process, slot: number, value: number | null): void {
+    const { export: sending } = node
+    const follows = sending?.copied === true && sending.slots.includes(slot) && this.#takes(node, sending)
+    for (const { keys } of follows ? [node, sending.to!] : [node]) {
+      if (value === null) keys.delete(slot)
+      else keys.set(slot, value)
+    }
+  }
+
   get #clock(): number { return Math.floor(CLOCK_START + this.now) }
 
   #serves(node: Process, slot: number): boolean {
@@ -224,6 +250,9 @@ export class MigrationWorld {
     switch (effect.type) {
       case 'persist':
         node.disk = node.machine!.facts()
+        if (!effect.durable) return
+        node.durable = node.disk
+        node.durableWrites++
         return
       case 'connect': return this.#connect(node, effect.link, effect.port)
       case 'send': return this.#send(node, effect.link, effect.message)
@@ -250,12 +279,14 @@ export class MigrationWorld {
       case 'startExport':
         node.export = {
           job: effect.job, to: this.nodes.find(({ port }) => port === effect.port), slots: watched(effect.slots),
-          copied: false,
+          copied: false, finish: () => undefined,
         }
         return this.#copy(node, node.export)
+      case 'finishExport': return node.export?.finish()
       case 'stopExport':
         if (node.mapStale) this.#setMap(node)
         node.export = null
+        if (node.held.size > 0) node.durableWritesAtRelease = node.durableWrites
         node.held.clear()
         return
       case 'holdSlots':
@@ -284,13 +315,15 @@ export class MigrationWorld {
     return to !== undefined && to.machine !== null && to.import?.job === job && !this.#isCut(node, to)
   }
 
-  /** Image, log, hold, the rest: each some time after the other, each only while both ends are as they were. */
+  /**
+   * Image, log, hold when told so, the rest: each some time after the other, each only while both ends are as they were.
+   */
   #copy(node: Process, sending: Export): void {
     const { job, to, slots } = sending
     const fail = (why: string): void => {
       node.held.clear()
       node.export = null
-      this.step(node, { type: 'exported', job, ready: false, why })
+      this.step(node, { type: 'exported', job, progress: 'failed', why })
     }
     const stage = (run: () => void): void => this.#later(node, this.random() * 300, () => {
       if (node.export !== sending) return
@@ -304,13 +337,14 @@ export class MigrationWorld {
     stage(() => {
       put()
       sending.copied = true
-      stage(() => {
+      sending.finish = () => stage(() => {
         for (const slot of slots) node.held.add(slot)
         stage(() => {
           put()
-          this.step(node, { type: 'exported', job, ready: true, why: '' })
+          this.step(node, { type: 'exported', job, progress: 'ready', why: '' })
         })
       })
+      stage(() => this.step(node, { type: 'exported', job, progress: 'near', why: '' }))
     })
   }
 

@@ -33,8 +33,10 @@ export type Effect =
    * event; the next effect does not wait for it.
    */
   | { type: 'askNode'; job: string; question: NodeQuestion; ip: string; port: number; words: readonly string[] }
-  /** The data plane sends these slots, and tells when all is sent and writers are held back, or that it failed. */
+  /** The data plane sends these slots and what happens to them, and tells when it is near the end, or that it failed. */
   | { type: 'startExport'; job: string; ip: string; port: number; slots: readonly number[] }
+  /** Writers may be held back now: it tells when they are, and all is sent. */
+  | { type: 'finishExport'; job: string }
   /** Nothing more is sent when it is done; commands that were held back go on. */
   | { type: 'stopExport'; job: string }
   /** Commands for these slots wait, until `stopExport`. */

@@ -68,8 +68,9 @@ export class ClusterView {
   wokeAt = 0
 
   #effects: Effect[] = []
+  #firstEffects: Effect[] = []
   #nextLink = 1
-  #persisted: 'no' | 'written' | 'durable' = 'no'
+  #persist: Extract<Effect, { type: 'persist' }> | null = null
   #bitmaps = new Map<ClusterNode, { version: number; bytes: Uint8Array }>()
 
   constructor({ id, options, random, nowMs }: ViewOptions) {
@@ -85,16 +86,20 @@ export class ClusterView {
   begin(now: number): void {
     this.now = now
     this.#effects = []
-    this.#persisted = 'no'
+    this.#firstEffects = []
+    this.#persist = null
   }
 
   end(): Effect[] {
-    const effects = this.#effects
+    const effects = [...this.#firstEffects, ...this.#effects]
+    this.#firstEffects = []
     this.#effects = []
     return effects
   }
 
   emit(effect: Effect): void { this.#effects.push(effect) }
+  /** Before whatever else the step does, `persist` too: for somebody who waits, and for what the disk knows enough of. */
+  emitFirst(effect: Effect): void { this.#firstEffects.push(effect) }
   log(level: LogLevel, text: string): void { this.#effects.push({ type: 'log', level, text }) }
   event(name: EventName, node: NodeId): void {
     this.#effects.push({ type: 'event', name, node,
@@ -102,13 +107,16 @@ export class ClusterView {
   }
 
   /**
-   * Once a step: the facts are read when the effect is performed, after the step, so the first one covers all of it.
+   * Once a step: the facts are read when the effect is performed, after the step, so the first one covers all of it,
+   * and is durable if any of it must be.
    */
   persist(durable: boolean, why: string): void {
-    if (this.#persisted === 'durable' || (this.#persisted === 'written' && !durable)) return
-    this.#persisted = durable ? 'durable' : 'written'
-    this.emit({ type: 'persist', durable, why })
+    if (this.#persist === null) this.emit(this.#persist = { type: 'persist', durable, why })
+    else if (durable && !this.#persist.durable) Object.assign(this.#persist, { durable, why })
   }
+
+  /** The step writes what must not be forgotten. */
+  get isDurable(): boolean { return this.#persist?.durable === true }
 
   send(link: Link, message: BusMessage): void {
     const { type } = message.body

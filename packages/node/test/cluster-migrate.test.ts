@@ -4,71 +4,11 @@
  * any of it.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { describePeer, RespError, type RespReply, waitFor } from '@slotwise/testing'
+import { describePeer, RespError, waitFor } from '@slotwise/testing'
 import { Cluster as Cluster5 } from 'ioredis5'
 import { expect, it } from 'vitest'
 import { type ClusterProcess, createCluster, isOk, redisCli, startNodes } from './fixtures/cluster.js'
-
-const LAST = 2999
-/** Hash tags of these slots, spread. */
-const tags = Array.from({ length: 2000 }, (_, n) => `t${n}`).filter((tag) => slotOf(tag) <= LAST).slice(0, 200)
-
-/** CRC16 (XMODEM) modulo 16384. */
-function slotOf(tag: string): number {
-  let crc = 0
-  for (const byte of Buffer.from(tag)) {
-    crc ^= byte << 8
-    for (let bit = 0; bit < 8; bit++) crc = (crc & 0x8000) === 0 ? crc << 1 : (crc << 1) ^ 0x1021
-    crc &= 0xffff
-  }
-  return crc & 16_383
-}
-
-const ids = async (cluster: ClusterProcess): Promise<string[]> => {
-  const rows = await cluster.rows(0)
-  return cluster.nodes.map(({ port }) => rows.find((row) => row.port === port)!.id)
-}
-
-async function ask(cluster: ClusterProcess, index: number, ...args: string[]): Promise<RespReply> {
-  await using client = await cluster.nodes[index]!.client()
-  return await client.command(...args)
-}
-
-/** The last row of CLUSTER MIGRATE STATUS. */
-async function status(cluster: ClusterProcess, index: number): Promise<Map<string, string | number>> {
-  const rows = await ask(cluster, index, 'CLUSTER', 'MIGRATE', 'STATUS') as string[][]
-  const row = rows.at(-1) ?? []
-  return new Map(Array.from({ length: row.length / 2 }, (_, n) => [row[n * 2]!, row[n * 2 + 1]!]))
-}
-
-async function fill(cluster: ClusterProcess, index: number, keysOfTag: number, bytes: number): Promise<void> {
-  await using client = await cluster.nodes[index]!.client()
-  const value = 'v'.repeat(bytes)
-  for (const tag of tags) {
-    const words = Array.from({ length: keysOfTag }, (_, n) => [`{${tag}}:${n}`, value]).flat()
-    expect(await client.command('MSET', ...words)).toBe('OK')
-  }
-}
-
-async function keysOf(cluster: ClusterProcess, index: number): Promise<number> {
-  await using client = await cluster.nodes[index]!.client()
-  const counts = await client.pipeline(Array.from({ length: LAST + 1 }, (_, slot) => ['CLUSTER', 'COUNTKEYSINSLOT', slot]))
-  return (counts as number[]).reduce((sum, count) => sum + count, 0)
-}
-
-/** Whom every node takes for the owner of slot 0 and of the last one; null while they disagree. */
-async function ownerOf(cluster: ClusterProcess): Promise<string | null> {
-  const owners = new Set<string>()
-  for (const index of cluster.nodes.keys()) {
-    for (const row of await cluster.rows(index)) {
-      for (const range of row.slots) {
-        const [first, last = first] = range.split('-').map(Number) as [number, number?]
-        for (const slot of [0, LAST]) if (first <= slot && slot <= last) owners.add(row.id)
-      }
-    }
-  }
-  return owners.size === 1 ? [...owners][0]! : null
-}
+import { ask, fill, ids, keysOf, LAST, ownerOf, status, tags, Writer } from './fixtures/migration.js'
 
 const done = (cluster: ClusterProcess, index: number): Promise<unknown> => waitFor(async () => {
   const row = await status(cluster, index)
@@ -168,36 +108,3 @@ describePeer(['redis-server', 'redis-cli'], 'CLUSTER MIGRATE', () => {
       expect(writer.acknowledged).toBeGreaterThan(100)
     }, 90_000)
 })
-
-/** INCR of counters at whoever serves them. Each reply must be larger than the last of that key, or a write is lost. */
-class Writer {
-  readonly last = new Map<string, number>()
-  readonly lost: string[] = []
-  acknowledged = 0
-  #stop = false
-
-  constructor(readonly cluster: ClusterProcess) {}
-
-  stop(): void { this.#stop = true }
-
-  async run(): Promise<void> {
-    let at = 0
-    for (let n = 0; !this.#isStopped(); n++) {
-      try {
-        await using client = await this.cluster.nodes[at]!.client({ timeoutMs: 1000 })
-        for (; !this.#isStopped(); n++) {
-          const key = `{${tags[n % tags.length]!}}:count`
-          const reply = await client.command('INCR', key)
-          if (typeof reply !== 'number') break
-          if (reply <= (this.last.get(key) ?? 0)) this.lost.push(`${key}: ${reply} after ${this.last.get(key)}`)
-          this.last.set(key, reply)
-          this.acknowledged++
-        }
-      } catch { /* it was killed */ }
-      at = 1 - at
-      await sleep(5)
-    }
-  }
-
-  #isStopped(): boolean { return this.#stop }
-}

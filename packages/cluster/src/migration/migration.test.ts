@@ -29,6 +29,42 @@ describe('a slot migration', () => {
     expect(target.disk!.migrations.incoming).toBeNull()
   })
 
+  it('has the disk wait for one thing while writers wait: the claim, at the target', () => {
+    const world = populated()
+    const [source, target] = world.nodes as [typeof world.nodes[0], typeof world.nodes[0]]
+    world.migrate(source, target, 0, 2)
+    while (source.held.size === 0) world.run(1)
+    expect(source.durable!.migrations.outgoing).not.toBeNull()
+    const before = [source.durableWrites, target.durableWrites] as const
+    while (source.held.size > 0) world.run(1)
+    expect([source.durableWritesAtRelease, target.durableWrites]).toEqual([before[0], before[1] + 1])
+    expect(world.owner(0)).toBe(target)
+  })
+
+  it('is cancelled after it was written that the target will be asked, and before it was', () => {
+    const world = populated()
+    const [source, target] = world.nodes as [typeof world.nodes[0], typeof world.nodes[0]]
+    world.migrate(source, target, 0, 2)
+    while (source.held.size === 0) world.run(1)
+    expect(state(world, 0)).toBe('promised')
+    expect(world.command(source, 'MIGRATE', 'CANCEL')).toEqual({ type: 'status', text: 'OK' })
+    expect(world.write(0)).toBe(true)
+    world.run(2000)
+    expect(source.durable!.migrations.outgoing).toBeNull()
+    expect([state(world, 0), world.settledState()]).toEqual(['cancelled', null])
+  })
+
+  it('has slots that were emptied on disk as such before keys may come there again', () => {
+    const world = populated()
+    const [source, target] = world.nodes as [typeof world.nodes[0], typeof world.nodes[0]]
+    world.migrate(source, target, 0, 2)
+    world.until('it is done', () => state(world, 0) === 'success')
+    while (source.doomed.size > 0) world.run(1)
+    expect(source.durable!.migrations.doomed).toEqual([[0, 2]]) // nobody waits for that
+    world.command(source, 'SETSLOT', '1', 'IMPORTING', target.id)
+    expect(source.durable!.migrations.doomed).toEqual([])
+  })
+
   it('is cancelled on either side, and leaves nothing', () => {
     for (const side of [0, 1]) {
       const world = populated()
@@ -119,11 +155,13 @@ describe('processes that are killed at any moment', () => {
         if (from !== undefined && from !== to) world.migrate(from, to, 0, Math.floor(random() * 4))
         const victim = nodes[Math.floor(random() * nodes.length)]!
         const kind = random()
+        victim.losesPower = random() < 0.5
         if (kind < 0.4) victim.crashAfterEffects = Math.floor(random() * 60)
         else if (kind < 0.5) world.command(victim, 'MIGRATE', 'CANCEL')
         else if (kind < 0.6 && from !== undefined && from !== to) world.cut(from, to)
         for (let n = 0; n < 30; n++) {
           world.run(random() * 60)
+          if (random() < 0.1) world.remove(Math.floor(random() * 4))
           world.write(Math.floor(random() * 4))
           if (kind > 0.7 && n === 10) world.crash(victim)
         }
@@ -131,6 +169,7 @@ describe('processes that are killed at any moment', () => {
         world.heal()
         for (const node of nodes) {
           node.crashAfterEffects = null
+          node.losesPower = false
           world.start(node)
         }
         world.run(random() < 0.5 ? 8000 : random() * 4000)

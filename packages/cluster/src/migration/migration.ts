@@ -8,13 +8,16 @@ import type { CommandReply } from '../command-reply.js'
 import { IncomingMigration } from './incoming.js'
 import { type MigrationFacts, noMigrations, slotsIn } from './migration-facts.js'
 import { type EndedMigration, MigrationLog } from './migration-log.js'
-import { OutgoingMigration } from './outgoing.js'
+import { type ExportProgress, OutgoingMigration } from './outgoing.js'
+
+/** So long it may be on disk that slots are to be emptied which are, while nothing else is written. */
+const EMPTIED_MS = 1000
 
 export type MigrationEvent =
   /** What the target of this node's export answered; null: nothing, or the connection broke. */
   | { type: 'nodeAnswered'; job: string; question: NodeQuestion; answer: string | null }
-  /** All is sent and writers are held back, or it failed. */
-  | { type: 'exported'; job: string; ready: boolean; why: string }
+  /** `why` it failed. */
+  | { type: 'exported'; job: string; progress: ExportProgress; why: string }
   /** For so long nothing has come for an import. */
   | { type: 'importIdle'; job: string; idleMs: number }
   /** `deleteKeysInSlots` is done for these. */
@@ -36,6 +39,10 @@ export class Migration {
   readonly #outgoing: OutgoingMigration
   readonly #incoming: IncomingMigration
   readonly #doomed: Set<number>
+  /** Those that are empty now, of which the disk says still that they are to be emptied. */
+  readonly #emptied = new Set<number>()
+  #emptiedAt = 0
+  #slotsSeen = 0
 
   constructor(readonly view: ClusterView, saved: MigrationFacts = noMigrations) {
     this.#log = new MigrationLog(view)
@@ -72,22 +79,35 @@ export class Migration {
   happened(event: MigrationEvent): void {
     switch (event.type) {
       case 'nodeAnswered': return this.#outgoing.answered(event.job, event.question, event.answer)
-      case 'exported': return this.#outgoing.exported(event.job, event.ready, event.why)
+      case 'exported': return this.#outgoing.exported(event.job, event.progress, event.why)
       case 'importIdle': return this.#incoming.idle(event.job, event.idleMs)
-      case 'slotsCleared': {
-        const before = this.#doomed.size
-        for (const slot of event.slots) this.#doomed.delete(slot)
-        // At once: a later import may put keys there, which a start must not take for these.
-        if (this.#doomed.size < before) this.view.persist(true, 'slots that went elsewhere are empty')
-      }
+      case 'slotsCleared':
+        if (this.#emptied.size === 0) this.#emptiedAt = this.view.now
+        for (const slot of event.slots) if (this.#doomed.delete(slot)) this.#emptied.add(slot)
     }
   }
 
-  tick(): void { this.#outgoing.tick() }
+  tick(): void {
+    this.#outgoing.tick()
+    if (this.#emptied.size > 0 && this.view.now >= this.#emptiedAt + EMPTIED_MS) this.#forgetEmptied()
+  }
 
   settle(): void {
+    const { view } = this
     this.#outgoing.settle()
     this.#incoming.settle()
+    // Before keys may come there again, which a start must not take for those that were to be deleted.
+    const { importing, slotsVersion } = view
+    const mayComeBack = this.#emptied.size > 0 && (importing.size > 0 || slotsVersion !== this.#slotsSeen) &&
+      [...this.#emptied].some((slot) => importing.has(slot) || view.ownerOf(slot) === view.self)
+    this.#slotsSeen = slotsVersion
+    if (mayComeBack) this.#forgetEmptied()
+    else if (view.isDurable) this.#emptied.clear()
+  }
+
+  #forgetEmptied(): void {
+    this.view.persist(true, 'slots that went elsewhere are empty')
+    this.#emptied.clear()
   }
 
   /** Their keys are about to be deleted, in the background. The step that says so persists. */

@@ -3,9 +3,12 @@
  * has arrived and writers are held back, asks the target to take them.
  *
  * The target's claim, on its disk, is the commit point, and the source learns of it as of any claim: from a header with
- * a newer epoch. Before it asks, it writes that it is going to; from then on it does not know whether the slots are
- * still its own, and serves nobody there, over a restart too, until it hears the claim or the target says that there is
- * none and will be none.
+ * a newer epoch. That it is going to ask is written before writers are held back, while there is time (`promised`).
+ * From the question on it does not know whether the slots are still its own, and serves nobody there, over a restart
+ * too, until it hears the claim or the target says that there is none and will be none. A restart cannot tell whether
+ * the question was asked already, and asks.
+ * While writers wait nothing is written here: who waited goes on before the outcome is on disk, since the note that is
+ * there leads a start to the same outcome.
  * Elsewhere: the target (incoming.ts), sending (native/src/engine/slot_export.h).
  */
 import { type ClusterNode, type ClusterView, leaseUntilMs, type NodeId, type NodeQuestion, rangesOf } from '@slotwise/gossip'
@@ -15,14 +18,22 @@ import type { MigrationLog } from './migration-log.js'
 
 /** How often a target that did not answer is asked what became of it. */
 const ASK_AGAIN_MS = 1000
+/** An answer that begins so: the target has not claimed the slots, and never will under this job. */
+const NO_IMPORT = 'NOIMPORT'
+
+/** `near`: little is left to send. `ready`: nothing is, and writers are held back. */
+export type ExportProgress = 'near' | 'ready' | 'failed'
 
 interface Outgoing {
   readonly job: string
   readonly target: NodeId
   readonly slots: readonly number[]
   readonly startedAt: number
-  /** `handover`: the target was asked to take them; `settling`: and nobody knows whether it has. */
-  state: 'asking' | 'streaming' | 'handover' | 'settling'
+  /**
+   * `promised`: it is on disk that the target will be asked; `handover`: it was asked to take them; `settling`: and
+   * nobody knows whether it has.
+   */
+  state: 'asking' | 'streaming' | 'promised' | 'handover' | 'settling'
   askAt: number
 }
 
@@ -99,23 +110,28 @@ export class OutgoingMigration {
     } else if (question === 'claim' || question === 'settle') {
       if (now.state !== 'handover' && now.state !== 'settling') return
       // Only this says that the target has not and will not; any other error may be of somebody on the way.
-      if (answer?.startsWith('NOIMPORT') === true) return this.#end('failed', answer, false)
+      if (answer?.startsWith(NO_IMPORT) === true) return this.#end('failed', answer, false)
       now.state = 'settling'
       now.askAt = this.view.now + ASK_AGAIN_MS
     }
   }
 
-  exported(job: string, ready: boolean, why: string): void {
+  exported(job: string, progress: ExportProgress, why: string): void {
     const { view } = this
     const now = this.#now
-    if (now?.job !== job || now.state !== 'streaming') return
-    if (!ready) return this.#end('failed', why, true)
+    if (now?.job !== job || (now.state !== 'streaming' && now.state !== 'promised')) return
+    if (progress === 'failed') return this.#end('failed', why, true)
     if (view.state !== 'ok' || view.now >= leaseUntilMs(view) || view.pausedFor !== null)
       return this.#end('failed', 'the cluster is down, or a failover is under way', true)
-    now.state = 'handover'
-    view.persist(true, 'slots are about to be handed over')
-    view.emit({ type: 'holdSlots', slots: now.slots })
-    this.#ask('claim', [])
+    if (progress === 'near' && now.state === 'streaming') {
+      now.state = 'promised'
+      view.persist(true, 'slots are about to be handed over')
+      view.emit({ type: 'finishExport', job })
+    } else if (progress === 'ready' && now.state === 'promised') {
+      now.state = 'handover'
+      view.emit({ type: 'holdSlots', slots: now.slots })
+      this.#ask('claim', [])
+    }
   }
 
   tick(): void {
@@ -153,8 +169,15 @@ export class OutgoingMigration {
     const now = this.#now!
     this.#now = null
     const target = view.known(now.target)
-    if (now.state === 'handover' || now.state === 'settling') view.persist(true, 'a hand-over is decided')
-    view.emit({ type: 'stopExport', job: now.job })
+    const isNoted = now.state !== 'asking' && now.state !== 'streaming'
+    // The target's disk knows of the claim, or that there will be none, or it was never asked: whatever becomes of this
+    // process, it comes to the same end, so nobody needs to wait for the disk here.
+    const isDecided = how === 'success' || now.state === 'promised' || why.startsWith(NO_IMPORT)
+    if (isNoted) view.persist(true, 'a hand-over is decided')
+    if (isNoted && isDecided) {
+      if (how === 'success') view.emitFirst({ type: 'slotMapChanged' }) // so that they go to the right place
+      view.emitFirst({ type: 'stopExport', job: now.job })
+    } else view.emit({ type: 'stopExport', job: now.job })
     if (tell && target !== null) this.#emitAsk(target, now.job, 'abort', [])
     this.log.add({ ...now, direction: 'export', peer: now.target, how, why })
   }

@@ -294,9 +294,10 @@ export class ClusterDriver {
         this.#setMap() // nothing may be written there meanwhile
         return this.#migrations.sweeper.add(effect.slots)
       case 'stopExport': // who was held back finds the change in force
+        this.#migrations.decided()
         if (this.#mapStale) this.#setMap()
         return this.#migrations.perform(effect)
-      case 'askNode': case 'startExport': case 'holdSlots': case 'openImport': case 'closeImport':
+      case 'askNode': case 'startExport': case 'finishExport': case 'holdSlots': case 'openImport': case 'closeImport':
         return this.#migrations.perform(effect)
       case 'flushData': return this.#run('FLUSHALL')
       case 'fence': throw new Error('copies that promise (decision 0026) are not there in a live node yet')

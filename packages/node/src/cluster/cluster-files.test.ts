@@ -1,8 +1,8 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { ClusterFacts } from '@slotwise/cluster'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { type ClusterFacts, withFileVersion } from '@slotwise/cluster'
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { ClusterFiles } from './cluster-files.js'
 
 const id = 'a'.repeat(40)
@@ -33,7 +33,7 @@ test('a first start knows nothing, a later one what was saved', async () => {
   expect(first.saved).toBeUndefined()
   await first.files.close()
   await saved([facts(5, 4), true])
-  expect(readFileSync(path, 'utf8')).toBe(facts(5, 4).nodesConf)
+  expect(readFileSync(path, 'utf8')).toBe(withFileVersion(facts(5, 4).nodesConf, 1))
   const { files, saved: found } = open()
   expect(found).toMatchObject({ currentEpoch: 5, lastVoteEpoch: 4, self: { id, configEpoch: 1 } })
   await files.close()
@@ -56,6 +56,68 @@ test('a vote is remembered, whatever an older nodes.conf says', async () => {
   writeFileSync(path, facts(3, 2).nodesConf)
   const { files, saved: found } = open()
   expect(found).toMatchObject({ currentEpoch: 9, lastVoteEpoch: 9 })
+  await files.close()
+})
+
+/** What a process that is killed now leaves, as the next one finds it. */
+async function foundAfterKill(): Promise<ReturnType<typeof ClusterFiles.open>['saved']> {
+  const copy = mkdtempSync(join(tmpdir(), 'slotwise-files-'))
+  try {
+    cpSync(join(path, '..'), copy, { recursive: true })
+    const { files, saved: found } = ClusterFiles.open(join(copy, 'nodes.conf'), (text) => lines.push(text))
+    await files.close()
+    return found
+  } finally {
+    rmSync(copy, { recursive: true, force: true })
+  }
+}
+
+const withSlots = (from: ClusterFacts, slots: string): ClusterFacts => ({ ...from, nodesConf: from.nodesConf.replace('0-5460', slots) })
+
+test('a promise is kept before nodes.conf says so, which it does soon', async () => {
+  const { files } = open()
+  files.save(facts(5, 4), false)
+  const before = readFileSync(path, 'utf8')
+  for (let n = 0; n < 20; n++) files.save(withSlots(facts(5, 4), `0-${n}`), true)
+  expect(readFileSync(path, 'utf8')).toBe(before)
+  const found = await foundAfterKill()
+  expect(found!.self.slots).toHaveLength(20)
+  expect(found!.migrations).toEqual(facts(5, 4).migrations)
+  await vi.waitFor(() => expect(readFileSync(path, 'utf8')).toContain('connected 0-19'), { timeout: 10_000 })
+  await files.close()
+})
+
+test('what was saved after the last promise counts, without being one', async () => {
+  const { files } = open()
+  files.save(facts(5, 4), true)
+  files.save(withSlots(facts(5, 4), '7'), false)
+  expect((await foundAfterKill())!.self.slots).toEqual([7])
+  files.save(withSlots(facts(5, 4), '8'), true)
+  expect((await foundAfterKill())!.self.slots).toEqual([8])
+  await files.close()
+  // And the count goes on in the next life.
+  const again = open()
+  again.files.save(withSlots(facts(5, 4), '9'), false)
+  expect((await foundAfterKill())!.self.slots).toEqual([9])
+  await again.files.close()
+})
+
+test('a nodes.conf that redis-server wrote meanwhile counts, also with the same epoch', async () => {
+  await saved([facts(5, 4), true])
+  writeFileSync(path, withSlots(facts(5, 4), '3').nodesConf)
+  const { files, saved: found } = open()
+  expect(found!.self.slots).toEqual([3])
+  await files.close()
+})
+
+test('a nodes.conf that cannot be written is written later, and nothing that was promised is lost meanwhile', async () => {
+  const { files } = open()
+  mkdirSync(`${path}.new`)
+  files.save(facts(5, 4), true)
+  await vi.waitFor(() => expect(lines.join()).toContain('cannot be written'), { timeout: 10_000 })
+  expect(await foundAfterKill()).toMatchObject({ currentEpoch: 5, lastVoteEpoch: 4 })
+  rmSync(`${path}.new`, { recursive: true })
+  await vi.waitFor(() => expect(readFileSync(path, 'utf8')).toContain('currentEpoch 5'), { timeout: 10_000 })
   await files.close()
 })
 

@@ -1,30 +1,44 @@
 /**
- * ClusterFiles: where a node of a cluster keeps what it must not forget: LMDB, before it is acted upon, and nodes.conf
- * in Redis's format, for its tools, and to be taken over from a redis-server or by one.
- * Both are written whole: nodes.conf under another name and then renamed, locked before it has its name, since
- * redis-server locks the file itself.
- * At a start nodes.conf says what the cluster looks like, LMDB what was voted and promised. If nodes.conf is gone or
- * cannot be believed, LMDB has the text as it was when something was promised last.
+ * ClusterFiles: where a node of a cluster keeps what it must not forget: LMDB, on disk before it is acted upon, and
+ * nodes.conf in Redis's format, for its tools, and to be taken over from a redis-server or by one.
+ * LMDB is the truth: one commit for a promise, and nodes.conf follows, many promises at a time. What is no promise (an
+ * address, an open slot) is in nodes.conf only, at once, and with the next promise in LMDB. Each has a number that
+ * counts what was saved, so a start knows which one is newer; a nodes.conf without one is Redis's or an operator's, and
+ * counts unless its epoch is older. What was voted and promised under the own id is kept in any case.
+ * nodes.conf is written whole, under another name and then renamed, locked before it has its name, since redis-server
+ * locks the file itself.
  */
-import { closeSync, fsyncSync, openSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs'
+import { close, closeSync, fsync, fsyncSync, openSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs'
 import { dirname } from 'node:path'
-import { type ClusterFacts, parseNodesConf, type SavedCluster } from '@slotwise/cluster'
+import { type ClusterFacts, parseNodesConf, type SavedCluster, withFileVersion } from '@slotwise/cluster'
 import { lockDescriptor } from '@slotwise/engine'
 import { State } from '@slotwise/state'
 
 const FACTS = 'cluster'
+/** nodes.conf is so much behind LMDB at most, and on disk not much later. */
+const BEHIND_MS = 100
+const RETRY_MS = 1000
+
+type SavedFacts = ClusterFacts & { fileVersion?: number }
 
 export class ClusterFilesError extends Error { override readonly name = 'ClusterFilesError' }
 
 export class ClusterFiles {
   readonly #path: string
   readonly #state: State
+  readonly #log: (text: string) => void
   /** The descriptor of nodes.conf, which has its lock. */
   #locked: number | null = null
+  /** Of what was saved last. */
+  #version = 0
+  /** What nodes.conf should say and does not yet. */
+  #behind: string | null = null
+  #timer: NodeJS.Timeout | undefined
 
-  private constructor(path: string, state: State) {
+  private constructor(path: string, state: State, log: (text: string) => void) {
     this.#path = path
     this.#state = state
+    this.#log = log
   }
 
   /**
@@ -45,22 +59,59 @@ export class ClusterFiles {
       closeSync(fd)
       throw new ClusterFilesError(`Cannot open ${path}.mdb: ${(error as Error).message}`)
     }
-    const files = new ClusterFiles(path, state)
+    const files = new ClusterFiles(path, state, log)
     files.#locked = fd
-    return { files, saved: files.#read(log) }
+    return { files, saved: files.#read() }
   }
 
   /** @throws {Error} if it is not written; with `durable` if it is not on disk */
   save(facts: ClusterFacts, durable: boolean): void {
-    if (durable) this.#state.put(FACTS, facts)
+    this.#version++
+    const text = withFileVersion(facts.nodesConf, this.#version)
+    if (durable) {
+      const saved: SavedFacts = { ...facts, fileVersion: this.#version }
+      this.#state.put(FACTS, saved)
+      this.#behind = text
+      this.#timer ??= setTimeout(this.#catchUp, BEHIND_MS)
+    } else this.#write(text)
+  }
+
+  async close(): Promise<void> {
+    clearTimeout(this.#timer)
+    this.#timer = undefined
+    try {
+      if (this.#behind !== null) this.#write(this.#behind)
+      if (this.#locked !== null) fsyncSync(this.#locked)
+      syncDirectory(dirname(this.#path))
+    } catch (error) { // LMDB has it
+      this.#log(`${this.#path} cannot be written: ${(error as Error).message}`)
+    }
+    await this.#state.close()
+    if (this.#locked !== null) closeSync(this.#locked)
+    this.#locked = null
+  }
+
+  /** What was promised is in LMDB already: a disk that is full now is no reason to end. */
+  readonly #catchUp = (): void => {
+    this.#timer = undefined
+    try {
+      if (this.#behind !== null) this.#write(this.#behind)
+      syncBehind(this.#path)
+      syncBehind(dirname(this.#path))
+    } catch (error) {
+      this.#log(`${this.#path} cannot be written: ${(error as Error).message}`)
+      this.#timer = setTimeout(this.#catchUp, RETRY_MS)
+    }
+  }
+
+  #write(text: string): void {
     const path = `${this.#path}.new`
     const fd = openSync(path, 'w', 0o644)
     let named = false
     try {
       lockDescriptor(fd)
-      const bytes = Buffer.from(facts.nodesConf)
+      const bytes = Buffer.from(text)
       for (let at = 0; at < bytes.length;) at += writeSync(fd, bytes, at)
-      if (durable) fsyncSync(fd)
       renameSync(path, this.#path)
       named = true
     } finally {
@@ -71,32 +122,29 @@ export class ClusterFiles {
     }
     if (this.#locked !== null) closeSync(this.#locked)
     this.#locked = fd
-    if (durable) syncDirectory(dirname(this.#path))
+    this.#behind = null
   }
 
-  async close(): Promise<void> {
-    await this.#state.close()
-    if (this.#locked !== null) closeSync(this.#locked)
-    this.#locked = null
-  }
-
-  #read(log: (text: string) => void): SavedCluster | undefined {
-    const facts = this.#state.get(FACTS) as ClusterFacts | undefined
+  #read(): SavedCluster | undefined {
+    const facts = this.#state.get(FACTS) as SavedFacts | undefined
     const text = readFileSync(this.#path, 'utf8')
     if (text.trim() === '' && facts === undefined) return undefined
     let saved = parseNodesConf(text)
     if ('refused' in saved) {
       if (facts === undefined) throw new ClusterFilesError(`${saved.refused} (${this.#path})`)
-      log(`${this.#path} cannot be used (${text.trim() === '' ? 'it is empty' : saved.refused}): the cluster is taken from ${this.#path}.mdb`)
+      this.#log(`${this.#path} cannot be used (${text.trim() === '' ? 'it is empty' : saved.refused}): the cluster is taken from ${this.#path}.mdb`)
       saved = parseNodesConf(facts.nodesConf)
       if ('refused' in saved) throw new ClusterFilesError(`${this.#path}.mdb: ${saved.refused}`)
     }
+    const { fileVersion } = saved
+    this.#version = Math.max(fileVersion ?? 0, facts?.fileVersion ?? 0)
     // A crash came between both: the file is older than what was promised last.
-    if (facts?.id === saved.self.id && facts.currentEpoch > saved.currentEpoch) {
+    if (facts?.id === saved.self.id &&
+      (fileVersion === null ? facts.currentEpoch > saved.currentEpoch : fileVersion < (facts.fileVersion ?? 0))) {
       const promised = parseNodesConf(facts.nodesConf)
       if (!('refused' in promised)) saved = promised
     }
-    for (const name of saved.unknownVars) log(`Skipping unknown cluster config variable '${name}'`)
+    for (const name of saved.unknownVars) this.#log(`Skipping unknown cluster config variable '${name}'`)
     // Whatever has happened to the file: what was promised under this id stays promised.
     if (facts?.id === saved.self.id) {
       saved.currentEpoch = Math.max(saved.currentEpoch, facts.currentEpoch)
@@ -106,6 +154,12 @@ export class ClusterFiles {
     }
     return saved
   }
+}
+
+/** Some time soon; nobody waits. */
+function syncBehind(path: string): void {
+  const fd = openSync(path, 'r')
+  fsync(fd, () => close(fd))
 }
 
 function syncDirectory(path: string): void {

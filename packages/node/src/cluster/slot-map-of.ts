@@ -19,13 +19,13 @@ export function slotMapOf(view: ClusterView, endpointType: EndpointType): SlotMa
     return index
   }
   const myself = indexOf(view.self)
+  const { owners } = view
   const runs: [number, number, number][] = []
-  for (const [slot, owner] of view.owners.entries()) {
-    if (owner === null) continue
-    const index = indexOf(owner)
-    const last = runs.at(-1)
-    if (last?.[1] === slot - 1 && last[2] === index) last[1] = slot
-    else runs.push([slot, slot, index])
+  for (let first = 0, slot = 1; slot <= owners.length; slot++) { // for every SETSLOT of a reshard
+    const owner = owners[first]!
+    if (slot < owners.length && owners[slot] === owner) continue
+    if (owner !== null) runs.push([first, slot - 1, indexOf(owner)])
+    first = slot
   }
   const openSlots = (slots: ReadonlyMap<number, Node>): [number, number][] =>
     [...slots].map(([slot, node]) => [slot, indexOf(node)])

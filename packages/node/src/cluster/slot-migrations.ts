@@ -13,7 +13,9 @@ import { SlotSweeper } from './slot-sweeper.js'
 const BEGIN_TIMEOUT_MS = 10_000
 const ASK_TIMEOUT_MS = 3000
 
-export type MigrationEffect = Extract<Effect, { type: 'askNode' | 'startExport' | 'stopExport' | 'holdSlots' | 'openImport' | 'closeImport' }>
+export type MigrationEffect = Extract<Effect, {
+  type: 'askNode' | 'startExport' | 'finishExport' | 'stopExport' | 'holdSlots' | 'openImport' | 'closeImport'
+}>
 
 export interface SlotMigrationsOptions {
   readonly engine: Engine
@@ -26,13 +28,36 @@ export interface SlotMigrationsOptions {
   readonly isPrimary: () => boolean
 }
 
-interface Progress { keys: number; bytes: number; slots: number; commands: number; logLeft: number; heldUs: number }
+interface Progress {
+  keys: number
+  bytes: number
+  slots: number
+  commands: number
+  logLeft: number
+  heldUs: number
+  pause: Pause
+}
+
+/** When in the pause of writers, in us from its beginning on; 0: not yet. */
+interface Pause {
+  /** No write to the slots was under way any more. */
+  sealed: number
+  /** The target had answered all that was sent. */
+  settled: number
+  /** The control plane heard of that, and asked the target to take the slots. */
+  asked: number
+  /** The outcome was known. */
+  decided: number
+}
 
 export class SlotMigrations {
   readonly sweeper: SlotSweeper
   readonly #options: SlotMigrationsOptions
   /** Of exports that are over, by job. */
   readonly #last = new Map<string, Progress>()
+  /** Of the last pause, from its beginning on. */
+  #askedUs = 0
+  #decidedUs = 0
   #stopped = false
 
   constructor(options: SlotMigrationsOptions) {
@@ -48,6 +73,7 @@ export class SlotMigrations {
     switch (effect.type) {
       case 'askNode': return void this.#ask(effect)
       case 'startExport': return this.#start(effect)
+      case 'finishExport': return void this.#run('SLOTWISE.EXPORT', 'FINISH', effect.job)
       case 'stopExport': return this.#stop(effect.job)
       case 'holdSlots': return void this.#run('SLOTWISE.EXPORT', 'HOLD', ...rangeWords(effect.slots))
       case 'openImport':
@@ -58,9 +84,14 @@ export class SlotMigrations {
     }
   }
 
+  /** A `stopExport` is about to be performed. */
+  decided(): void { this.#decidedUs = this.#heldUs() }
+
   /** SLOTWISE.EXPORTED of the data plane: what follows. */
   told([job = '', word = '', why = '']: readonly string[]): void {
-    this.#options.onEvent({ type: 'exported', job, ready: word === 'ready', why })
+    const progress = word === 'near' || word === 'ready' ? word : 'failed'
+    if (progress === 'ready') this.#askedUs = this.#heldUs()
+    this.#options.onEvent({ type: 'exported', job, progress, why })
   }
 
   /** Now and then while an import is under way. */
@@ -80,7 +111,7 @@ export class SlotMigrations {
     const self = machine.view.self.id
     const [job, phase, ...present] = this.#exportInfo()
     return machine.migration.rows.map((row) => {
-      const now = row.job === job ? progressOf(present) : this.#last.get(row.job)
+      const now = row.job === job ? this.#progress(present) : this.#last.get(row.job)
       return new Map<string, RespValue>([
         ['name', row.job],
         ['operation', row.direction === 'export' ? 'EXPORT' : 'IMPORT'],
@@ -88,12 +119,13 @@ export class SlotMigrations {
         ['source_node', row.direction === 'export' ? self : row.peer],
         ['target_node', row.direction === 'export' ? row.peer : self],
         ['create_time', Math.floor(row.startedAt / 1000)],
-        ['state', row.job === job && row.state === 'streaming' ? phase : row.state],
+        ['state', row.job === job && (row.state === 'streaming' || row.state === 'promised') ? phase : row.state],
         ['message', row.why],
         ['duration_ms', Math.round((row.endedAt ?? machine.view.now) - row.startedAt)],
         ...(row.direction === 'import' ? this.#importRows(row) : now === undefined ? [] : [
           ['slots_sent', now.slots], ['keys_sent', now.keys], ['bytes_sent', now.bytes], ['commands_sent', now.commands],
           ['remaining_repl_size', now.logLeft], ['write_pause_us', now.heldUs],
+          ['write_pause_until_us', new Map<string, RespValue>(Object.entries(now.pause))],
         ] as const),
       ])
     })
@@ -112,20 +144,30 @@ export class SlotMigrations {
   }
 
   #start({ job, ip, port, slots }: Extract<MigrationEffect, { type: 'startExport' }>): void {
+    this.#askedUs = this.#decidedUs = 0
     const reply = this.#run('SLOTWISE.EXPORT', 'START', job, ip, String(port), ...rangeWords(slots))
-    if (reply instanceof ReplyError) this.#options.onEvent({ type: 'exported', job, ready: false, why: reply.message })
+    if (reply instanceof ReplyError) this.#options.onEvent({ type: 'exported', job, progress: 'failed', why: reply.message })
   }
 
   #stop(job: string): void {
     const [running, , ...before] = this.#exportInfo()
     this.#run('SLOTWISE.EXPORT', 'STOP')
     if (running !== job) return
-    const progress = { ...progressOf(before), heldUs: progressOf(this.#exportInfo().slice(2) as number[]).heldUs }
+    const now = this.#progress(before)
+    const progress = now.heldUs === 0 ? now : { ...now, heldUs: this.#heldUs() }
     this.#last.set(job, progress)
     if (this.#last.size > 16) this.#last.delete(this.#last.keys().next().value!)
     this.#options.onLog(`Migration ${job}: ${progress.keys} keys and ${progress.commands} commands in ${progress.bytes} bytes were sent, ` +
-      `writes to the slots waited for ${(progress.heldUs / 1000).toFixed(1)} ms`)
+      `writes to the slots waited for ${pauseText(progress)}`)
   }
+
+  #progress(numbers: readonly number[]): Progress {
+    const progress = progressOf(numbers)
+    if (progress.pause.sealed === 0) return { ...progress, heldUs: 0 } // what there is to tell is of an earlier one
+    return { ...progress, pause: { ...progress.pause, asked: this.#askedUs, decided: this.#decidedUs } }
+  }
+
+  #heldUs(): number { return progressOf(this.#exportInfo().slice(2) as number[]).heldUs }
 
   #exportInfo(): [job: string, phase: string, ...numbers: number[]] {
     return this.#run('SLOTWISE.EXPORT', 'INFO') as [string, string, ...number[]]
@@ -143,8 +185,17 @@ export class SlotMigrations {
 }
 
 function progressOf(numbers: readonly number[]): Progress {
-  const [keys = 0, bytes = 0, slots = 0, commands = 0, logLeft = 0, heldUs = 0] = numbers
-  return { keys, bytes, slots, commands, logLeft, heldUs }
+  const [keys = 0, bytes = 0, slots = 0, commands = 0, logLeft = 0, heldUs = 0, sealed = 0, settled = 0] = numbers
+  return { keys, bytes, slots, commands, logLeft, heldUs, pause: { sealed, settled, asked: 0, decided: 0 } }
+}
+
+/** The whole pause, and where it went. */
+function pauseText({ heldUs, pause }: Progress): string {
+  const ms = (us: number): string => (us / 1000).toFixed(1)
+  const { sealed, settled, asked, decided } = pause
+  if (asked === 0 || decided === 0) return `${ms(heldUs)} ms`
+  return `${ms(heldUs)} ms (${ms(sealed)} until the last of them was done, ${ms(settled - sealed)} for the rest of the log, ` +
+    `${ms(asked - settled)} until that was known, ${ms(decided - asked)} for the claim, ${ms(heldUs - decided)} until they went on)`
 }
 
 function rangesText({ slots }: MigrationRow): string {
