@@ -42,7 +42,7 @@ void Import(CommandContext& ctx) {
   if (!MayAsk(ctx)) return;
   SlotImport& importer = ctx.engine.cluster()->importer();
   // Words of the node that the slots come from.
-  for (const char* word : {"BEGIN", "CLAIM", "SETTLE", "ABORT"}) {
+  for (const char* word : {"BEGIN", "PREPARE", "CLAIM", "SETTLE", "ABORT"}) {
     if (ctx.ArgIs(1, word) && ctx.argc() >= 3) return ctx.engine.control().Ask(ctx);
   }
   if (!ctx.client.control) return ctx.SyntaxError();

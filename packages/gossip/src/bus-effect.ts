@@ -12,7 +12,7 @@ import type { BusMessage, NodeId } from './bus-message.js'
 export type LinkId = number
 
 /** What the source of a slot migration asks its target (packages/cluster, migration). */
-export type NodeQuestion = 'begin' | 'claim' | 'settle' | 'abort'
+export type NodeQuestion = 'begin' | 'prepare' | 'claim' | 'settle' | 'abort'
 
 export type LogLevel = 'debug' | 'info' | 'warn'
 

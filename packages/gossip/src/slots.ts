@@ -39,10 +39,10 @@ export type SlotRange = readonly [first: number, last: number]
 /** Ascending slots as closed ranges, as CLUSTER NODES prints them. */
 export function rangesOf(slots: readonly number[]): SlotRange[] {
   const ranges: [number, number][] = []
-  for (const slot of slots) {
-    const last = ranges.at(-1)
-    if (last?.[1] === slot - 1) last[1] = slot
-    else ranges.push([slot, slot])
+  for (let from = 0, to = 1; to <= slots.length; to++) {
+    if (slots[to] === slots[to - 1]! + 1) continue
+    ranges.push([slots[from]!, slots[to - 1]!])
+    from = to
   }
   return ranges
 }

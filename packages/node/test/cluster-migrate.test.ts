@@ -43,6 +43,9 @@ describePeer(['redis-server', 'redis-cli'], 'CLUSTER MIGRATE', () => {
       // 20 ms is what is aimed at, on a machine that has nothing else to do.
       expect(row.get('write_pause_us')).toBeGreaterThan(0)
       expect(row.get('write_pause_us')).toBeLessThan(1_000_000)
+      const steps = (row.get('write_pause_until_us') as unknown as (string | number)[]).filter((item) => typeof item === 'number')
+      expect(steps).toHaveLength(4)
+      expect([0, ...steps, row.get('write_pause_us')]).toEqual([0, ...steps, row.get('write_pause_us') as number].sort((one, other) => one - other))
       await waitFor(async () => await keysOf(cluster, index) === 0, { what: 'an empty source' })
     }
     stop = true

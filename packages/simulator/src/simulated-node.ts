@@ -231,7 +231,7 @@ export class SimulatedNode implements Endpoint {
         return
       case 'log': return this.#say(effect.text)
       case 'stateChanged': case 'reply': case 'slotMapChanged': case 'deleteKeysInSlots': case 'flushData': case 'publish': case 'event':
-      case 'askNode': case 'startExport': case 'stopExport': case 'holdSlots': case 'openImport': case 'closeImport':
+      case 'askNode': case 'startExport': case 'finishExport': case 'stopExport': case 'holdSlots': case 'openImport': case 'closeImport':
         return
     }
   }

@@ -52,12 +52,18 @@ export class IncomingMigration {
     if (this.#now !== null) this.#drop('this node was restarted')
   }
 
-  /** SLOTWISE.IMPORT of another node. */
+  imports(job: string): boolean { return this.#now?.job === job }
+
+  /**
+   * SLOTWISE.IMPORT of another node. Before PREPARE is asked here, what was imported is on disk (a driver sees to that),
+   * so that the disk has little else to do when the claim comes.
+   */
   asked(words: readonly string[]): CommandReply {
     const [word = '', job = '', ...rest] = words
     if (!isJob(job)) return error('ERR Invalid job')
     switch (word.toLowerCase()) {
       case 'begin': return this.#begin(job, rest)
+      case 'prepare': return this.imports(job) ? OK : error('NOIMPORT This node imports nothing under that name')
       case 'claim': return this.#claim(job)
       case 'settle': return this.#settleJob(job)
       case 'abort':

@@ -116,6 +116,7 @@ describe('a slot migration', () => {
       return text
     }
     expect(ask('CLAIM', job)).toMatch(/^NOIMPORT/)
+    expect(ask('PREPARE', job)).toMatch(/^NOIMPORT/)
     expect(ask('BEGIN', job, source.id, '0', '1')).toBe('OK')
     expect(ask('SETTLE', job)).toMatch(/^NOIMPORT/)
     expect(ask('CLAIM', job)).toMatch(/^NOIMPORT/)

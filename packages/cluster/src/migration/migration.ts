@@ -116,6 +116,7 @@ export class Migration {
   isDoomed(slot: number): boolean { return this.#doomed.has(slot) }
 
   get isImporting(): boolean { return this.#incoming.row !== null }
+  imports(job: string): boolean { return this.#incoming.imports(job) }
 
   /** Those that are over first, in their order. */
   get rows(): MigrationRow[] {

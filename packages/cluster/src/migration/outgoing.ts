@@ -3,7 +3,8 @@
  * has arrived and writers are held back, asks the target to take them.
  *
  * The target's claim, on its disk, is the commit point, and the source learns of it as of any claim: from a header with
- * a newer epoch. That it is going to ask is written before writers are held back, while there is time (`promised`).
+ * a newer epoch. That it is going to ask is written before writers are held back, while there is time (`promised`), and
+ * the target puts on its disk what it has by then, so that its claim does not wait for that.
  * From the question on it does not know whether the slots are still its own, and serves nobody there, over a restart
  * too, until it hears the claim or the target says that there is none and will be none. A restart cannot tell whether
  * the question was asked already, and asks.
@@ -107,6 +108,9 @@ export class OutgoingMigration {
       if (target === null) return
       now.state = 'streaming'
       this.view.emit({ type: 'startExport', job, ip: target.ip, port: target.port, slots: now.slots })
+    } else if (question === 'prepare' && now.state === 'promised') {
+      if (answer?.startsWith(NO_IMPORT) === true) return this.#end('failed', answer, false)
+      this.view.emit({ type: 'finishExport', job }) // also without an answer: it was about time only
     } else if (question === 'claim' || question === 'settle') {
       if (now.state !== 'handover' && now.state !== 'settling') return
       // Only this says that the target has not and will not; any other error may be of somebody on the way.
@@ -126,7 +130,7 @@ export class OutgoingMigration {
     if (progress === 'near' && now.state === 'streaming') {
       now.state = 'promised'
       view.persist(true, 'slots are about to be handed over')
-      view.emit({ type: 'finishExport', job })
+      this.#ask('prepare', [])
     } else if (progress === 'ready' && now.state === 'promised') {
       now.state = 'handover'
       view.emit({ type: 'holdSlots', slots: now.slots })

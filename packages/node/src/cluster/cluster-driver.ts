@@ -133,14 +133,23 @@ export class ClusterDriver {
     if (machine === null) return void this.#early.push(request)
     const [name = '', ...args] = request.args.map((arg) => Buffer.from(arg).toString('latin1'))
     if (name === 'SLOTWISE.EXPORTED') return this.#migrations.told(args)
-    if (name.toLowerCase() === 'slotwise.import')
-      return this.#step({ type: 'import', args }, (reply) => this.#answer(request, valueOf(reply)))
+    if (name.toLowerCase() === 'slotwise.import') return void this.#imported(machine, request, args)
     if (args.length === 2 && args.join(' ').toLowerCase() === 'migrate status')
       return this.#answer(request, this.#migrations.status(machine))
     const read = answerOf({ machine, bus: this.#bus, endpointType: this.#config!.endpointType }, args)
     if (read !== undefined) return this.#answer(request, read)
     if (args[0]?.toLowerCase() === 'failover') this.#watchOffset()
     this.#step({ type: 'command', args, keys: this.#keys }, (reply) => this.#answer(request, valueOf(reply)))
+  }
+
+  async #imported(machine: ClusterMachine, request: ControlRequest, args: readonly string[]): Promise<void> {
+    const [word = '', job = ''] = args
+    if (word.toLowerCase() === 'prepare' && machine.migration.imports(job)) {
+      try {
+        await this.#engine.sync()
+      } catch { /* it is told to those who wait for it; here it was about time only */ }
+    }
+    this.#step({ type: 'import', args }, (reply) => this.#answer(request, valueOf(reply)))
   }
 
   /** Clients published it here. */

@@ -22,7 +22,7 @@ export function slotMapOf(view: ClusterView, endpointType: EndpointType): SlotMa
   const { owners } = view
   const runs: [number, number, number][] = []
   for (let first = 0, slot = 1; slot <= owners.length; slot++) { // for every SETSLOT of a reshard
-    const owner = owners[first]!
+    const owner = view.ownerOf(first)
     if (slot < owners.length && owners[slot] === owner) continue
     if (owner !== null) runs.push([first, slot - 1, indexOf(owner)])
     first = slot

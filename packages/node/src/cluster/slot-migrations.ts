@@ -9,7 +9,7 @@ import { askNode } from './node-question.js'
 import type { RespValue } from './resp-writer.js'
 import { SlotSweeper } from './slot-sweeper.js'
 
-/** A target may have leftovers to delete before it says that it is ready. */
+/** A target may have leftovers to delete, or a lot to write, before it says that it is ready. */
 const BEGIN_TIMEOUT_MS = 10_000
 const ASK_TIMEOUT_MS = 3000
 
@@ -139,7 +139,7 @@ export class SlotMigrations {
   async #ask({ job, question, ip, port, words }: Extract<MigrationEffect, { type: 'askNode' }>): Promise<void> {
     const { directive } = this.#options
     const address = { host: ip, port, user: directive('masteruser'), password: directive('masterauth') }
-    const answer = await askNode(address, words, question === 'begin' ? BEGIN_TIMEOUT_MS : ASK_TIMEOUT_MS)
+    const answer = await askNode(address, words, question === 'begin' || question === 'prepare' ? BEGIN_TIMEOUT_MS : ASK_TIMEOUT_MS)
     if (!this.#stopped) this.#options.onEvent({ type: 'nodeAnswered', job, question, answer })
   }
 
