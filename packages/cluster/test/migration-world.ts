@@ -250,9 +250,12 @@ export class MigrationWorld {
     switch (effect.type) {
       case 'persist':
         node.disk = node.machine!.facts()
-        if (!effect.durable) return
-        node.durable = node.disk
-        node.durableWrites++
+        // What is no promise goes into nodes.conf only.
+        if (!effect.durable) node.disk.migrations = node.durable!.migrations
+        else {
+          node.durable = node.disk
+          node.durableWrites++
+        }
         return
       case 'connect': return this.#connect(node, effect.link, effect.port)
       case 'send': return this.#send(node, effect.link, effect.message)
