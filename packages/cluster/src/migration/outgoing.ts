@@ -12,7 +12,7 @@
  * there leads a start to the same outcome.
  * Elsewhere: the target (incoming.ts), sending (native/src/engine/slot_export.h).
  */
-import { type ClusterNode, type ClusterView, leaseUntilMs, type NodeId, type NodeQuestion, rangesOf } from '@slotwise/gossip'
+import { type ClusterNode, type ClusterView, leaseUntilMs, type NodeId, type NodeQuestion, ping, rangesOf } from '@slotwise/gossip'
 import { type CommandReply, OK } from '../command-reply.js'
 import { type MigrationFacts, rangeWords, readRanges, slotsIn } from './migration-facts.js'
 import type { MigrationLog } from './migration-log.js'
@@ -117,6 +117,9 @@ export class OutgoingMigration {
       if (answer?.startsWith(NO_IMPORT) === true) return this.#end('failed', answer, false)
       now.state = 'settling'
       now.askAt = this.view.now + ASK_AGAIN_MS
+      // It has them, and its PONG has not come: it may have no link to here. Ours brings its header, too.
+      const target = answer === 'OK' ? this.view.known(now.target) : null
+      if (target !== null) ping(this.view, target)
     }
   }
 
