@@ -45,7 +45,9 @@ export class Formation {
   #inbound = 0
   readonly #inbox: (() => void)[] = []
 
-  constructor(ports: readonly number[], options: Partial<ClusterOptions> = {}, skews: Readonly<Record<number, number>> = {}) {
+  constructor(
+    ports: readonly number[], options: Partial<ClusterOptions> = {}, skews: Readonly<Record<number, number>> = {},
+  ) {
     for (const port of ports) this.members.push(new Member(port, options, skews[port]))
   }
 

@@ -319,7 +319,7 @@ export class MigrationWorld {
   }
 
   /**
-   * Image, log, hold when told so, the rest: each some time after the other, each only while both ends are as they were.
+   * Image, log, hold when told so, the rest: each some time after the other, and only while both ends are as they were.
    */
   #copy(node: Process, sending: Export): void {
     const { job, to, slots } = sending

@@ -33,7 +33,7 @@ export type Effect =
    * event; the next effect does not wait for it.
    */
   | { type: 'askNode'; job: string; question: NodeQuestion; ip: string; port: number; words: readonly string[] }
-  /** The data plane sends these slots and what happens to them, and tells when it is near the end, or that it failed. */
+  /** The data plane sends these slots and what happens to them, and tells when it is near the end, or has failed. */
   | { type: 'startExport'; job: string; ip: string; port: number; slots: readonly number[] }
   /** Writers may be held back now: it tells when they are, and all is sent. */
   | { type: 'finishExport'; job: string }

@@ -98,7 +98,7 @@ export class ClusterView {
   }
 
   emit(effect: Effect): void { this.#effects.push(effect) }
-  /** Before whatever else the step does, `persist` too: for somebody who waits, and for what the disk knows enough of. */
+  /** Before whatever else the step does, `persist` too: somebody waits for it, and the disk knows enough. */
   emitFirst(effect: Effect): void { this.#firstEffects.push(effect) }
   log(level: LogLevel, text: string): void { this.#effects.push({ type: 'log', level, text }) }
   event(name: EventName, node: NodeId): void {

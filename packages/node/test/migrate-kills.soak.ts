@@ -1,7 +1,7 @@
 /**
  * CLUSTER MIGRATE under load, again and again, with kill -9 of the source or the target at a random moment of it, also
- * of its short phases. After each kill one node owns the slots and has everything that was acknowledged, and nobody else
- * has any of it.
+ * of its short phases. After each kill one node owns the slots and has everything that was acknowledged, and nobody
+ * else has any of it.
  * SLOTWISE_MIGRATE_KILLS says how often (30), SLOTWISE_SEED which moments; `npm run test:migrate-kills -- --kills 100`.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -48,7 +48,7 @@ describePeer(['redis-server', 'redis-cli'], 'CLUSTER MIGRATE', () => {
     const writers = [new Writer(cluster, 'a'), new Writer(cluster, 'b')]
     const stopped = writers.map((writer) => writer.run())
     let from = 0
-    const begin = async (): Promise<void> => void await waitFor(
+    const begin = (): Promise<unknown> => waitFor(
       async () => await ask(cluster, from, 'CLUSTER', 'MIGRATE', 'SLOTSRANGE', '0', String(LAST), 'NODE', nodes[1 - from]!) === 'OK',
       { timeoutMs: WAIT_MS, what: 'a migration that begins' })
     // Once without a kill: how long does it take here?
