@@ -55,8 +55,8 @@ export class IncomingMigration {
   imports(job: string): boolean { return this.#now?.job === job }
 
   /**
-   * SLOTWISE.IMPORT of another node. Before PREPARE comes here, what was imported is on disk (a driver sees to that), so
-   * that the disk has little else to do when the claim comes.
+   * SLOTWISE.IMPORT of another node. Before PREPARE comes here, what was imported is on disk (a driver sees to that),
+   * so that the disk has little else to do when the claim comes.
    */
   asked(words: readonly string[]): CommandReply {
     const [word = '', job = '', ...rest] = words
