@@ -140,7 +140,7 @@ TEST(AofCheck, SaysWhatRedisCheckAofSays) {
     differ.Compare({{"f.aof", good}}, {"--truncate-to-timestamp", timestamp});
   }
   for (std::size_t size = 0; size <= good.size(); size += 5) differ.Compare({{"f.aof", good.substr(0, size)}}, {"--fix"}, "y\n");
-  Random random(5);
+  Twister random(5);
   for (int i = 0; i < 60; ++i) {
     std::string bytes = good;
     for (int k = 0; k < 1 + i % 2; ++k) bytes[random() % bytes.size()] = "\0\r\n*$#0129aM"[random() % 12];

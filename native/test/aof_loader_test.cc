@@ -38,7 +38,7 @@ TEST(Crc32c, KnownAnswersAndBothImplementationsAgree) {
   EXPECT_EQ(Crc32c("123456789"), 0xe3069283u);
   EXPECT_EQ(Crc32c(std::string(32, '\0')), 0x8a9136aau);  // RFC 3720 B.4
   EXPECT_EQ(Crc32c(std::string(32, '\xff')), 0x62a8ab43u);
-  Random random(1);
+  Twister random(1);
   for (std::size_t size = 0; size < 200; ++size) {
     std::string bytes(size, '\0');
     for (char& c : bytes) c = static_cast<char>(random());
@@ -105,10 +105,10 @@ TEST(AofLoader, CutsATornTailAtEveryByteAndTellsHowMuch) {
     EXPECT_EQ(files.Content(kIncr).size(), good);  // before the MULTI, not inside it
     EXPECT_EQ(loaded.report.truncated_bytes, size - good);
     if (size != good) {
-      EXPECT_TRUE(logger.Has("!!! Warning: short read while loading the AOF file appendonly.aof.1.incr.aof!!!"));
-      EXPECT_TRUE(logger.Has("!!! Truncating the AOF appendonly.aof.1.incr.aof at offset " + std::to_string(good) + " !!!"));
-      EXPECT_TRUE(logger.Has("Dropping " + std::to_string(size - good) + " bytes"));
-      EXPECT_TRUE(logger.Has("AOF appendonly.aof.1.incr.aof loaded anyway because aof-load-truncated is enabled"));
+      EXPECT_TRUE(logger.Contains("!!! Warning: short read while loading the AOF file appendonly.aof.1.incr.aof!!!"));
+      EXPECT_TRUE(logger.Contains("!!! Truncating the AOF appendonly.aof.1.incr.aof at offset " + std::to_string(good) + " !!!"));
+      EXPECT_TRUE(logger.Contains("Dropping " + std::to_string(size - good) + " bytes"));
+      EXPECT_TRUE(logger.Contains("AOF appendonly.aof.1.incr.aof loaded anyway because aof-load-truncated is enabled"));
     }
     EXPECT_TRUE(Load(files).status.ok());
   }
@@ -191,7 +191,7 @@ TEST(AofLoader, ForeignFilesAreIndexedAtOnce) {
   RecordingFiles files = Foreign(Resp({"SET", "a", "1"}) + Resp({"SET", "b", "2"}));
   CollectingLogger logger;
   ASSERT_TRUE(Load(files, logger).status.ok());
-  EXPECT_TRUE(logger.Has("has no checksums"));
+  EXPECT_TRUE(logger.Contains("has no checksums"));
   SegmentIndex index;
   ASSERT_TRUE(ReadSegmentIndex(files, IndexPath(kIncr), &index).ok());
   EXPECT_TRUE(index.present && index.closed && !index.damaged);

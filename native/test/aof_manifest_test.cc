@@ -132,7 +132,7 @@ TEST(AofDirectory, MissingFileIsRefusedAndUnlistedFileIsIgnored) {
   CollectingLogger logger;
   loaded = Load(files, logger);
   EXPECT_TRUE(loaded.status.ok());
-  EXPECT_TRUE(logger.Has("appendonly.aof.9.incr.aof is not listed"));
+  EXPECT_TRUE(logger.Contains("appendonly.aof.9.incr.aof is not listed"));
   EXPECT_EQ(loaded.report.commands, 0u);
 }
 
@@ -141,7 +141,7 @@ TEST(AofDirectory, OldLayoutIsMigratedWhereverACrashInterruptsIt) {
   for (DiskModel model : {DiskModel::kPosixMinimal, DiskModel::kExt4Like}) {
     RecordingFiles files(model);
     files.Put("/data/appendonly.aof", set);
-    Random random(3);
+    Twister random(3);
     int images = 0;
     files.before_call = [&] {
       for (int i = 0; i < 20; ++i) {

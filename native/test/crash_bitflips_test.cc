@@ -56,7 +56,7 @@ Tail TailOf(RecordingFiles& files, const std::vector<std::string>& paths) {
   return tail;
 }
 
-void Flip(Directory& directory, bool closed, std::uint64_t count, Random& random, Tally* tally) {
+void Flip(Directory& directory, bool closed, std::uint64_t count, Twister& random, Tally* tally) {
   std::vector<std::string> paths = directory.files.Paths();
   std::uint64_t total = 0;
   const Tail tail = TailOf(directory.files, paths);
@@ -105,7 +105,7 @@ void Flip(Directory& directory, bool closed, std::uint64_t count, Random& random
     CollectingLogger second_logger;
     Loaded second = Load(image, second_logger, directory.workload->options());
     if (!second.status.ok() || second.sink.effects != loaded.sink.effects) wrong("the second start differs");
-    if (second_logger.Has("damaged")) wrong("damage was not repaired");
+    if (second_logger.Contains("damaged")) wrong("damage was not repaired");
   }
 }
 
@@ -119,7 +119,7 @@ void Print(const char* name, const Tally& tally) {
 }  // namespace
 
 TEST(CrashBitFlips, AClosedDirectoryNeverServesAFlippedBit) {
-  Random random(20240611);
+  Twister random(20240611);
   Tally tally;
   for (std::uint64_t seed = 1; seed <= 10; ++seed) {
     auto directory = MakeDirectory(seed, seed % 2 == 0, true);
@@ -134,7 +134,7 @@ TEST(CrashBitFlips, AClosedDirectoryNeverServesAFlippedBit) {
 }
 
 TEST(CrashBitFlips, AnUncleanDirectoryServesAtMostLess) {
-  Random random(20240612);
+  Twister random(20240612);
   Tally tally;
   for (std::uint64_t seed = 1; seed <= 4; ++seed) {
     auto directory = MakeDirectory(seed, seed % 2 == 0, false);

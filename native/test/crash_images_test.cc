@@ -27,7 +27,7 @@ struct Tally {
 // Every subset if there are few questions, coins of varying bias otherwise.
 class Chooser {
  public:
-  Chooser(Random& random, std::uint64_t number, bool exhaustive) : random_(random), bits_(number), exhaustive_(exhaustive) {
+  Chooser(Twister& random, std::uint64_t number, bool exhaustive) : random_(random), bits_(number), exhaustive_(exhaustive) {
     static constexpr unsigned kBias[] = {0, 100, 50, 50, 90, 10, 97, 50};
     bias_ = kBias[number % 8];
   }
@@ -41,7 +41,7 @@ class Chooser {
   }
 
  private:
-  Random& random_;
+  Twister& random_;
   std::uint64_t bits_;
   bool exhaustive_;
   unsigned bias_;
@@ -152,7 +152,7 @@ class Crasher {
   Workload& workload_;
   RecordingFiles& files_;
   std::uint64_t seed_;
-  Random random_;
+  Twister random_;
   Tally& tally_;
 };
 

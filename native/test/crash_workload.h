@@ -27,7 +27,7 @@ class Workload {
   const CommitLogOptions& options() const { return options_; }
   AofLog* log() { return log_.get(); }
   ManualClock& clock() { return clock_; }
-  Random& random() { return random_; }
+  Twister& random() { return random_; }
 
   // Loads what is there and opens the log. Units recovered must be those known so far.
   Status Start() {
@@ -203,7 +203,7 @@ class Workload {
   }
 
   RecordingFiles& files_;
-  Random random_;
+  Twister random_;
   bool changing_ = false;
   bool rewriting_ = false;
   std::uint64_t rewrites_ = 0;

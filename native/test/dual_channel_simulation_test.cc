@@ -380,7 +380,7 @@ class World {
   }
 
   const std::uint64_t seed_;
-  Random random_;
+  Twister random_;
   Tally& tally_;
   const bool durable_;
   std::int64_t now_ = 0;

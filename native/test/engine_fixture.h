@@ -5,28 +5,10 @@
 #include <vector>
 
 #include "base/split_args.h"
+#include "collecting_logger.h"
 #include "engine/engine.h"
 
 namespace slotwise::test {
-
-class CollectingLogger final : public Logger {
- public:
-  void Log(LogLevel, std::string_view message) override {
-    std::lock_guard<std::mutex> guard(mutex_);
-    lines_.emplace_back(message);
-  }
-  bool Contains(std::string_view text) {
-    std::lock_guard<std::mutex> guard(mutex_);
-    for (const std::string& line : lines_) {
-      if (line.find(text) != std::string::npos) return true;
-    }
-    return false;
-  }
-
- private:
-  std::mutex mutex_;
-  std::vector<std::string> lines_;
-};
 
 class EngineFixture {
  public:

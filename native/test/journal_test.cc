@@ -93,7 +93,7 @@ TEST(Journal, ACommitIsOneOverwriteAndNothingElseIsSynced) {
   ASSERT_TRUE(loaded.status.ok());
   EXPECT_TRUE(loaded.sink.effects == rig.expected);
   EXPECT_EQ(loaded.report.truncated_bytes, 0u);
-  EXPECT_TRUE(logger.Has("got back from the journal"));
+  EXPECT_TRUE(logger.Contains("got back from the journal"));
   // It was put in order: another power cut finds everything in the segment.
   RecordingFiles again = after.AfterPowerCut([](unsigned) { return 0u; }, "boot-3");
   again.Remove(kJournal);
@@ -199,7 +199,7 @@ TEST(Journal, AFailureEndsItsUseAndLosesNothing) {
     rig.files.FailAt(rig.files.calls() + call, FaultKind::kEio, false);
     rig.Set("b");
     EXPECT_EQ(rig.files.faults(), 1u);
-    EXPECT_TRUE(rig.logger.Has("could not be written: Input/output error. From now on each commit syncs"));
+    EXPECT_TRUE(rig.logger.Contains("could not be written: Input/output error. From now on each commit syncs"));
     EXPECT_TRUE(rig.log->healthy());
     EXPECT_EQ(rig.log->settled(), rig.log->tail());
     rig.Set("c");
@@ -225,14 +225,14 @@ TEST(Journal, AFullDiskOrARemovedFileIsNoReasonToStop) {
   };
   rig.Set("a");
   rig.files.before_call = nullptr;
-  EXPECT_TRUE(rig.logger.Has("Can't prepare the AOF journal"));
+  EXPECT_TRUE(rig.logger.Contains("Can't prepare the AOF journal"));
   EXPECT_FALSE(rig.files.Exists(kJournal));
   EXPECT_EQ(rig.log->durable(), rig.log->tail());
   Rig other;
   other.Set("a");
   other.files.Remove(kJournal);
   other.Set("b");
-  EXPECT_TRUE(other.logger.Has("was removed or replaced while in use"));
+  EXPECT_TRUE(other.logger.Contains("was removed or replaced while in use"));
   EXPECT_EQ(other.log->settled(), other.log->tail());
   RecordingFiles after = other.AtLeast();
   EXPECT_TRUE(Load(after).sink.effects == other.expected);
@@ -267,7 +267,7 @@ TEST(Journal, AMissingOrDamagedJournalIsReportedAfterAPowerCutOnly) {
     cut.Put(kIncr, before);
     CollectingLogger logger;
     EXPECT_TRUE(Load(cut, logger).status.ok());
-    EXPECT_TRUE(logger.Has("is a copy: loading what it holds"));
+    EXPECT_TRUE(logger.Contains("is a copy: loading what it holds"));
     // The operator gives up.
     cut = rig.AtLeast();
     c.damage(cut);
@@ -294,7 +294,7 @@ TEST(Journal, FlippedBitsAreNeverServed) {
   Rig rig;
   for (int i = 0; i < 30; ++i) rig.Set("k" + std::to_string(i), std::string(static_cast<std::size_t>(i) * 40, 'v'));
   const RecordingFiles cut = rig.AtLeast();
-  Random random(5);
+  Twister random(5);
   std::size_t refused = 0;
   std::size_t whole = 0;
   for (int i = 0; i < 600; ++i) {

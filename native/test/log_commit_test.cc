@@ -238,7 +238,7 @@ TEST(LogCommit, AFullDiskRefusesKeepsAndHeals) {
   EXPECT_EQ(rig.log->Health().code(), ENOSPC);
   EXPECT_EQ(rig.log->Health().message(), "Errors writing to the AOF file: No space left on device");
   EXPECT_EQ(rig.files.Content(kIncr), before);  // the short write was cut off again
-  EXPECT_TRUE(rig.logger.Has("Short write while writing to the AOF file: (nwritten="));
+  EXPECT_TRUE(rig.logger.Contains("Short write while writing to the AOF file: (nwritten="));
   rig.Advance(1000);
   EXPECT_FALSE(rig.log->healthy());
   EXPECT_FALSE(rig.log->Sync().ok());
@@ -247,7 +247,7 @@ TEST(LogCommit, AFullDiskRefusesKeepsAndHeals) {
   rig.Advance(1000);
   EXPECT_TRUE(rig.log->healthy());
   EXPECT_EQ(rig.log->Promise(), second);
-  EXPECT_TRUE(rig.logger.Has("AOF write error looks solved, Redis can write again."));
+  EXPECT_TRUE(rig.logger.Contains("AOF write error looks solved, Redis can write again."));
   EXPECT_EQ(rig.files.Content(kIncr), before + SetText("b"));
 }
 
@@ -358,7 +358,7 @@ TEST(LogBuffer, HugeUnitsAndReleasedChunksKeepTheByteStream) {
   LogBuffer buffer(1000, false);
   std::string expected;
   std::string got;
-  Random random(4);
+  Twister random(4);
   std::uint64_t read = 1000;
   std::vector<std::string_view> parts;
   for (int i = 0; i < 300; ++i) {

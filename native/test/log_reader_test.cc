@@ -129,7 +129,7 @@ TEST(LogReader, WhatMemoryHasForgottenIsReadBackFromTheFilesAcrossSegments) {
   };
   write(200);
   write(200, true);
-  EXPECT_TRUE(logger.Has("The AOF goes on in the new file"));
+  EXPECT_TRUE(logger.Contains("The AOF goes on in the new file"));
   write(200);
   EXPECT_TRUE(log->buffer().first() > begin);
   LogReader reader(*log, begin);

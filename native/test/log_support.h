@@ -1,11 +1,10 @@
 // What the log's tests share: a clock they turn, a logger that collects, a sink that remembers, units at random.
 #pragma once
 #include <cstdlib>
-#include <mutex>
 #include <string>
 #include <vector>
 
-#include "base/logger.h"
+#include "collecting_logger.h"
 #include "log/aof_loader.h"
 #include "log/aof_log.h"
 #include "recording_files.h"
@@ -19,31 +18,6 @@ class ManualClock final : public LogClock {
   std::uint64_t NowMs() override { return now; }
   std::uint32_t Seconds() override { return static_cast<std::uint32_t>(1700000000 + now / 1000); }
   std::uint64_t now = 1000;
-};
-
-class CollectingLogger final : public Logger {
- public:
-  void Log(LogLevel, std::string_view message) override {
-    std::lock_guard<std::mutex> guard(mutex_);
-    lines_.emplace_back(message);
-  }
-  bool Has(std::string_view part) const {
-    std::lock_guard<std::mutex> guard(mutex_);
-    for (const std::string& line : lines_) {
-      if (line.find(part) != std::string::npos) return true;
-    }
-    return false;
-  }
-  std::string All() const {
-    std::lock_guard<std::mutex> guard(mutex_);
-    std::string all;
-    for (const std::string& line : lines_) all += line + "\n";
-    return all;
-  }
-
- private:
-  mutable std::mutex mutex_;
-  std::vector<std::string> lines_;
 };
 
 // One effect as text, "db arg arg ...", so that states compare and print easily.

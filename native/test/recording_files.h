@@ -22,7 +22,7 @@
 
 namespace slotwise::test {
 
-using Random = std::mt19937_64;
+using Twister = std::mt19937_64;
 
 enum class DiskModel { kPosixMinimal, kExt4Like };
 enum class FaultKind { kNone, kEio, kEnospc, kShortWrite };
@@ -204,7 +204,7 @@ class RecordingFiles final : public FileSystem {
     FaultKind fault = FaultKind::kNone;
     bool forever = false;
     std::string boot = "boot-1";
-    Random random{7};
+    Twister random{7};
   };
 
   explicit RecordingFiles(std::shared_ptr<State> state) : state_(std::move(state)) {}

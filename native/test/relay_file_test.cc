@@ -93,7 +93,7 @@ TEST(RelayFile, WhatWasSyncedIsThereAfterAPowerCut) {
     ASSERT_TRUE(writer->Sync().ok());
     (void)writer->Append(std::string(5000, 'b'));
     (void)writer->Append("c");
-    Random random(seed);
+    Twister random(seed);
     RecordingFiles after = files.AfterPowerCut([&](unsigned n) { return static_cast<unsigned>(random() % n); }, "boot-2");
     const std::string text = All(after, 9);
     EXPECT_TRUE(text == std::string(700, 'a') || text == std::string(700, 'a') + std::string(5000, 'b') || text == std::string(700, 'a') + std::string(5000, 'b') + "c");

@@ -9,13 +9,13 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { EmbeddedRunner } from './embedded-runner.js'
-import { kvloadArgs, runKvload, sampleOf } from './kvload.js'
+import { kvloadArgs, runHandover, runKvload, sampleOf } from './kvload.js'
 import { runRedisBenchmark } from './redis-benchmark.js'
 import { Script } from './script.js'
 import { sendAll } from './send-all.js'
 import { isPortFree, makeDir, removeDir, ServerProcess, untilQuiet } from './server-process.js'
 import type {
-  Bench, Codec, EmbeddedPeer, KvloadResult, LoadOptions, RedisBenchmarkOptions, RunningScript, RunningServer, Sample,
+  Bench, Codec, EmbeddedPeer, HandoverResult, KvloadResult, LoadOptions, RedisBenchmarkOptions, RunningScript, RunningServer, Sample,
   ServerPeer, Servers, Side,
 } from './scenario.js'
 
@@ -137,6 +137,10 @@ export class BenchRun implements Bench {
     const result = await runKvload(['--seed', String(this.options.seed), ...target, ...args], this.options.loadCores)
     this.noteOthers(result.otherCores ?? 0)
     return result
+  }
+
+  handover(args: readonly string[], server: RunningServer): Promise<HandoverResult> {
+    return runHandover(['--port', String(server.port), ...args], this.options.loadCores)
   }
 
   tempDir(): Promise<string> {

@@ -1,39 +1,48 @@
 /**
- * kvload from TypeScript: built once from native/kvload.cc when its source is newer than the binary, run as a process
+ * kvload and handover from TypeScript: built once from native/*.cc when the source is newer than the binary, run as a process
  * of its own on the load cores. A run with wrong replies is not a slow run but no run: it throws.
  */
 import { spawn, spawnSync } from 'node:child_process'
 import { mkdirSync, renameSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import type { KvloadResult, LoadOptions, Sample } from './scenario.js'
+import type { HandoverResult, KvloadResult, LoadOptions, Sample } from './scenario.js'
 import { adopt, pinTo } from './server-process.js'
 
-const SOURCE = fileURLToPath(new URL('../native/kvload.cc', import.meta.url))
+const SOURCE_DIR = fileURLToPath(new URL('../native/', import.meta.url))
 const BUILD_DIR = fileURLToPath(new URL('../build/', import.meta.url))
 
+export type LoadProgram = 'kvload' | 'handover'
+
 /** Path of the binary. Takes a few seconds the first time. @throws {Error} with the compiler's words. */
-export function buildKvload(): string {
-  const binary = join(BUILD_DIR, 'kvload')
+export function buildLoad(name: LoadProgram): string {
+  const binary = join(BUILD_DIR, name)
+  const source = join(SOURCE_DIR, `${name}.cc`)
   const modified = (path: string): number => statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0
-  if (modified(binary) > modified(SOURCE)) return binary
+  if (modified(binary) > modified(source)) return binary
   mkdirSync(BUILD_DIR, { recursive: true })
   const [compiler = 'g++', ...flags] = (process.env.CXX ?? 'g++').split(' ')
   // Built aside and renamed: two suites at once never run half a binary.
   const partial = `${binary}.${process.pid}`
-  const result = spawnSync(compiler, [...flags, '-std=c++20', '-O3', '-Wall', '-Wextra', SOURCE, '-o', partial], { encoding: 'utf8' })
-  if (result.status !== 0) throw new Error(`${compiler} could not build kvload: ${result.error?.message ?? result.stderr}`)
+  const result = spawnSync(compiler, [...flags, '-std=c++20', '-O3', '-Wall', '-Wextra', source, '-o', partial], { encoding: 'utf8' })
+  if (result.status !== 0) throw new Error(`${compiler} could not build ${name}: ${result.error?.message ?? result.stderr}`)
   renameSync(partial, binary)
   return binary
 }
 
 /** @returns the measurement. @throws {Error} if kvload fails or any reply was an error or another key's value. */
 export async function runKvload(args: readonly string[], cores?: string): Promise<KvloadResult> {
-  const [program, ...rest] = [...pinTo(cores), buildKvload(), ...args]
+  const [program, ...rest] = [...pinTo(cores), buildLoad('kvload'), ...args]
   const result = JSON.parse(await outputOf(program!, rest)) as KvloadResult
   if (result.errors > 0) throw new Error(`kvload: ${result.errors} error replies, the first: ${result.firstError ?? ''}`)
   if (result.mismatches > 0) throw new Error(`kvload: ${result.mismatches} replies held another value than was stored`)
   return result
+}
+
+/** Percentiles of BLPOP hand-overs, in microseconds; see native/handover.cc. @throws {Error} if it fails, or an element is lost. */
+export async function runHandover(args: readonly string[], cores?: string): Promise<HandoverResult> {
+  const [program, ...rest] = [...pinTo(cores), buildLoad('handover'), ...args]
+  return JSON.parse(await outputOf(program!, rest)) as HandoverResult
 }
 
 /** Standard output of a process that must succeed. */

@@ -6,7 +6,7 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { BenchRun, type RunOptions } from './bench.js'
-import { buildKvload } from './kvload.js'
+import { buildLoad } from './kvload.js'
 import { commit, machine } from './machine.js'
 import { figuresOf, type Report, type ScenarioReport, verdictsOf } from './report.js'
 import { markdownOf } from './report-markdown.js'
@@ -37,7 +37,7 @@ export async function runScenarios(
     versions: {},
     scenarios: [],
   }
-  buildKvload()
+  buildLoad('kvload')
   for (const [index, scenario] of scenarios.entries()) {
     progress(`[${index + 1}/${scenarios.length}] ${scenario.name}: ${scenario.question}`)
     report.scenarios.push(await runScenario(scenario, options, report, progress))

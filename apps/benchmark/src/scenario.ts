@@ -158,6 +158,8 @@ export interface Bench {
   startOne(side: Side, options?: { pinned?: boolean; dir?: string; waitForPing?: boolean }): Promise<RunningServer>
   /** Run kvload once with any arguments; `--port` and, if known, `--cpu-pid` are added from `server`. */
   kvload(args: readonly string[], server?: RunningServer): Promise<KvloadResult>
+  /** Run handover once; `--port` is added from `server`. */
+  handover(args: readonly string[], server: RunningServer): Promise<HandoverResult>
   /** Start a compiled script of the scenario as a process of its own, which answers what it is asked. */
   script(path: string, args: readonly string[], place: 'server' | 'load'): RunningScript
   /** Length of a measured window and of the warm-up before it. */
@@ -213,6 +215,12 @@ export interface Scenario {
   /** Set while a scenario only keeps its place: why it cannot run yet. */
   pending?: string
   run(bench: Bench): Promise<void>
+}
+
+/** The JSON that handover prints: how many elements, and percentiles in microseconds. */
+export interface HandoverResult {
+  singles: { elements: number; p50: number; p99: number; p999: number }
+  bursts: { elements: number; p50: number; p99: number; p999: number }
 }
 
 /** The JSON that kvload prints. Latencies in microseconds; server fields only with --cpu-pid. */
