@@ -8,10 +8,10 @@ import { createServer, type Server } from 'node:net'
 import { join } from 'node:path'
 import { describePeer, startRedis, tempDir, type ServerProcess } from '@slotwise/testing'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { buildKvload, kvloadArgs, runKvload, sampleOf } from '../src/kvload.js'
+import { buildLoad, kvloadArgs, runKvload, sampleOf } from '../src/kvload.js'
 import type { KvloadResult } from '../src/scenario.js'
 
-beforeAll(() => { buildKvload() }, 120_000)
+beforeAll(() => { buildLoad('kvload') }, 120_000)
 
 describePeer('redis-server', 'kvload against redis-server', () => {
   let redis: ServerProcess
