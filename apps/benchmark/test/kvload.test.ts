@@ -56,10 +56,11 @@ describePeer('redis-server', 'kvload against redis-server', () => {
   })
 
   it('an open loop keeps its rate', async () => {
-    const result = await load('--rate', '2000', '--seconds', '0.5', '--warmup-seconds', '0.1', '--connections', '10')
+    const result = await load('--rate', '2000', '--seconds', '0.5', '--warmup-seconds', '0', '--connections', '10')
     expect(result).toMatchObject({ loop: 'open', rate: 2000 })
     expect(result.ops + result.behind).toBeGreaterThan(900)
-    expect(result.ops).toBeLessThan(1100)
+    // Of a warm-up, what a stall held up would be counted here.
+    expect(result.ops).toBeLessThanOrEqual(1001)
   })
 
   it('writes an append-only file that redis-server starts from', async () => {
