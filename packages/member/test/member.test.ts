@@ -26,7 +26,7 @@ describe('a member', () => {
     await using again = await join(options)
     expect(await again.get('k')).toBe('v')
     expect((await again.status()).id).toBe(id)
-  }, 60_000)
+  }, 120_000)
 
   it('reads its own slots in the process and all others one hop away, while a blocked process keeps its seat and a killed one comes back', async () => {
     const free = await ports(3)
@@ -86,5 +86,5 @@ describe('a member', () => {
     expect(one.nearCache()!.hits).toBeGreaterThan(5)
     await Promise.all(keys.map((key) => two.set(key, 'new')))
     await waitFor(async () => (await one.getMany(keys)).every((value) => value === 'new'), { timeoutMs: 20_000, what: 'the news' })
-  }, 60_000)
+  }, 120_000)
 })
