@@ -26,7 +26,7 @@ describe('a member', () => {
     await using again = await join(options)
     expect(await again.get('k')).toBe('v')
     expect((await again.status()).id).toBe(id)
-  }, 120_000)
+  }, 240_000)
 
   it('reads its own slots in the process and all others one hop away, while a blocked process keeps its seat and a killed one comes back', async () => {
     const free = await ports(3)
@@ -68,13 +68,13 @@ describe('a member', () => {
 
     await third.kill()
     expect(await node.getMany(here)).toEqual(here)
-    await waitFor(() => failures.includes(thirdId), { timeoutMs: 30_000, what: 'the failure' })
+    await waitFor(() => failures.includes(thirdId), { timeoutMs: 60_000, what: 'the failure' })
     expect(await node.getMany(here)).toEqual(here)
     const back = child({ dir: c, port: free[2]!, busPort: free[5]!, appendFsync: 'always', ...common })
     await back.said('ready')
-    await waitFor(async () => (await node.getMany(keys)).every((value, index) => value === keys[index]), { timeoutMs: 30_000, what: 'all keys' })
+    await waitFor(async () => (await node.getMany(keys)).every((value, index) => value === keys[index]), { timeoutMs: 60_000, what: 'all keys' })
     await Promise.all([second.kill(), back.kill()])
-  }, 150_000)
+  }, 240_000)
 
   it('keeps what it has read of others near, and hears that it has changed', async () => {
     await using cluster = await together(2, { nearCache: { maxStalenessMs: 60_000 }, codec: 'text' })
@@ -85,6 +85,6 @@ describe('a member', () => {
     expect(await one.getMany(keys)).toEqual(keys.map(() => 'old'))
     expect(one.nearCache()!.hits).toBeGreaterThan(5)
     await Promise.all(keys.map((key) => two.set(key, 'new')))
-    await waitFor(async () => (await one.getMany(keys)).every((value) => value === 'new'), { timeoutMs: 20_000, what: 'the news' })
-  }, 120_000)
+    await waitFor(async () => (await one.getMany(keys)).every((value) => value === 'new'), { timeoutMs: 60_000, what: 'the news' })
+  }, 240_000)
 })

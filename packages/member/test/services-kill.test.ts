@@ -13,5 +13,5 @@ it('of four services that are members one is killed: the others fail what was on
   // A write whose reply the dead one did not send: one a connection at most.
   expect(failed).toBeLessThanOrEqual(3 * CONNECTIONS)
   expect(lost).toBe(0)
-  expect(recoveredMs).toBeLessThan(30_000)
-}, 150_000)
+  expect(recoveredMs).toBeLessThan(60_000)
+}, 240_000)

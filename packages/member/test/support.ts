@@ -8,7 +8,7 @@ import { expect } from 'vitest'
 import { join, type JoinOptions, type Member } from '@slotwise/member'
 
 export const code = (expected: string): Error => expect.objectContaining({ code: expected }) as Error
-export const quick = { nodeTimeoutMs: 2000, commandTimeoutMs: 2000 }
+export const quick = { nodeTimeoutMs: 2000, commandTimeoutMs: 20_000 }
 
 /**
  * Twice as many free ports, in ascending order, so that the order of addresses is that of the list. Below those that
