@@ -12,6 +12,8 @@ import { SlotSweeper } from './slot-sweeper.js'
 /** A target may have leftovers to delete, or a lot to write, before it says that it is ready. */
 const BEGIN_TIMEOUT_MS = 10_000
 const ASK_TIMEOUT_MS = 3000
+/** A log that cannot be written is asked again so often. */
+const RETRY_MS = 1000
 
 export type MigrationEffect = Extract<Effect, {
   type: 'askNode' | 'startExport' | 'finishExport' | 'stopExport' | 'holdSlots' | 'openImport' | 'closeImport'
@@ -65,7 +67,7 @@ export class SlotMigrations {
     this.sweeper = new SlotSweeper({
       clear: (slot) => options.control.clearSlot(slot),
       mayClear: options.isPrimary,
-      onCleared: (slots) => options.onEvent({ type: 'slotsCleared', slots }),
+      onCleared: (slots) => this.#cleared(slots),
     })
   }
 
@@ -141,6 +143,14 @@ export class SlotMigrations {
     const address = { host: ip, port, user: directive('masteruser'), password: directive('masterauth') }
     const answer = await askNode(address, words, question === 'begin' || question === 'prepare' ? BEGIN_TIMEOUT_MS : ASK_TIMEOUT_MS)
     if (!this.#stopped) this.#options.onEvent({ type: 'nodeAnswered', job, question, answer })
+  }
+
+  /** Told when the deletions are on disk: until then a start must delete again. Nobody else would have them written. */
+  #cleared(slots: readonly number[]): void {
+    void this.#options.engine.sync().then(
+      () => { if (!this.#stopped) this.#options.onEvent({ type: 'slotsCleared', slots }) },
+      () => { if (!this.#stopped) setTimeout(() => this.#cleared(slots), RETRY_MS).unref() },
+    )
   }
 
   #start({ job, ip, port, slots }: Extract<MigrationEffect, { type: 'startExport' }>): void {
