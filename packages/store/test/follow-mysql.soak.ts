@@ -1,8 +1,8 @@
 /**
  * A MariaDB works at random on twenty tables, with DDL between, while its follower is killed again and again. After
  * each kill the store is brought to the source's end and holds every row of every table, and nothing else; and its log
- * says that each transaction was applied once: every one inserts a row into one more table. `npm run soak:mysql` runs it
- * for five minutes. SLOTWISE_SOAK_SEED repeats one. Transactions are small, and some too large for memory.
+ * says that each transaction was applied once: every one inserts a row into one more table. `npm run soak:mysql` runs
+ * it for five minutes. SLOTWISE_SOAK_SEED repeats one. Transactions are small, and some too large for memory.
  */
 import { describeMariadb, startMariadb, tempDir, waitFor, type MariadbProcess } from '@slotwise/testing'
 import { expect, it } from 'vitest'

@@ -1,8 +1,8 @@
 /**
  * SnapshotAnew: a follower that has a position and takes a snapshot all the same: since an operator asks for it, or
- * what comes next is purged at the source. Rows that the source deleted meanwhile are known from nothing, so the keys of
- * all mapped tables go first; readers miss them until the copy is whole. A mark in the store lasts until then: whatever
- * ends the process, it begins again with deleting.
+ * what comes next is purged at the source. Rows that the source deleted meanwhile are known from nothing, so the keys
+ * of all mapped tables go first; readers miss them until the copy is whole. A mark in the store lasts until then:
+ * whatever ends the process, it begins again with deleting.
  */
 import type { Mapping } from '../mapping/mapping.js'
 import type { Command } from '../mapping/row-writer.js'

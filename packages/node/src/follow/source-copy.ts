@@ -153,7 +153,8 @@ async function copyAll(options: CopyOptions, dir: string): Promise<string[]> {
       do {
         const [next, page] = snapshot.command(['SCAN', cursor, 'COUNT', String(KEYS_EACH)], asBytes) as [Uint8Array, Uint8Array[]]
         cursor = next
-        const wanted = page.filter((key) => (keys === undefined || keys(key)) && Buffer.compare(key.subarray(0, OWN.length), OWN) !== 0)
+        const isOwn = (key: Uint8Array): boolean => Buffer.compare(key.subarray(0, OWN.length), OWN) === 0
+        const wanted = page.filter((key) => !isOwn(key) && (keys === undefined || keys(key)))
         const commands = restores(snapshot, db, wanted)
         if (commands.length > 0) {
           apply(options, [...commands, commandOfBytes(['SADD', markerOf(name, db), ...wanted]), madeThere(options)])
@@ -184,7 +185,8 @@ function restores(snapshot: Engine, db: number, keys: readonly Uint8Array[]): Lo
     const [payload, expireAtMs] = [replies[2 * i], replies[2 * i + 1]]
     // Its time came meanwhile.
     if (!(payload instanceof Uint8Array)) continue
-    commands.push({ db, words: commandOfBytes(['RESTORE', key, String(Math.max(0, Number(expireAtMs))), payload, 'REPLACE', 'ABSTTL']).words })
+    const ttl = String(Math.max(0, Number(expireAtMs))) // 0: none
+    commands.push({ db, words: commandOfBytes(['RESTORE', key, ttl, payload, 'REPLACE', 'ABSTTL']).words })
   }
   return commands
 }

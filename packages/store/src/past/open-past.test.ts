@@ -21,7 +21,8 @@ async function endOf(store: Store): Promise<string> {
   const status = store.command('BINLOG STATUS') as Map<string, string | number>
   return `${status.get('file')}:${status.get('position')}`
 }
-const past = (at: string | Date, more: object = {}): Promise<Store> => open({ dir: dir.path, at, pastDir: temporary.path, ...more })
+const past = (at: string | Date, more: object = {}): Promise<Store> =>
+  open({ dir: dir.path, at, pastDir: temporary.path, ...more })
 const contents = async (store: Store): Promise<Record<string, unknown>> => {
   const found: Record<string, unknown> = {}
   for await (const key of store.scan()) found[key] = store.get(key)
