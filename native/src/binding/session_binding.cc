@@ -286,7 +286,7 @@ napi_value SessionBinding::MakeObject() {
       {"stats", Call<&SessionBinding::Stats>},       {"setAsciiHead", Call<&SessionBinding::SetAsciiHead>},
       {"openControl", Call<&SessionBinding::OpenControl>},     {"answerControl", Call<&SessionBinding::AnswerControl>},
       {"setSlotMap", Call<&SessionBinding::SetSlotMap>},       {"clearSlot", Call<&SessionBinding::ClearSlot>},
-      {"deliver", Call<&SessionBinding::Deliver>},
+      {"deliver", Call<&SessionBinding::Deliver>},             {"setServesUntil", Call<&SessionBinding::SetServesUntil>},
   };
   for (const Function& f : functions) {
     napi_value function = nullptr;
@@ -614,6 +614,14 @@ napi_value SessionBinding::SetSlotMap(napi_env env, napi_value* args, std::size_
   std::shared_ptr<const SlotMap> map = SlotMap::Parse(BytesOf(env, args[0]), &error);
   if (!map) return Throw(env, "ERR", error);
   session_->engine().cluster()->SetMap(std::move(map));
+  return nullptr;
+}
+
+// setServesUntil(ms): of MonotonicMs(); Infinity: no lease applies.
+napi_value SessionBinding::SetServesUntil(napi_env env, napi_value* args, std::size_t) {
+  if (!session_ || session_->engine().cluster() == nullptr) return Throw(env, "ERR", "the engine is not a node of a cluster");
+  const double ms = Double(env, args[0]);
+  session_->engine().cluster()->SetServesUntil(ms < 9e15 ? static_cast<std::int64_t>(ms) : Cluster::kForever);
   return nullptr;
 }
 

@@ -13,18 +13,19 @@ std::string To(const char* how, const SlotMap& map, int slot, std::uint16_t node
 
 }  // namespace
 
+std::string RefusalWhenDown(const SlotQuestion& q, const WhenDown& when_down) {
+  if (q.channels) return when_down.channels ? "" : kDown;
+  if (!when_down.reads) return kDown;
+  return q.writes ? "CLUSTERDOWN The cluster is down and only accepts read commands" : "";
+}
+
 std::string Redirection(const SlotMap& map, const SlotQuestion& q, const WhenDown& when_down) {
   if (q.slot < 0) return {};
   if (map.Owner(q.slot) == SlotMap::kNobody) return kUnbound;
   if (q.crosses) return "CROSSSLOT Keys in request don't hash to the same slot";
   if (!map.ok()) {
-    if (q.channels) {
-      if (!when_down.channels) return kDown;
-    } else if (!when_down.reads) {
-      return kDown;
-    } else if (q.writes) {
-      return "CLUSTERDOWN The cluster is down and only accepts read commands";
-    }
+    std::string refusal = RefusalWhenDown(q, when_down);
+    if (!refusal.empty()) return refusal;
   }
   const std::uint16_t to = map.MigratingTo(q.slot);
   const bool imports = map.ImportingFrom(q.slot) != SlotMap::kNobody;

@@ -34,6 +34,9 @@ inline bool DependsOnKeys(const SlotMap& map, int slot) {
   return map.MigratingTo(slot) != SlotMap::kNobody || map.ImportingFrom(slot) != SlotMap::kNobody;
 }
 
+// The error while the cluster is down, empty: serve it all the same.
+std::string RefusalWhenDown(const SlotQuestion& question, const WhenDown& when_down);
+
 // The error to answer, empty: serve it.
 std::string Redirection(const SlotMap& map, const SlotQuestion& question, const WhenDown& when_down);
 

@@ -24,6 +24,17 @@ bool Flushes(const Command& command) { return command.Is(CommandId::kFlushall) |
 
 bool MayWrite(const Command& command) { return command.Is(CommandFlag::kWrite) || command.Is(CommandFlag::kMayReplicate); }
 
+// How long commands wait for a lease that has ended: longer than a control plane is late as a rule.
+constexpr std::int64_t kLeaseWaitMs = 1000;
+
+// Some key is in a slot of this node.
+template <typename Args>
+bool NamesMine(const SlotMap& map, const Command& command, const Args& args) {
+  bool found = false;
+  ForEachKeyIndex(command, args.data(), args.size(), [&](std::size_t i) { found = found || map.IsMine(HashSlot(args[i])); });
+  return found;
+}
+
 bool Exists(const Database& db, const KeyRef& key, std::int64_t now_ms) {
   const Database::Place place = db.Find(key);
   return place && !place.entry()->ExpiredAt(now_ms);
@@ -69,6 +80,37 @@ void Cluster::SetMap(std::shared_ptr<const SlotMap> map) {
   }
 }
 
+bool Cluster::LeaseEnded() const {
+  const std::int64_t end_ms = serves_until_ms_.load(std::memory_order_acquire);
+  return end_ms != kForever && !engine_.is_replica() && MonotonicMs() >= end_ms;
+}
+
+// Threads may look at the same time, and one that was held up set or clear what no longer is: the next look mends that, and no
+// reply leaves without a look of its own.
+bool Cluster::LookAtLease() {
+  const bool ended = LeaseEnded();
+  if (ended == ((bars_.load(std::memory_order_relaxed) & kLapsed) != 0)) [[likely]] return ended;
+  if (!ended) {
+    bars_.fetch_and(static_cast<std::uint8_t>(~kLapsed), std::memory_order_relaxed);
+  } else {
+    lapsed_ms_.store(MonotonicMs(), std::memory_order_relaxed);
+    bars_.fetch_or(kLapsed, std::memory_order_relaxed);
+  }
+  return ended;
+}
+
+bool Cluster::WaitsForLease(const Client& client, const Command& command, std::span<const std::string_view> args) const {
+  if (client.kind != ClientKind::kNormal || MonotonicMs() - lapsed_ms_.load(std::memory_order_relaxed) >= kLeaseWaitMs) return false;
+  const std::shared_ptr<const SlotMap> present = map();
+  if (!present->ok()) return false;
+  if (!command.Is(CommandId::kExec)) return NamesMine(*present, command, args);
+  for (const QueuedCommand& queued : client.queue) {
+    const std::vector<std::string_view> words(queued.args.begin(), queued.args.end());
+    if (NamesMine(*present, *queued.command, words)) return true;
+  }
+  return false;
+}
+
 std::string Cluster::Refusal(const Client& client, std::span<const Call> calls, std::int64_t now_ms, bool held) {
   SlotQuestion question;
   std::vector<std::string_view> keys;
@@ -83,7 +125,7 @@ std::string Cluster::Refusal(const Client& client, std::span<const Call> calls, 
     question.migrates |= call.command->Is(CommandId::kMigrate);
     question.asking |= call.command->Is(CommandFlag::kAsking);
   }
-  if (held && sealed_.load(std::memory_order_relaxed) && client.kind < ClientKind::kLoader) [[unlikely]] {
+  if (held && (bars_.load(std::memory_order_relaxed) & kSealed) != 0 && client.kind < ClientKind::kLoader) [[unlikely]] {
     // It passed Holds() before the hold began, or cannot wait.
     const bool reads_too = client.kind == ClientKind::kEmbedded && hold_.mode() == SlotHold::Mode::kAll;
     for (const Call& call : calls) {
@@ -111,6 +153,9 @@ std::string Cluster::Refusal(const Client& client, std::span<const Call> calls, 
     }
   }
   std::string error = Redirection(*present_, question, when_down);
+  if (error.empty() && !question.channels && (bars_.load(std::memory_order_relaxed) & kLapsed) != 0 && !engine_.is_replica()) [[unlikely]] {
+    error = RefusalWhenDown(question, when_down);
+  }
   if (!held) stripe.lock.Unlock();
   return error;
 }
@@ -121,14 +166,14 @@ void Cluster::Hold(const SlotSet& slots, SlotHold::Mode mode) {
 }
 
 void Cluster::Seal() {
-  sealed_.store(true, std::memory_order_relaxed);
+  bars_.fetch_or(kSealed, std::memory_order_relaxed);
   engine_.keyspace().LockAll();
   engine_.keyspace().UnlockAll();
 }
 
 void Cluster::Release() {
   if (hold_.any()) hold_ended_us_.store(MonotonicUs(), std::memory_order_relaxed);
-  sealed_.store(false, std::memory_order_relaxed);
+  bars_.fetch_and(static_cast<std::uint8_t>(~kSealed), std::memory_order_relaxed);
   hold_.Release();
 }
 

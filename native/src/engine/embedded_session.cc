@@ -218,6 +218,7 @@ void EmbeddedSession::Call(std::span<const std::string_view> args) {
 }
 
 void EmbeddedSession::CallMany(std::span<const std::uint32_t> argcs, std::span<const std::string_view> args) {
+  if (engine_.cluster() != nullptr) [[unlikely]] engine_.cluster()->LookAtLease();
   thread_.now_ms = engine_.NowMs();
   prepared_.resize(kBatch);
   std::size_t first = 0;

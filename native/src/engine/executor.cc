@@ -165,6 +165,7 @@ void Engine::Call(ThreadState& thread, Client& client, std::span<const std::stri
   p.client = &client;
   p.args = args;
   thread.now_ms = NowMs();
+  if (cluster_) [[unlikely]] cluster_->LookAtLease();  // whoever calls has the answer at once
   Prepare(p);
   Execute(thread, p, out);
 }

@@ -53,11 +53,13 @@ class Connection {
     std::uint64_t position;
     std::uint64_t offset;
     std::uint32_t writes;     // how many writes these replies answer; counted while semi-sync is on
-    std::int64_t since_us;    // MonotonicUs(), if there are any
+    std::int64_t since_us;    // MonotonicUs(), if there are any, or `role` is not 0
+    std::uint64_t role = 0;   // they leave within a lease of this role only (IoThread::Role); 0: they need none
   };
   std::deque<Gate> gates;
   std::uint64_t released = 0;    // bytes of `out` that may leave
   std::uint32_t writes = 0;      // of this turn, as in Gate
+  std::uint64_t role = 0;        // in which this turn's first write ran, on a node of a cluster; 0: there was none
 
   bool in_turn = false;          // has been read or answered in this turn
   bool in_gated = false;         // stands in the thread's list of gated connections

@@ -23,6 +23,7 @@
 namespace slotwise {
 namespace {
 
+constexpr int kHeldLookMs = 20;  // how often replies that may wait for a lease are looked at
 constexpr std::size_t kUnauthenticatedOutputMax = 1024;
 constexpr int kAcceptsATurn = 64;
 constexpr std::int64_t kAcceptPauseMs = 100;
@@ -124,6 +125,7 @@ int IoThread::TimeoutMs() const {
     const std::int64_t left = std::clamp<std::int64_t>(engine_.semi_sync().tick_at_ms() - MonotonicMs(), 0, 1000000);
     if (ms < 0 || left < ms) ms = static_cast<int>(left);
   }
+  if (!gated_.empty() && engine_.cluster() != nullptr && (ms < 0 || ms > kHeldLookMs)) ms = kHeldLookMs;
   return WaitingTimeoutMs(ms);
 }
 
@@ -392,6 +394,9 @@ void IoThread::RunBatch() {
   }
   const ClientPause& pause = engine_.clients().pause();
   const bool holds = HoldsSlots();
+  Cluster* const cluster = engine_.cluster();
+  const std::uint64_t role = cluster == nullptr ? 0 : Role();
+  const bool lapsed = cluster != nullptr && cluster->LookAtLease();
   const bool count_writes = engine_.semi_sync().on();
   state_->batch_ticks = Ticks();
   for (std::size_t i = 0; i < n; ++i) {
@@ -399,11 +404,13 @@ void IoThread::RunBatch() {
     if (c->dead || c->closing) continue;
     const Command* command = prepared_[i].command;
     if (c->stalled() || (command != nullptr && (pause.Blocks(c->client, *command, state_->now_ms) ||
-                                                (holds && engine_.cluster()->Holds(c->client, *command, prepared_[i].args))))) [[unlikely]] {
+                                                (holds && cluster->Holds(c->client, *command, prepared_[i].args)) ||
+                                                (lapsed && cluster->WaitsForLease(c->client, *command, prepared_[i].args))))) [[unlikely]] {
       Hold(c, prepared_[i].args);
       continue;
     }
     const std::uint64_t gate = c->client.gate;
+    if (role != 0 && !lapsed) [[unlikely]] NoteWrite(c, command, role);
     engine_.Execute(*state_, prepared_[i], c->out);
     if (count_writes) [[unlikely]] c->writes += c->client.gate > gate && !state_->unit.empty();
     if (c->client.close_after_reply) [[unlikely]] c->closing = c->lingers = true;
@@ -481,6 +488,15 @@ void IoThread::SendReplies(Connection* c, std::uint64_t promise) {
     engine_.logger().Info("Closing a client whose writes no replica has, since this server is one now: " + c->client.address);
     return Destroy(c);
   }
+  std::uint64_t gate = c->client.gate;
+  std::uint64_t role = 0;
+  if (engine_.cluster() != nullptr) [[unlikely]] {
+    const Leave leave = WithinLease(c, promise);
+    if (leave.closed) return;
+    promise = leave.promise;
+    gate = leave.gate;
+    role = leave.role;
+  }
   while (!c->gates.empty() && c->gates.front().offset <= promise) {
     c->released = c->gates.front().position;
     if (c->gates.front().writes > 0) [[unlikely]] CountWrites(c->gates.front(), MonotonicUs() - c->gates.front().since_us);
@@ -492,13 +508,13 @@ void IoThread::SendReplies(Connection* c, std::uint64_t promise) {
     if (c->dead) return;
   }
   std::uint64_t appended = c->out.appended();
-  if (c->client.gate <= promise) {
+  if (gate <= promise) {
     c->released = appended;
     c->gates.clear();
-    if (c->writes > 0) [[unlikely]] CountWrites({appended, c->client.gate, std::exchange(c->writes, 0), 0}, 0);
+    if (c->writes > 0) [[unlikely]] CountWrites({appended, gate, std::exchange(c->writes, 0), 0}, 0);
   } else if (appended > (c->gates.empty() ? c->released : c->gates.back().position)) {
-    if (!c->gates.empty() && c->gates.back().offset == c->client.gate) c->gates.back().position = appended;
-    else c->gates.push_back({appended, c->client.gate, c->writes, c->writes > 0 ? MonotonicUs() : 0});
+    if (!c->gates.empty() && c->gates.back().offset == gate && c->gates.back().role == role) c->gates.back().position = appended;
+    else c->gates.push_back({appended, gate, c->writes, c->writes > 0 || role != 0 ? MonotonicUs() : 0, role});
     c->writes = 0;
   }
   while (c->out.consumed() < c->released) {

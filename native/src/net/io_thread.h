@@ -110,6 +110,18 @@ class IoThread {
   void Housekeeping();
   int TimeoutMs() const;
 
+  // io_thread_lease.cc.
+  std::uint64_t Role() const;
+  // What the lease of a node of a cluster makes of the replies of a connection.
+  struct Leave {
+    bool closed = false;        // the connection is gone
+    std::uint64_t promise = 0;  // what may leave
+    std::uint64_t gate = 0;     // what this turn's replies wait for
+    std::uint64_t role = 0;     // as Connection::Gate's, of this turn's replies
+  };
+  static void NoteWrite(Connection* c, const Command* command, std::uint64_t role);
+  Leave WithinLease(Connection* c, std::uint64_t promise);
+
   // io_thread_mailbox.cc.
   static void SetCurrent(IoThread* thread);
   std::shared_ptr<ClientSink> MakeSink(std::uint64_t connection_id);

@@ -41,6 +41,9 @@ void IoThread::ResumePaused() {
 // What was held back, until the connection has to wait again.
 void IoThread::RunHeld(Connection* c) {
   ClientPause& pause = engine_.clients().pause();
+  Cluster* const cluster = engine_.cluster();
+  const std::uint64_t role = cluster == nullptr ? 0 : Role();
+  const bool lapsed = cluster != nullptr && cluster->LookAtLease();
   std::deque<std::vector<std::string>> held;
   held.swap(c->held);
   for (const std::vector<std::string>& command : held) {
@@ -51,10 +54,12 @@ void IoThread::RunHeld(Connection* c) {
     engine_.Prepare(p);
     if (c->closing || c->dead) break;
     if (c->stalled() || (p.command != nullptr && (pause.Blocks(c->client, *p.command, state_->now_ms) ||
-                                                  (HoldsSlots() && engine_.cluster()->Holds(c->client, *p.command, args))))) {
+                                                  (HoldsSlots() && cluster->Holds(c->client, *p.command, args)) ||
+                                                  (lapsed && cluster->WaitsForLease(c->client, *p.command, args))))) {
       Hold(c, args);
       continue;
     }
+    if (role != 0 && !lapsed) NoteWrite(c, p.command, role);
     engine_.Execute(*state_, p, c->out);
     if (c->client.close_after_reply) c->closing = c->lingers = true;
     if (c->client.hold_replies_until_ms != 0) HoldReplies(c);
@@ -78,6 +83,7 @@ void IoThread::EndWait(Connection* c, Waiter& waiter) {
   engine_.WaitEnded(*state_, c->client, waiter);
   if (!waiter.silent) c->out.Append(waiter.reply);
   if (waiter.gate > c->client.gate) c->client.gate = waiter.gate;
+  if (waiter.ops != nullptr && engine_.cluster() != nullptr && c->role == 0) c->role = Role();  // it waited for a key
   c->client.waiter.reset();  // waiter is no more
   Answered(c);
   RunHeld(c);

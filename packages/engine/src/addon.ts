@@ -65,6 +65,7 @@ export interface AddonSession {
   setSlotMap(map: Uint8Array): void
   clearSlot(slot: number): number
   deliver(channel: Uint8Array, message: Uint8Array, shard: boolean): void
+  setServesUntil(ms: number): void
   sync(): Promise<unknown>
   listen(anyPort: boolean, directives: readonly (readonly string[])[]): Promise<number>
   close(): Promise<unknown>

@@ -91,6 +91,12 @@ export class ControlPort {
   /** From its return on every command is answered by this map. Costs some 50 us in which no command runs. */
   setSlotMap(map: SlotMap): void { this.#session.setSlotMap(encodeSlotMap(map)) }
 
+  /**
+   * Until when a primary serves its slots; the data plane looks at the clock by itself.
+   * @param ms  on the clock of process.hrtime; Infinity: no lease applies
+   */
+  setServesUntil(ms: number): void { this.#session.setServesUntil(ms) }
+
   /** Deletes the keys of a slot, here and at replicas. @returns how many there were */
   clearSlot(slot: number): number { return this.#session.clearSlot(slot) }
 

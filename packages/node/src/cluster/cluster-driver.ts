@@ -13,6 +13,7 @@ import { ClusterFiles } from './cluster-files.js'
 import { answerOf } from './cluster-requests.js'
 import { ReplicationWatch } from './replication-watch.js'
 import { encodeReply, type RespValue } from './resp-writer.js'
+import { ServingLease } from './serving-lease.js'
 import { slotMapOf } from './slot-map-of.js'
 import { SlotMigrations } from './slot-migrations.js'
 
@@ -75,12 +76,14 @@ export class ClusterDriver {
   /** What clients asked before the machine was there. */
   readonly #early: ControlRequest[] = []
   readonly #clockBase = Date.now() - performance.now()
+  readonly #lease: ServingLease
 
   /** Nothing is served before `start`. The engine was opened with `cluster`, and its events come to this object. */
   constructor(options: DriverOptions) {
     this.#options = options
     this.#engine = options.engine
     this.#control = options.engine.control()
+    this.#lease = new ServingLease(this.#control, this.#clockBase)
     this.#replication = new ReplicationWatch(this.#now())
     this.#migrations = new SlotMigrations({
       engine: this.#engine, control: this.#control, directive: this.#directive,
@@ -285,6 +288,7 @@ export class ClusterDriver {
       if (this.#failed) return
     }
     if (this.#mapStale) this.#setMap()
+    this.#lease.tell(this.#machine!.leaseUntilMs) // after the map: who is to serve nobody finds no lease with an old one
   }
 
   #performOne(effect: ClusterEffect, onReply?: (reply: CommandReply) => void): void {
