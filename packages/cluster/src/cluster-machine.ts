@@ -207,6 +207,7 @@ export class ClusterMachine {
       offset: replication.offset, durableOffset: replication.durableOffset ?? 0, history: replication.history ?? '',
       connected: replication.connected,
     })
+    this.#manual.progressed()
     if (this.#manual.mayStart) this.#election.advance(replication)
   }
 

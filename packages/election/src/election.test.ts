@@ -272,7 +272,7 @@ describe('manual failover of a replica', () => {
     body: { type: 'pong', gossip: [], hostname: '', extensions: [] },
   })
 
-  it('waits for the first offset of its paused primary and until it has applied it; then asks with FORCEACK', () => {
+  it('waits for the largest offset of its paused primary and until it has applied it; then asks with FORCEACK', () => {
     const bench = new Bench()
     bench.node(1).clear(NodeFlag.fail)
     expect(sent(bench.at(0, () => bench.manual.begin(false)))).toEqual(['mfstart'])
@@ -282,6 +282,9 @@ describe('manual failover of a replica', () => {
     bench.at(3, () => bench.manual.notice(bench.node(1), header(true, 125)))
     expect(sent(bench.advance(3))).toEqual([])
     bench.view.self.offset = 120
+    bench.at(3, () => bench.manual.notice(bench.node(1), header(true, 120)))
+    expect(sent(bench.advance(3))).toEqual([])
+    bench.view.self.offset = 125
     const effects = bench.advance(4)
     expect(sent(effects)).toEqual(['persist', 'auth-req', 'auth-req', 'auth-req'])
     expect(effects.flatMap((effect) => effect.type === 'send' ? [effect.message.header.forceAck] : []))

@@ -120,17 +120,36 @@ describe('a vote', () => {
 })
 
 describe('manual failover of a primary', () => {
-  it('stops writes, says PAUSED and PINGs the replica at once; ends after five seconds', () => {
+  it('stops writes, PINGs the replica with PAUSED when nothing is written any more, ends after five seconds', () => {
     const bench = new Bench()
     const manual = new ManualFailover(bench.view)
     const replica = bench.replica(8, 0)
     const effects = bench.at(0, () => manual.receiveStart(replica))
     expect(effects).toContainEqual({ type: 'pauseWrites', untilMs: START + 10_000 })
-    expect(effects).toContainEqual(expect.objectContaining({ type: 'send',
-      message: expect.objectContaining({ header: expect.objectContaining({ paused: true }) }) }))
+    const looked = (afterMs: number, offset: number): unknown[] => bench.at(afterMs, () => {
+      bench.view.self.offset = offset
+      manual.progressed()
+    })
+    expect(effects.filter(({ type }) => type === 'send')).toEqual([])
+    // A command that was running when the pause began is still writing.
+    for (const [afterMs, offset] of [[10, 100], [20, 120], [30, 120]] as const)
+      expect(looked(afterMs, offset)).toEqual([])
+    expect(looked(40, 120)).toEqual([expect.objectContaining({ type: 'send',
+      message: expect.objectContaining({ header: expect.objectContaining({ paused: true, offset: 120 }) }) })])
+    expect(looked(50, 120)).toEqual([])
     expect(bench.at(4999, () => manual.tick())).toEqual([])
     expect(bench.at(5000, () => manual.tick())).toContainEqual({ type: 'unpauseWrites' })
     expect(bench.view.pausedFor).toBeNull()
+  })
+
+  it('lets writes go on if the replica follows another one before it hears of the pause', () => {
+    const bench = new Bench()
+    const manual = new ManualFailover(bench.view)
+    const replica = bench.replica(8, 0)
+    bench.at(0, () => manual.receiveStart(replica))
+    bench.view.setPrimaryOf(replica, bench.node(1))
+    bench.at(10, () => manual.progressed())
+    expect(bench.at(30, () => manual.progressed())).toEqual([{ type: 'unpauseWrites' }])
   })
 
   it('is not asked for by another\'s replica', () => {

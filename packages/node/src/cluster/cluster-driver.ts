@@ -298,11 +298,16 @@ export class ClusterDriver {
       case 'send': return this.#bus.send(effect.link, effect.message)
       case 'close': return this.#bus.close(effect.link)
       case 'replicateFrom':
+        this.#setMap() // who writes to what was mine is told MOVED, not READONLY
         this.#replication.restart(this.#now())
         return this.#run('REPLICAOF', effect.ip, String(effect.port))
       case 'becomePrimary': return this.#run('REPLICAOF', 'NO', 'ONE')
-      case 'pauseWrites': return this.#run('CLIENT', 'PAUSE', String(Math.max(1, Math.round(effect.untilMs - this.#now()))), 'WRITE')
-      case 'unpauseWrites': return this.#run('CLIENT', 'UNPAUSE')
+      case 'pauseWrites':
+        this.#watchOffset() // until it is at rest
+        return this.#run('CLIENT', 'PAUSE', String(Math.max(1, Math.round(effect.untilMs - this.#now()))), 'WRITE')
+      case 'unpauseWrites':
+        this.#setMap() // writes that waited for a hand-over are not to be taken by who has just handed over
+        return this.#run('CLIENT', 'UNPAUSE')
       case 'deleteKeysInSlots':
         this.#setMap() // nothing may be written there meanwhile
         return this.#migrations.sweeper.add(effect.slots)
