@@ -1,6 +1,7 @@
 // The lease of a node of a cluster, over real sockets: what is executed and what leaves when the control plane has not renewed it.
 #include <unistd.h>
 
+#include <cstring>
 #include <memory>
 #include <string>
 
@@ -84,6 +85,29 @@ TEST(ClusterLease, ASessionInTheProcessIsRefusedToo) {
   const std::string* error = session.Set("bar", "1", kNoExpire);
   ASSERT_TRUE(error != nullptr);
   EXPECT_EQ(*error, "CLUSTERDOWN The cluster is down");
+}
+
+TEST(ClusterLease, DirectReadsInTheProcessLookAtItThemselves) {
+  Node f;
+  EmbeddedSession session(*f.engine);
+  f.Lease(60000);
+  session.Set("bar", "1", kNoExpire);
+  char buffer[64];
+  bool ascii = false;
+  const std::string_view names[] = {"bar"};
+  const auto length_of_many = [&] {
+    std::int32_t length = 0;
+    session.GetMany(names, buffer);
+    std::memcpy(&length, buffer, sizeof(length));
+    return length;
+  };
+  EXPECT_EQ(session.Get("bar", buffer, &ascii), 1);
+  f.Lease(0);
+  EXPECT_EQ(session.Get("bar", buffer, &ascii), EmbeddedSession::kElsewhere);
+  f.Lease(60000);
+  EXPECT_EQ(session.Get("bar", buffer, &ascii), 1);
+  f.Lease(0);
+  EXPECT_EQ(length_of_many(), static_cast<std::int32_t>(EmbeddedSession::kElsewhere));
 }
 
 TEST(ClusterLease, AClientWaitsForItsReturnAndNothingOvertakes) {
