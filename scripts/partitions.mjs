@@ -1,5 +1,5 @@
 /**
- * `npm run test:partitions [-- --rounds 3] [-- --faults minority,stopped]`: fault schedules in a network of namespaces,
+ * `npm run test:partitions [-- --rounds 3] [-- --faults minority,slow]`: fault schedules in a network of namespaces,
  * for our nodes and redis-server beside each other. Needs root. It is packages/node/test/partitions.soak.ts.
  */
 import { bootstrap } from './lib/bootstrap.mjs'

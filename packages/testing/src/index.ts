@@ -4,7 +4,7 @@ export { describeMariadb, purgeBinlog, startMariadb, type MariadbOptions, type M
 export { freePort } from './free-port.js'
 export { RespClient, type RespClientOptions } from './resp-client.js'
 export { encodeCommand, RespDecoder, RespError, RespPush, type RespReply } from './resp-decoder.js'
-export { type Place, PrivateNetwork, whyNoNetwork } from './private-network.js'
+export { type Disturbance, type Place, PrivateNetwork, whyNoNetwork } from './private-network.js'
 export { startRedis, startSlotwise, type ServerExit, type ServerOptions, type ServerProcess } from './server-process.js'
 export { type ConformanceSubject, conformsAsAsyncStore, type ConformingBatch, type ConformingStore } from './store-conformance.js'
 export { tempDir, type TempDir } from './temp-dir.js'

@@ -2,13 +2,30 @@
  * PrivateNetwork: hosts on one machine, each a network namespace with an address of its own, joined by a switch in
  * another namespace; the test process has two addresses there, to be two clients. What one host sends to another can be
  * cut, each way by itself and silently: its packets go to a hardware address that nobody has. So neither side is told
- * anything, as when a cable is pulled; no firewall is needed.
- * Needs root and iproute2. What a run made it removes, also when the process ends.
+ * anything, as when a cable is pulled; no firewall is needed. The cable of one host can be a bad one, which loses,
+ * delays, doubles and reorders what passes: a process of our own in its middle (frame-relay.py), since many kernels
+ * have no netem.
+ * Needs root and iproute2, for a bad cable python3. What a run made it removes, also when the process ends.
  */
-import { execFileSync } from 'node:child_process'
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { join } from 'node:path'
 
 /** A host by its number from 0, or one of the two clients. */
 export type Place = number | 'client' | 'other client'
+
+/** What happens to a frame on a bad cable, both ways. */
+export interface Disturbance {
+  readonly delayMs?: number
+  /** Up to so much more, for each frame by itself: they overtake each other. */
+  readonly jitterMs?: number
+  /** Parts of 1. */
+  readonly loss?: number
+  readonly duplicate?: number
+}
+
+const RELAY = join(import.meta.dirname, '..', 'src', 'frame-relay.py')
+const NO_DISTURBANCE: Required<Disturbance> = { delayMs: 0, jitterMs: 0, loss: 0, duplicate: 0 }
 
 const NOBODY = '02:de:ad:00:00:01'
 const PREFIX_LENGTH = 24
@@ -42,6 +59,7 @@ export class PrivateNetwork implements Disposable {
   readonly #subnet: string
   readonly #cuts: string[][] = []
   readonly #atExit = (): void => this[Symbol.dispose]()
+  #relay: ChildProcess | null = null
   #isGone = false
 
   /** @throws {Error} where `whyNoNetwork` has a reason */
@@ -79,14 +97,37 @@ export class PrivateNetwork implements Disposable {
       for (const from of left) for (const to of right) if (typeof from === 'number') this.cutOneWay(from, to)
   }
 
+  /** Puts a relay into the cable of `host`, for good; it passes everything on until it is told to disturb. */
+  async relay(host: number): Promise<void> {
+    const device = `p${host}`
+    run('ip', '-n', this.#name, 'link', 'set', device, 'nomaster')
+    run('ip', '-n', this.#name, 'link', 'add', 'near', 'type', 'veth', 'peer', 'name', 'far')
+    run('ip', '-n', this.#name, 'link', 'set', 'far', 'master', 'br0', 'up')
+    run('ip', '-n', this.#name, 'link', 'set', 'near', 'up')
+    for (let other = 0; other < this.hostCount; other++) run(...this.within(other), 'python3', RELAY, '--plain', 'eth0')
+    run('python3', RELAY, '--plain', `${this.#name}c`)
+    const words = ['netns', 'exec', this.#name, 'python3', RELAY, device, 'near']
+    const relay = this.#relay = spawn('ip', words, { stdio: ['pipe', 'pipe', 'inherit'] })
+    relay.stdin.on('error', () => undefined) // it is gone
+    const ended = once(relay, 'exit').then(([code]: unknown[]) => { throw new Error(`the relay ended with ${String(code)}`) })
+    await Promise.race([once(relay.stdout, 'data'), ended])
+  }
+
+  /** From now on; what is not said is as on a good cable. After `relay`. */
+  disturb(disturbance: Disturbance): void {
+    this.#relay!.stdin!.write(`${JSON.stringify({ ...NO_DISTURBANCE, ...disturbance })}\n`)
+  }
+
   heal(): void {
     for (const words of this.#cuts.splice(0)) run('ip', ...words)
+    if (this.#relay !== null) this.disturb(NO_DISTURBANCE)
   }
 
   [Symbol.dispose](): void {
     if (this.#isGone) return
     this.#isGone = true
     process.off('exit', this.#atExit)
+    this.#relay?.kill()
     const names = [this.#name, ...Array.from({ length: this.hostCount }, (_, host) => this.#hostName(host))]
     for (const name of names) {
       try {
