@@ -1,5 +1,6 @@
 import { chmodSync, writeFileSync } from 'node:fs'
 import { connect, type Socket } from 'node:net'
+import { networkInterfaces } from 'node:os'
 import { join } from 'node:path'
 import { type ClusterEvent, encodeMessage } from '@slotwise/cluster'
 import { freePort, tempDir } from '@slotwise/testing'
@@ -46,6 +47,19 @@ test('who is known may send long messages', async () => {
   socket.write(encodeMessage({ header, body: { type: 'publish', channel, message } }))
   await expect.poll(() => received().length).toBe(2)
   socket.destroy()
+  await bus.stop()
+})
+
+test('the default of bind is every address of both families', async () => {
+  const events: ClusterEvent[] = []
+  const bus = new BusSockets((event) => events.push(event), () => true)
+  const port = await freePort()
+  await bus.listen({ addresses: ['*', '-::*'], port, localAddress: undefined })
+  const hasIpv6 = Object.values(networkInterfaces()).flat().some((each) => each?.address === '::1')
+  const hosts = ['127.0.0.1', ...(hasIpv6 ? ['::1'] : [])]
+  const sockets = hosts.map((host) => connect(port, host))
+  await expect.poll(() => events.map(({ type }) => type)).toEqual(hosts.map(() => 'accepted'))
+  for (const socket of sockets) socket.destroy()
   await bus.stop()
 })
 

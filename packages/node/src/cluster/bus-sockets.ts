@@ -75,13 +75,13 @@ export class BusSockets {
       const address = optional ? text.slice(1) : text
       const server = createServer({ noDelay: true }, (socket) => this.#accept(socket))
       try {
-        await listening(server, address === '*' ? '0.0.0.0' : address, port)
+        await listening(server, ANY.get(address) ?? address, port)
         this.#servers.push(server)
       } catch (error) {
         server.close()
         const { code } = error as NodeJS.ErrnoException
         const missing = code === 'EADDRNOTAVAIL' || code === 'EAFNOSUPPORT'
-        if (!(missing && (optional || address === '*' || address === '::*'))) throw error
+        if (!(missing && (optional || ANY.has(address)))) throw error
       }
     }
   }
@@ -213,10 +213,14 @@ export class BusSockets {
 /** An IPv4 address that came in over an IPv6 socket is an IPv4 address. */
 const plainIp = (address: string | undefined): string => (address ?? '').replace(/^::ffff:/, '')
 
+/** Redis's words for all addresses of a family. */
+const ANY: ReadonlyMap<string, string> = new Map([['*', '0.0.0.0'], ['::*', '::']])
+
 function listening(server: Server, host: string, port: number): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once('error', reject)
-    server.listen({ host, port, exclusive: true }, () => {
+    // IPv6 alone, as redis-server: else `::` would take the port of `*` too.
+    server.listen({ host, port, exclusive: true, ipv6Only: true }, () => {
       server.off('error', reject)
       resolve()
     })
