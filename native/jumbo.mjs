@@ -1,6 +1,7 @@
 /**
- * node jumbo.mjs OUT FILES...: puts several sources into one, OUT/src_N.cc of those in src/ (whose headers are wanted too), OUT/test_N.cc
- * of those in test/, and prints the names without `.cc`. A build from nothing takes half the compiler's time. Written is only what differs.
+ * node jumbo.mjs OUT FILES...: puts several sources into one, OUT/src_N.cc of those in src/ (whose headers are wanted
+ * too), OUT/test_N.cc of those in test/, and prints the names without `.cc`. A build from nothing takes half the
+ * compiler's time. Written is only what differs.
  *
  * Sources are included as they are, so no two that have the same name for themselves come together. Tests all have such
  * names: each gets a namespace of its own. What a file takes from its neighbours without including it is found by the
@@ -12,7 +13,10 @@ import { basename, dirname, join } from 'node:path'
 const SOURCES_TOGETHER = 8
 const TEST_BYTES_TOGETHER = 80_000
 
-/** What a source declares for itself, at the left margin, in an unnamed namespace or static: with its path, or, since the same alias may come again, its line. */
+/**
+ * What a source declares for itself, at the left margin, in an unnamed namespace or static: with its path, or, since the
+ * same alias may come again, its line.
+ */
 function ownNames({ path, text }) {
   const names = new Map()
   let isUnnamed = false
@@ -32,7 +36,10 @@ function ownNames({ path, text }) {
   return names
 }
 
-/** Groups of sources of one folder, big ones first, each into the first group that has room and where its names mean nothing else. */
+/**
+ * Groups of sources of one folder, big ones first, each into the first group that has room and where its names mean
+ * nothing else.
+ */
 function groupsOf(sources, types) {
   const groups = []
   for (const source of sources) {

@@ -15,7 +15,8 @@ import { Script } from './script.js'
 import { sendAll } from './send-all.js'
 import { isPortFree, makeDir, removeDir, ServerProcess, untilQuiet } from './server-process.js'
 import type {
-  Bench, Codec, EmbeddedPeer, HandoverResult, KvloadResult, LoadOptions, RedisBenchmarkOptions, RunningScript, RunningServer, Sample,
+  Bench, Codec, EmbeddedPeer, HandoverResult, KvloadResult, LoadOptions, RedisBenchmarkOptions, RunningScript,
+  RunningServer, Sample,
   ServerPeer, Servers, Side,
 } from './scenario.js'
 

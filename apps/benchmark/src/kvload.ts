@@ -1,6 +1,6 @@
 /**
- * kvload and handover from TypeScript: built once from native/*.cc when the source is newer than the binary, run as a process
- * of its own on the load cores. A run with wrong replies is not a slow run but no run: it throws.
+ * kvload and handover from TypeScript: built once from native/*.cc when the source is newer than the binary, run as a
+ * process of its own on the load cores. A run with wrong replies is not a slow run but no run: it throws.
  */
 import { spawn, spawnSync } from 'node:child_process'
 import { mkdirSync, renameSync, statSync } from 'node:fs'
@@ -39,7 +39,10 @@ export async function runKvload(args: readonly string[], cores?: string): Promis
   return result
 }
 
-/** Percentiles of BLPOP hand-overs, in microseconds; see native/handover.cc. @throws {Error} if it fails, or an element is lost. */
+/**
+ * Percentiles of BLPOP hand-overs, in microseconds; see native/handover.cc.
+ * @throws {Error} if it fails, or an element is lost.
+ */
 export async function runHandover(args: readonly string[], cores?: string): Promise<HandoverResult> {
   const [program, ...rest] = [...pinTo(cores), buildLoad('handover'), ...args]
   return JSON.parse(await outputOf(program!, rest)) as HandoverResult

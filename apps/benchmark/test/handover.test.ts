@@ -22,7 +22,7 @@ describePeer('redis-server', 'handover against redis-server', () => {
     }
     await using client = await redis.client()
     expect(await client.command('EXISTS', 'q')).toBe(0)
-    const stats = String(await client.command('INFO', 'commandstats'))
+    const stats = await client.command('INFO', 'commandstats') as string
     expect(Number(/cmdstat_rpush:calls=(\d+)/.exec(stats)?.[1])).toBe(100 + bursts.elements / 10)
   })
 })

@@ -27,7 +27,9 @@ async function liar(info: string): Promise<AsyncDisposable & { port: number }> {
   }
 }
 
-/** Why joining took too long, with ever more time until it got so far as `expected` says: a busy machine starts slowly. */
+/**
+ * Why joining took too long, with ever more time until it got so far as `expected` says: a busy machine starts slowly.
+ */
 async function whyInTime(options: JoinOptions, expected: RegExp): Promise<Error> {
   for (let joinTimeoutMs = 2000; ; joinTimeoutMs *= 2) {
     const error = await join({ ...options, joinTimeoutMs }).then(() => new Error('it joined'), (reason: unknown) => reason as Error)

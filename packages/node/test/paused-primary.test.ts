@@ -72,7 +72,7 @@ class Writer {
           this.acknowledged.push(this.#sent[index]!)
           if (index >= this.#backlogAt) this.ofBacklog++
         }
-        const word = reply instanceof RespError ? reply.message.split(' ')[0]! : String(reply)
+        const word = reply instanceof RespError ? reply.message.split(' ')[0]! : reply as string
         this.answers.set(word, (this.answers.get(word) ?? 0) + 1)
         if (this.#backlogAt === Number.POSITIVE_INFINITY) this.#send(1)
       }
@@ -84,7 +84,7 @@ class Writer {
 
 /** Every thread of the process stands still. */
 const isStopped = ({ pid }: ServerProcess): boolean => readdirSync(`/proc/${pid}/task`)
-  .every((task) => / T /.test(readFileSync(`/proc/${pid}/task/${task}/stat`, 'latin1').replace(/^.*\)/, '')))
+  .every((task) => readFileSync(`/proc/${pid}/task/${task}/stat`, 'latin1').replace(/^.*\)/, '').includes(' T '))
 
 async function pausePrimary(): Promise<Outcome> {
   const { cluster, tag } = await startShard(Array.from({ length: 4 }, () => kind), ['--cluster-node-timeout', String(T), '--cluster-require-full-coverage', 'no'])

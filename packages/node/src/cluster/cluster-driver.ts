@@ -288,7 +288,8 @@ export class ClusterDriver {
       if (this.#failed) return
     }
     if (this.#mapStale) this.#setMap()
-    this.#lease.tell(this.#machine!.leaseUntilMs) // after the map: who is to serve nobody finds no lease with an old one
+    // After the map: who is to serve nobody finds no lease with an old one.
+    this.#lease.tell(this.#machine!.leaseUntilMs)
   }
 
   #performOne(effect: ClusterEffect, onReply?: (reply: CommandReply) => void): void {
