@@ -14,8 +14,8 @@ const SOURCES_TOGETHER = 8
 const TEST_BYTES_TOGETHER = 80_000
 
 /**
- * What a source declares for itself, at the left margin, in an unnamed namespace or static: with its path, or, since the
- * same alias may come again, its line.
+ * What a source declares for itself, at the left margin, in an unnamed namespace or static: with its path, or, since
+ * the same alias may come again, its line.
  */
 function ownNames({ path, text }) {
   const names = new Map()
