@@ -19,7 +19,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cstdarg>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -28,28 +27,13 @@
 #include <string_view>
 #include <vector>
 
+#include "load_program.h"
+
 namespace {
 
-constexpr std::uint64_t kNsPerSecond = 1'000'000'000;
 constexpr std::uint64_t kPatienceNs = 30 * kNsPerSecond;
 constexpr std::string_view kWait = "*3\r\n$5\r\nBLPOP\r\n$1\r\nq\r\n$1\r\n0\r\n";
 constexpr std::uint64_t kArrived = ~std::uint64_t{0};
-
-[[noreturn]] __attribute__((format(printf, 1, 2))) void Die(const char* format, ...) {
-  va_list arguments;
-  va_start(arguments, format);
-  std::fputs("handover: ", stderr);
-  std::vfprintf(stderr, format, arguments);
-  std::fputc('\n', stderr);
-  va_end(arguments);
-  std::exit(1);
-}
-
-std::uint64_t NowNs() {
-  timespec now{};
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return static_cast<std::uint64_t>(now.tv_sec) * kNsPerSecond + static_cast<std::uint64_t>(now.tv_nsec);
-}
 
 struct Options {
   int port = 6379;
@@ -65,15 +49,6 @@ constexpr const char kUsage[] =
     "  --clients N           how many wait, and how many elements a burst has (100)\n"
     "  --rate N              single elements a second (2000)\n"
     "  --seconds T --warmup-seconds T    of each of both parts (5, 1)\n";
-
-double ParseNumber(const char* text, const char* name, double low, double high) {
-  char* end = nullptr;
-  const double value = std::strtod(text, &end);
-  if (end == text || *end != '\0' || !(value >= low && value <= high)) {
-    Die("--%s: expected a number from %g to %g, found '%s'", name, low, high, text);
-  }
-  return value;
-}
 
 Options ParseOptions(int argc, char** argv) {
   const option table[] = {{"port", 1, nullptr, 'p'}, {"clients", 1, nullptr, 'c'}, {"rate", 1, nullptr, 'r'}, {"seconds", 1, nullptr, 't'},

@@ -37,7 +37,6 @@
 #include <array>
 #include <cinttypes>
 #include <cmath>
-#include <cstdarg>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -46,29 +45,12 @@
 #include <string_view>
 #include <vector>
 
+#include "load_program.h"
+
 namespace {
 
 constexpr int kKeyDigits = 12;  // Keys are "key:" and twelve digits, 16 bytes, as redis-benchmark -r makes them.
-constexpr std::uint64_t kNsPerSecond = 1'000'000'000;
 constexpr std::size_t kReceiveBytes = 256 * 1024;
-
-[[noreturn]] __attribute__((format(printf, 1, 2))) void Die(const char* format, ...) {
-  va_list arguments;
-  va_start(arguments, format);
-  std::fputs("kvload: ", stderr);
-  std::vfprintf(stderr, format, arguments);
-  std::fputc('\n', stderr);
-  va_end(arguments);
-  std::exit(1);
-}
-
-std::uint64_t ClockNs(clockid_t clock) {
-  timespec now{};
-  clock_gettime(clock, &now);
-  return static_cast<std::uint64_t>(now.tv_sec) * kNsPerSecond + static_cast<std::uint64_t>(now.tv_nsec);
-}
-
-std::uint64_t NowNs() { return ClockNs(CLOCK_MONOTONIC); }
 
 // ---------------------------------------------------------------------------------------------------------- options
 
@@ -117,15 +99,6 @@ constexpr const char kUsage[] =
     "  --aof-out FILE                     write what --prefill would send as an append-only file; no server\n"
     "  --cpu-pid PID                      report CPU time and memory of this server process\n"
     "  --no-verify                        count the replies of GET without looking at the values\n";
-
-double ParseNumber(const char* text, const char* name, double low, double high) {
-  char* end = nullptr;
-  const double value = std::strtod(text, &end);
-  if (end == text || *end != '\0' || !(value >= low && value <= high)) {
-    Die("--%s: expected a number from %g to %g, found '%s'", name, low, high, text);
-  }
-  return value;
-}
 
 Options ParseOptions(int argc, char** argv) {
   const option table[] = {{"host", 1, nullptr, 'h'},         {"port", 1, nullptr, 'p'},

@@ -19,7 +19,7 @@ export function buildLoad(name: LoadProgram): string {
   const binary = join(BUILD_DIR, name)
   const source = join(SOURCE_DIR, `${name}.cc`)
   const modified = (path: string): number => statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0
-  if (modified(binary) > modified(source)) return binary
+  if (modified(binary) > Math.max(modified(source), modified(join(SOURCE_DIR, 'load_program.h')))) return binary
   mkdirSync(BUILD_DIR, { recursive: true })
   const [compiler = 'g++', ...flags] = (process.env.CXX ?? 'g++').split(' ')
   // Built aside and renamed: two suites at once never run half a binary.
