@@ -5,6 +5,8 @@
  * each time, so the last one is kept and compared as a whole.
  * Source: RFC 9110, RFC 9112. Elsewhere: finding the head in a stream, and the body (request-parser.ts).
  */
+import { METHODS } from 'node:http'
+
 export type HeadError = { readonly status: 400 | 417 | 431 | 501 | 505; readonly why: string }
 
 /** What the header block says. Immutable: shared by all requests that repeat it. */
@@ -29,11 +31,12 @@ export interface Head {
 }
 
 const HEADERS_MAX = 100
+const KNOWN_METHODS: ReadonlySet<string> = new Set(METHODS)
 const REQUEST_LINE = /^([A-Z]{1,20}) (\/[\x21-\x7e]*) HTTP\/1\.([01])$/
 // Around a value only spaces are left out: programs differ about tabs, and a length with one is none.
 const FIELD = /^([!#$%&'*+\-.^_`|~0-9A-Za-z]+): *([\t\x20-\x7e\x80-\xff]*)$/
 /** These decide how a request is read or who sent it: two of them are two readings. */
-const SINGLE = new Set(['host', 'content-length', 'transfer-encoding', 'authorization', 'expect', 'upgrade', 'upstash-encoding', 'upstash-response-format', 'upstash-sync-token', 'origin'])
+export const SINGLE: ReadonlySet<string> = new Set(['host', 'content-length', 'transfer-encoding', 'authorization', 'expect', 'upgrade', 'upstash-encoding', 'upstash-response-format', 'upstash-sync-token', 'origin'])
 
 export class HeadReader {
   #lastBlock = ''
@@ -48,6 +51,7 @@ export class HeadReader {
     if (match === null) {
       return / HTTP\/(?!1\.[01]\b)\d/.test(line) ? { status: 505, why: 'HTTP/1.1 is spoken here' } : bad('expected a request line')
     }
+    if (!KNOWN_METHODS.has(match[1]!)) return { status: 501, why: 'no such method' }
     const block = end < 0 ? '' : text.slice(end + 2)
     const isOld = match[3] === '0'
     let headers = this.#last

@@ -52,6 +52,26 @@ describe('requests', () => {
     }))
   })
 
+  it.each([
+    ['3', true], ['3;name', true], ['3;name=value;b', true], ['3;name="a;, b"', true],
+    ['3;', false], ['3;,name=value', false], ['3;name=', false], ['3;name=a,b', false], ['3;name="a', false], ['3 ', false], ['3;=', false],
+  ])('whose chunk begins with %s: %s', async (line, ok) => {
+    const bytes = head('POST /set/a', 'transfer-encoding: chunked') + `${line}\r\nabc\r\n0\r\n\r\n`
+    expect(read([bytes])).toMatchObject({ error: ok ? null : 400, requests: ok ? [['POST', '/set/a', 'abc']] : [] })
+    if (ok) expect(await readByNode(bytes)).toEqual([['POST', '/set/a', 'abc']])
+  })
+
+  it('whose trailer says how it is read are refused', () => {
+    for (const trailer of ['Content-Length: 3', 'transfer-encoding: chunked', 'Host: y']) {
+      const bytes = head('POST /set/a', 'transfer-encoding: chunked') + `3\r\nabc\r\n0\r\n${trailer}\r\n\r\n`
+      expect(read([bytes])).toMatchObject({ error: 400, requests: [] })
+    }
+  })
+
+  it('of a method that nobody knows are refused', () => {
+    expect(read(['ET /get/a HTTP/1.1\r\nHost: x\r\n\r\n'])).toMatchObject({ error: 501, requests: [] })
+  })
+
   it('that are not whole are waited for', () => {
     for (const bytes of GOOD) {
       for (let end = 1; end < bytes.length; end++) {

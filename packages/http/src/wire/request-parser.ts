@@ -5,7 +5,7 @@
  * follows could be anything.
  * No socket, no clock. Source: RFC 9112. Elsewhere: the lines of a head (request-head.ts), sockets (wire-server.ts).
  */
-import { type Head, type HeadError, HeadReader } from './request-head.js'
+import { type Head, type HeadError, HeadReader, SINGLE } from './request-head.js'
 
 export type Step =
   /** More bytes are needed. */
@@ -24,6 +24,8 @@ type State = 'head' | 'wait' | 'length' | 'chunkSize' | 'chunk' | 'chunkEnd' | '
 const HEAD_BYTES_MAX = 16 * 1024
 const CHUNK_LINE_MAX = 256
 const TRAILER_BYTES_MAX = 4096
+/** A size and nothing else, and extensions, which are skipped but must be some: names, with a word or a quotation. */
+const CHUNK_LINE = /^([0-9a-fA-F]{1,8})(?:;[!#$%&'*+\-.^_`|~0-9A-Za-z]+(?:=(?:[!#$%&'*+\-.^_`|~0-9A-Za-z]+|"[\x20!\x23-\x5b\x5d-\x7e]*"))?)*$/
 const EMPTY = Buffer.alloc(0)
 const END_OF_HEAD = Buffer.from('\r\n\r\n')
 const END_OF_LINE = Buffer.from('\r\n')
@@ -147,8 +149,7 @@ export class RequestParser {
   #readChunkSize(): Step | 'on' {
     const line = this.#line(CHUNK_LINE_MAX)
     if (line === null) return this.#state === 'error' ? 'error' : 'more'
-    // Extensions are skipped; what is in front must be a size and nothing else.
-    const match = /^([0-9a-fA-F]{1,8})(?:;[\t\x20-\x7e]*)?$/.exec(line)
+    const match = CHUNK_LINE.exec(line)
     if (match === null) return this.#fail({ status: 400, why: 'a chunk has no size' })
     this.#left = parseInt(match[1]!, 16)
     if (this.#size + this.#left > this.#bodyMax) return this.#tooLong(this.#size + this.#left)
@@ -175,7 +176,7 @@ export class RequestParser {
     return 'on'
   }
 
-  /** Fields behind the last chunk mean nothing here, but must be fields. */
+  /** Fields behind the last chunk mean nothing here, but must be fields, and none that say how a request is read. */
   #readTrailer(): Step | 'on' {
     const line = this.#line(TRAILER_BYTES_MAX - this.#trailer)
     if (line === null) return this.#state === 'error' ? 'error' : 'more'
@@ -184,7 +185,8 @@ export class RequestParser {
       return 'on'
     }
     this.#trailer += line.length + 2
-    if (!/^[!#$%&'*+\-.^_`|~0-9A-Za-z]+:[\t\x20-\x7e\x80-\xff]*$/.test(line)) return this.#fail({ status: 400, why: 'a trailer is malformed' })
+    const name = /^([!#$%&'*+\-.^_`|~0-9A-Za-z]+):[\t\x20-\x7e\x80-\xff]*$/.exec(line)?.[1]
+    if (name === undefined || SINGLE.has(name.toLowerCase())) return this.#fail({ status: 400, why: 'a trailer is malformed' })
     return 'on'
   }
 
