@@ -61,6 +61,13 @@ async function report(pair, number, list, difference) {
 const isBareGrowth = (command) =>
   command[0].toUpperCase() === 'BITFIELD' && command.some((arg) => arg.toUpperCase() === 'FAIL')
 
+/** A command and the three behind it. */
+async function withNext({ value = 'the end' }, log) {
+  const commands = [value]
+  while (commands.length < 4) commands.push((await log.next()).value ?? 'the end')
+  return commands
+}
+
 /** In step through both logs. */
 async function compareLogs([redis, slotwise], swaps) {
   const before = []
@@ -70,7 +77,9 @@ async function compareLogs([redis, slotwise], swaps) {
     const same = () => wanted.done === found.done && (wanted.done || sameLogged(wanted.value, found.value, swaps))
     while (!found.done && !same() && isBareGrowth(found.value)) found = await slotwise.next()
     if (!same()) {
-      console.log(`AOF: first difference at ${at}, after ${before.map(show).join(' ')}\n  redis     ${show(wanted.value ?? 'the end')}\n  slotwise  ${show(found.value ?? 'the end')}`)
+      console.log(`AOF: first difference at ${at}, after ${before.map(show).join(' ')}`)
+      console.log(`  redis     ${(await withNext(wanted, redis)).map(show).join(' ')}`)
+      console.log(`  slotwise  ${(await withNext(found, slotwise)).map(show).join(' ')}`)
       return -1
     }
     if (wanted.done) return at
