@@ -140,8 +140,8 @@ export class BenchRun implements Bench {
     return result
   }
 
-  handover(args: readonly string[], server: RunningServer): Promise<HandoverResult> {
-    return runHandover(['--port', String(server.port), ...args], this.options.loadCores)
+  handover(args: readonly string[], servers: readonly RunningServer[]): Promise<HandoverResult[]> {
+    return runHandover([...servers.flatMap(({ port }) => ['--port', String(port)]), ...args], this.options.loadCores)
   }
 
   tempDir(): Promise<string> {

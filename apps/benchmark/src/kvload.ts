@@ -40,12 +40,12 @@ export async function runKvload(args: readonly string[], cores?: string): Promis
 }
 
 /**
- * Percentiles of BLPOP hand-overs, in microseconds; see native/handover.cc.
+ * Percentiles of BLPOP hand-overs, in microseconds, of each `--port` in turn; see native/handover.cc.
  * @throws {Error} if it fails, or an element is lost.
  */
-export async function runHandover(args: readonly string[], cores?: string): Promise<HandoverResult> {
+export async function runHandover(args: readonly string[], cores?: string): Promise<HandoverResult[]> {
   const [program, ...rest] = [...pinTo(cores), buildLoad('handover'), ...args]
-  return JSON.parse(await outputOf(program!, rest)) as HandoverResult
+  return JSON.parse(await outputOf(program!, rest)) as HandoverResult[]
 }
 
 /** Standard output of a process that must succeed. */

@@ -158,8 +158,8 @@ export interface Bench {
   startOne(side: Side, options?: { pinned?: boolean; dir?: string; waitForPing?: boolean }): Promise<RunningServer>
   /** Run kvload once with any arguments; `--port` and, if known, `--cpu-pid` are added from `server`. */
   kvload(args: readonly string[], server?: RunningServer): Promise<KvloadResult>
-  /** Run handover once; `--port` is added from `server`. */
-  handover(args: readonly string[], server: RunningServer): Promise<HandoverResult>
+  /** Run handover once over all the servers, measured by turns of 0.1 s; `--port` is added for each. */
+  handover(args: readonly string[], servers: readonly RunningServer[]): Promise<HandoverResult[]>
   /** Start a compiled script of the scenario as a process of its own, which answers what it is asked. */
   script(path: string, args: readonly string[], place: 'server' | 'load'): RunningScript
   /** Length of a measured window and of the warm-up before it. */
@@ -181,6 +181,8 @@ export interface Bench {
     measure: (side: S, round: number) => Promise<Record<string, Sample>>,
     options?: { runsMax?: number; runs?: number },
   ): Promise<void>
+  /** Keep one sample of a side, where a round measures all sides at once. */
+  record(name: string, side: string, sample: Sample): void
   /** Embedded peers of this name list that are installed; the others are noted as absent in the report. */
   embeddedPeers(names: readonly string[]): Promise<EmbeddedPeer[]>
   /** Fill and measure one embedded store in a process of its own. Samples by operation. */
@@ -217,11 +219,11 @@ export interface Scenario {
   run(bench: Bench): Promise<void>
 }
 
-/** The JSON that handover prints: how many elements, and percentiles in microseconds. */
-export interface HandoverResult {
-  singles: { elements: number; p50: number; p99: number; p999: number }
-  bursts: { elements: number; p50: number; p99: number; p999: number }
-}
+/** Percentiles in microseconds; 0 of no elements. */
+export interface HandoverPercentiles { elements: number; p50: number; p99: number; p999: number }
+
+/** An entry of the JSON that handover prints; `undisturbed`: slices in which no hypervisor took time away. */
+export type HandoverResult = Record<'singles' | 'bursts', HandoverPercentiles & { undisturbed: HandoverPercentiles }>
 
 /** The JSON that kvload prints. Latencies in microseconds; server fields only with --cpu-pid. */
 export interface KvloadResult {

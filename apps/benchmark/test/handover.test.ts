@@ -9,21 +9,27 @@ beforeAll(() => { buildLoad('handover') }, 120_000)
 const short = ['--clients', '10', '--rate', '500', '--seconds', '0.2', '--warmup-seconds', '0']
 
 describePeer('redis-server', 'handover against redis-server', () => {
-  it('times each element that it pushes, and leaves none behind', async () => {
-    await using redis = await startRedis()
-    const { singles, bursts } = await runHandover(['--port', String(redis.port), ...short])
-    expect(singles.elements).toBe(100)
-    expect(bursts.elements).toBeGreaterThan(0)
-    expect(bursts.elements % 10).toBe(0)
-    for (const { p50, p99, p999 } of [singles, bursts]) {
-      expect(p50).toBeGreaterThan(0)
-      expect(p99).toBeGreaterThanOrEqual(p50)
-      expect(p999).toBeGreaterThanOrEqual(p99)
+  it('times each element that it pushes to each server, and leaves none behind', async () => {
+    await using first = await startRedis()
+    await using second = await startRedis()
+    const ports = [first, second].flatMap(({ port }) => ['--port', String(port)])
+    const results = await runHandover([...ports, ...short])
+    expect(results.length).toBe(2)
+    for (const [index, { singles, bursts }] of results.entries()) {
+      expect(singles.elements).toBe(100)
+      expect(bursts.elements).toBeGreaterThan(0)
+      expect(bursts.elements % 10).toBe(0)
+      for (const { elements, p50, p99, p999, undisturbed } of [singles, bursts]) {
+        expect(p50).toBeGreaterThan(0)
+        expect(p99).toBeGreaterThanOrEqual(p50)
+        expect(p999).toBeGreaterThanOrEqual(p99)
+        expect(undisturbed.elements).toBeLessThanOrEqual(elements)
+      }
+      await using client = await [first, second][index]!.client()
+      expect(await client.command('EXISTS', 'q')).toBe(0)
+      const stats = await client.command('INFO', 'commandstats') as string
+      expect(Number(/cmdstat_rpush:calls=(\d+)/.exec(stats)?.[1])).toBe(100 + bursts.elements / 10)
     }
-    await using client = await redis.client()
-    expect(await client.command('EXISTS', 'q')).toBe(0)
-    const stats = await client.command('INFO', 'commandstats') as string
-    expect(Number(/cmdstat_rpush:calls=(\d+)/.exec(stats)?.[1])).toBe(100 + bursts.elements / 10)
   })
 })
 
