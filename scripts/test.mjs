@@ -1,12 +1,14 @@
 /**
  * `npm test [-- --only GROUP,... | --skip GROUP,...] [--fuzz-seconds N] [--verbose] [-- VITEST ARGUMENTS]`:
- * sets up what is missing and runs every test there is; closes with one line of counts. Groups: see test-plan.mjs.
+ * sets up what is missing and runs every test there is; closes with a list of what failed and one line of counts.
+ * Groups: see test-plan.mjs.
  * A step that has no tests to count (lint, ...) adds nothing when it passes and one failure when it fails.
  */
 import { rmSync } from 'node:fs'
 import { relative } from 'node:path'
 import { parseArgs } from 'node:util'
 import { add, closingLine, none } from './lib/counts.mjs'
+import { failureList } from './lib/failures.mjs'
 import { installPeers, missingText } from './lib/peers.mjs'
 import { main, Problem, say, seconds, step } from './lib/progress.mjs'
 import { reportDir, root } from './lib/repository.mjs'
@@ -87,6 +89,8 @@ await main(async () => {
   for (const [name, result, took] of rows) console.log(`${name.padEnd(width(0))}  ${result.padEnd(width(1))}  ${took.padStart(width(2))}`)
   console.log(`logs: ${relative(root, reportDir)}/`)
   if (missing.length > 0) console.log(`missing, so that tests were skipped:\n${missingText(missing)}`)
+  const failures = failureList([...results])
+  if (failures.length > 0) console.log(`\nfailed:\n${failures.map((line) => `  ${line}`).join('\n')}`)
   console.log('')
   console.log(closingLine(total))
   if (total.failed > 0) process.exitCode = 1

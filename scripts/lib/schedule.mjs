@@ -54,6 +54,6 @@ async function settle(step) {
   try {
     return await step.run()
   } catch (error) {
-    return { ok: false, output: error.stack }
+    return { ok: false, output: error.stack, failures: [{ message: String(error) }] }
   }
 }

@@ -1,7 +1,8 @@
-/** How each kind of test is run, and what its result is: { ok, passed, failed, skipped, output }. */
+/** How each kind of test is run, and what its result is: { ok, passed, failed, skipped, output, failures }. */
 import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { nativeCounts, none, vitestCounts } from './counts.mjs'
+import { nativeFailures, vitestFailures } from './failures.mjs'
 import { run } from './processes.mjs'
 import { inRoot, reportDir, root } from './repository.mjs'
 import { filesBelow } from './stamp.mjs'
@@ -25,9 +26,10 @@ export async function nativeTests(variant, onLine) {
   const limits = { logFile: logOf(`native-${variant}`), timeoutMs: 25 * minuteMs }
   const { code, output } = await make(['test', `VARIANT=${variant}`], { ...limits, onLine })
   const counts = nativeCounts(output)
+  const failures = code === 0 ? [] : nativeFailures(output)
   return code === 0 || counts.failed > 0
-    ? { ok: code === 0, ...counts, output }
-    : { ok: false, ...counts, failed: 1, output }
+    ? { ok: code === 0, ...counts, output, failures }
+    : { ok: false, ...counts, failed: 1, output, failures }
 }
 
 /** Names of the fuzz targets: native/fuzz/<name>_fuzz.cc. */
@@ -69,11 +71,14 @@ export async function vitest(project, args, onLine) {
     '--reporter=default', '--reporter=json', `--outputFile.json=${report}`, ...args,
   ], { cwd: root, env: { NO_COLOR: '1' }, logFile: logOf(project), timeoutMs: 25 * minuteMs, onLine })
   let counts = { ...none, failed: 1 }
+  let failures = []
   try {
-    counts = vitestCounts(readFileSync(report, 'utf8'))
+    const text = readFileSync(report, 'utf8')
+    counts = vitestCounts(text)
+    failures = vitestFailures(text, output)
   } catch {
     // No report: vitest itself fell over, which is one failure.
   }
   const failed = code === 0 ? counts.failed : Math.max(1, counts.failed)
-  return { ok: failed === 0, ...counts, failed, output }
+  return { ok: failed === 0, ...counts, failed, output, failures }
 }
