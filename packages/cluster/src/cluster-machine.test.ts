@@ -39,6 +39,18 @@ describe('six nodes', () => {
       .toMatch(new RegExp(`^${formation.member(7004).id} 127\\.0\\.0\\.1:7004@17004 myself,slave ${formation.member(7001).id} 0 \\d+ 1 connected$`, 'm'))
   })
 
+  it('say at once whom they follow', () => {
+    const formation = created()
+    formation.run(1000)
+    const [primary, replica] = [formation.member(7002), formation.member(7004)]
+    expect(formation.command(7004, 'REPLICATE', primary.id)).toEqual({ type: 'status', text: 'OK' })
+    // No time has passed since.
+    for (const { machine } of formation.members)
+      expect(machine.view.nodes.get(replica.id)!.primary!.id).toBe(primary.id)
+    expect(formation.command(7004, 'FAILOVER')).toEqual({ type: 'status', text: 'OK' })
+    formation.until('the roles are changed', () => primary.machine.view.self.primary?.id === replica.id)
+  })
+
   it('replace a killed primary within half of T, by votes', () => {
     const formation = created()
     formation.kill(7001)

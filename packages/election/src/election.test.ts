@@ -291,6 +291,33 @@ describe('manual failover of a replica', () => {
       .toEqual([true, true, true])
   })
 
+  it('that has begun is not given up when the offset grows, and takes the slots when it has applied that, too', () => {
+    const bench = new Bench()
+    bench.node(1).clear(NodeFlag.fail)
+    bench.at(0, () => bench.manual.begin(false))
+    bench.at(1, () => bench.manual.notice(bench.node(1), header(true, 100)))
+    expect(sent(bench.advance(2))).toContain('auth-req')
+    // A PING for replicas was written into the stream.
+    bench.at(3, () => bench.manual.notice(bench.node(1), header(true, 114)))
+    bench.advance(4)
+    for (const voter of [1, 2]) bench.vote(5, voter, 4)
+    expect(bench.view.self.isPrimary).toBe(false)
+    bench.view.self.offset = 114
+    bench.advance(6)
+    expect([bench.view.self.isPrimary, bench.view.currentEpoch]).toEqual([true, 4])
+  })
+
+  it('that is over while its votes come takes nothing', () => {
+    const bench = new Bench()
+    bench.node(1).clear(NodeFlag.fail)
+    bench.at(0, () => bench.manual.begin(false))
+    bench.at(1, () => bench.manual.notice(bench.node(1), header(true, 100)))
+    bench.advance(2)
+    bench.at(5000, () => bench.manual.tick())
+    for (const voter of [1, 2]) bench.vote(5001, voter, 4)
+    expect(bench.view.self.isPrimary).toBe(false)
+  })
+
   it('FORCE asks nobody for an offset, ignores no-failover, and works with a dead primary', () => {
     const bench = new Bench({ replicaNoFailover: true })
     bench.at(0, () => bench.manual.begin(true))

@@ -41,7 +41,9 @@ export class Election {
   /** Every tick, and whenever a vote, a verdict or a pause may have arrived. */
   advance(replication: ReplicationState): void {
     const { view, manual } = this
-    const isManual = manual.mayStart
+    // What the primary's stream gets while votes are under way, a PING for its replicas say, ends no election: an
+    // offset that grew is waited for before the slots are taken.
+    const isManual = manual.mayStart || (manual.isActive && this.#state.phase !== 'idle' && this.#state.manual)
     const why = this.#obstacle(isManual, replication)
     if (why !== null) {
       if (view.self.primary?.isFail !== true) {
@@ -134,12 +136,14 @@ export class Election {
   #ask(timeoutMs: number): void {
     const state = this.#state
     if (state.phase !== 'asking') return
-    const { view } = this
+    const { view, manual } = this
     const needed = view.quorum
     if (this.copies?.isElectable === false) {
       this.#state = { phase: 'idle' }
       return this.#say('a copy has promised somebody else')
     }
+    if (state.votes.size >= needed && state.manual && !manual.mayStart)
+      return this.#say('all votes are there, waiting for what the primary wrote last')
     if (state.votes.size >= needed) {
       view.log('info', 'Failover election won: I\'m the new master.')
       view.self.configEpoch = Math.max(view.self.configEpoch, state.epoch)

@@ -111,6 +111,21 @@ describe('a vote', () => {
     expect(logs(bench.ask(5, { forceAck: true }))[0]).toMatch(/^Failover auth granted/)
   })
 
+  it('a manual failover that came to nothing is tried again at once, by the same replica', () => {
+    const bench = new Bench()
+    bench.replica(6, 1)
+    bench.node(1).clear(NodeFlag.fail)
+    bench.ask(5, { forceAck: true })
+    const again = (from: number, afterMs: number): string => {
+      bench.view.currentEpoch++
+      return logs(bench.ask(from, { forceAck: true, currentEpoch: bench.view.currentEpoch }, afterMs))[0]!
+    }
+    expect(again(6, 100)).toContain('can\'t vote about this master before')
+    expect(again(5, 100)).toMatch(/^Failover auth granted/)
+    bench.node(1).set(NodeFlag.fail)
+    expect(again(5, 200)).toContain('can\'t vote about this master before')
+  })
+
   it('slots without owner, or whose owner stopped claiming them, do not block', () => {
     const bench = new Bench()
     bench.node(1).configEpoch = 11

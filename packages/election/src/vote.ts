@@ -21,7 +21,7 @@ export function receiveVoteRequest(view: ClusterView, sender: ClusterNode, messa
     return
   }
   view.lastVoteEpoch = view.currentEpoch
-  sender.primary!.votedAt = view.now
+  Object.assign(sender.primary!, { votedAt: view.now, votedFor: sender })
   if (faults.skipPersist !== true) view.persist(true, 'a vote')
   sendTo(view, sender, { type: 'auth-ack' })
   view.log('info', `Failover auth granted to ${sender.id} for epoch ${view.currentEpoch}`)
@@ -35,8 +35,11 @@ function refusalOf(view: ClusterView, sender: ClusterNode, { header }: BusMessag
   const { primary } = sender
   if (primary === null) return `I don't know its master`
   if (!primary.isFail && !header.forceAck) return 'its master is up'
+  // The wait keeps rivals apart. A manual failover that came to nothing, since disks were slow, has no rival: it may be
+  // tried again at once. Redis lets it wait.
+  const isSecondTry = header.forceAck && !primary.isFail && primary.votedFor === sender
   const waitMs = 2 * view.options.nodeTimeoutMs - (view.now - primary.votedAt)
-  if (primary.votedAt !== 0 && waitMs > 0 && faults.voteTwice !== true)
+  if (primary.votedAt !== 0 && waitMs > 0 && !isSecondTry && faults.voteTwice !== true)
     return `can't vote about this master before ${Math.ceil(waitMs)} milliseconds`
   for (let slot = 0; slot < SLOT_COUNT; slot++) {
     const owner = view.ownerOf(slot)

@@ -49,8 +49,9 @@ export class ClusterNode {
   pongAt = 0
   dataAt = 0
   failAt = 0
-  /** When I last voted for a replica of this node. */
+  /** When I last voted for a replica of this node, and for which. */
   votedAt = 0
+  votedFor: ClusterNode | null = null
   /** Send time of the last PING that was answered: what a lease may count on. */
   confirmedAt = 0
   offset = 0

@@ -6,6 +6,7 @@
  */
 import type { ClusterNode } from './cluster-node.js'
 import type { ClusterView } from './cluster-view.js'
+import { broadcastPong } from './headers.js'
 import { NodeFlag } from './node-flags.js'
 
 export function becomeReplicaOf(view: ClusterView, primary: ClusterNode): void {
@@ -22,6 +23,8 @@ export function becomeReplicaOf(view: ClusterView, primary: ClusterNode): void {
   roleChanged(view)
   view.emit({ type: 'replicateFrom', node: primary.id, ip: primary.ip, port: primary.port })
   view.emit({ type: 'slotMapChanged' })
+  // Redis lets the next PING tell it, a second later: a primary that goes meanwhile does not know whom to hand over to.
+  broadcastPong(view)
 }
 
 export function becomePrimary(view: ClusterView): void {

@@ -90,8 +90,9 @@ export class Assembly {
       } else if (fieldOf(info, 'cluster_state') !== 'ok') {
         this.#missing = 'the cluster is down: a majority is not reached, or slots are not served'
       } else if (own.isReplica || own.slots.length > 0 || taken) {
-        if (!own.isReplica || await this.#hasCopy()) return
+        if (!own.isReplica) return
         this.#missing = 'the primary has not sent its data'
+        if (await this.#hasCopy() && await this.#isCountedOn(rows, own)) return
       } else {
         taken = true
         log(`the cluster is there: ${present.length} members know each other`)
@@ -181,6 +182,22 @@ export class Assembly {
 
   async #hasCopy(): Promise<boolean> {
     return fieldOf(String(await this.#options.self.run({ args: ['INFO', 'replication'] })), 'master_link_status') === 'up'
+  }
+
+  /** That it has a copy is news for the primary, without which it would hand over to nobody if it went now. */
+  async #isCountedOn(rows: readonly NodeRow[], own: NodeRow): Promise<boolean> {
+    const primary = rows.find(({ id }) => id === own.primary)
+    if (primary === undefined) return false
+    this.#missing = 'the primary has not heard of it'
+    let there: Backend | undefined
+    try {
+      there = await this.#options.connect(primary.host, primary.port)
+      return (await rowsOf(there)).some((row) => row.id === own.id && row.primary === primary.id)
+    } catch {
+      return true // it has gone: another one will be followed
+    } finally {
+      await there?.close().catch(() => undefined)
+    }
   }
 
   #tellPhase(phase: JoinProgress['phase']): void { this.#options.onProgress({ phase, moved: 0, total: 0 }) }

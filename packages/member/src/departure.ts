@@ -8,49 +8,78 @@ import type { Backend } from 'slotwise'
 import { keyCountOf, rowsOf } from './assembly.js'
 import { LeaveError } from './errors.js'
 import { nextGiven } from './forming.js'
-import type { NodeRow } from './nodes-table.js'
+import { fieldOf, type NodeRow } from './nodes-table.js'
 import { moveRange } from './slot-moves.js'
 
 const LOOK_EVERY_MS = 20
+/** A replica gives a manual fail-over up after five seconds (Redis's rule): what has not come by then does not come. */
+const FAILOVER_MS = 5500
 
 export interface DepartureOptions {
   /** A connection to the own node. */
   readonly self: Backend
   readonly connect: (host: string, port: number) => Promise<Backend>
   readonly log: (message: string) => void
+  /** When a replica that was asked to take over is asked again. @default 5500 */
+  readonly failoverMs?: number
 }
 
 const ownRow = (rows: readonly NodeRow[]): NodeRow => rows.find(({ isMyself }) => isMyself)!
 
 /**
- * By CLUSTER FAILOVER: writes wait until the replica has everything.
- * @returns false if it stays a primary: there is nobody to take over, or not within `timeoutMs`
+ * By CLUSTER FAILOVER: writes wait until the replica has everything. Replicas are asked in turn until one has taken
+ * over: one that is still copying the data, or has just lost sight of this node, can do it a little later.
+ * @returns false if it stays a primary: nobody to take over is there, or not within `timeoutMs`
  */
-export async function giveRole({ self, connect, log }: DepartureOptions, timeoutMs: number): Promise<boolean> {
+export async function giveRole(options: DepartureOptions, timeoutMs: number): Promise<boolean> {
   const deadlineMs = performance.now() + timeoutMs
-  const rows = await rowsOf(self)
-  const own = ownRow(rows)
-  if (own.isReplica || own.slots.length === 0) return false
-  for (const { id, host, port } of rows.filter(({ primary, isAbsent }) => primary === own.id && !isAbsent)) {
-    let replica: Backend | undefined
-    try {
-      replica = await connect(host, port)
-      await replica.run({ args: ['CLUSTER', 'FAILOVER'] })
-      while (performance.now() < deadlineMs) {
-        if (ownRow(await rowsOf(self)).isReplica) {
-          log(`the replica ${id} is primary now`)
-          return true
-        }
-        await replica.run({ args: ['PING'] }) // it may be going, too
-        await sleep(LOOK_EVERY_MS)
-      }
-    } catch {
-      // The next one, if any.
-    } finally {
-      await replica?.close().catch(() => undefined)
+  const first = ownRow(await rowsOf(options.self))
+  if (first.isReplica || first.slots.length === 0) return false
+  for (;;) {
+    const rows = await rowsOf(options.self)
+    const own = ownRow(rows)
+    if (own.isReplica) return true // of one that was asked before
+    const replicas = rows.filter(({ primary, host }) => primary === own.id && host !== '')
+    let isAnyThere = false
+    // Who is suspected may only be slow, and is asked last.
+    for (const replica of replicas.sort((a, b) => Number(a.isAbsent) - Number(b.isAbsent))) {
+      if (performance.now() >= deadlineMs) return false
+      const answer = await offer(replica, options, deadlineMs)
+      if (answer === 'taken') return true
+      if (answer === 'not now') isAnyThere = true
     }
+    if (!isAnyThere || performance.now() >= deadlineMs) return false
+    await sleep(LOOK_EVERY_MS)
   }
-  return false
+}
+
+async function offer(
+  { id, host, port }: NodeRow, { self, connect, log, failoverMs = FAILOVER_MS }: DepartureOptions, deadlineMs: number,
+): Promise<'taken' | 'not now' | 'gone'> {
+  let replica: Backend | undefined
+  try {
+    replica = await connect(host, port)
+    // Writes would stop for nothing: it has not got the data, or no link to get the rest by.
+    const info = String(await replica.run({ args: ['INFO', 'replication'] }))
+    if (fieldOf(info, 'role') === 'slave' && fieldOf(info, 'master_link_status') !== 'up') return 'not now'
+    await replica.run({ args: ['CLUSTER', 'FAILOVER'] })
+    const endMs = Math.min(deadlineMs, performance.now() + failoverMs)
+    while (performance.now() < endMs) {
+      if (ownRow(await rowsOf(self)).isReplica) {
+        log(`the replica ${id} is primary now`)
+        return 'taken'
+      }
+      await replica.run({ args: ['PING'] }) // it may be going, too
+      await sleep(LOOK_EVERY_MS)
+    }
+    log(`the replica ${id} has not taken over`)
+    return 'not now'
+  } catch (error) {
+    log(`the replica ${id} does not take over: ${(error as Error).message}`)
+    return error instanceof ReplyError ? 'not now' : 'gone'
+  } finally {
+    await replica?.close().catch(() => undefined)
+  }
 }
 
 /** @throws {LeaveError} if slots are left when the signal says so, or nobody can take them */

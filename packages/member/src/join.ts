@@ -50,6 +50,11 @@ export async function join<V>(given: JoinOptions<V>): Promise<Member<V>> {
 
   const connect = (host: string, port: number): Promise<ServerBackend> =>
     connectServer(urlOf(host, port, password), { connectTimeoutMs: SEED_TIMEOUT_MS })
+  // Who goes meanwhile is not waited for.
+  const connectNow = (host: string, port: number): Promise<ServerBackend> => {
+    const limits = { connectTimeoutMs: SEED_TIMEOUT_MS, commandTimeoutMs: WRITE_TIMEOUT_MS }
+    return connectServer(urlOf(host, port, password), limits)
+  }
   const { nearCache = false, commandTimeoutMs = 5000, handOverTimeoutMs = 5000 } = options
   const remembers = knowsOthers(joinPath(options.dir, String(options.directives?.['cluster-config-file'] ?? 'nodes.conf')))
   const seed = seeds.length === 0 ? null : await findSeed(seeds, connect, { version: version(), signal, remembers })
@@ -81,7 +86,7 @@ export async function join<V>(given: JoinOptions<V>): Promise<Member<V>> {
     }
     const backend = new MemberBackend({ local: local.async.backend, connections, primaries, commandTimeoutMs, end })
     return new Member<V>({
-      node, self, codec, backend, local, connections, handOverTimeoutMs, departure: { self, connect, log },
+      node, self, codec, backend, local, connections, handOverTimeoutMs, departure: { self, connect: connectNow, log },
     })
   } catch (error) {
     for (const close of opened) await close().catch(() => undefined)

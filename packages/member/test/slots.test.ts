@@ -1,8 +1,8 @@
 /** Slots and roles that change hands while all goes on: by joining, by leaving, by closing. */
-import { waitFor } from '@slotwise/testing'
+import { freePort, RespClient, waitFor } from '@slotwise/testing'
 import { describe, expect, it } from 'vitest'
 import { join, type JoinProgress } from '@slotwise/member'
-import { code, folders, numbered, portRun, ports } from './support.js'
+import { code, folders, listener, numbered, ports } from './support.js'
 
 describe('a member', () => {
   it('that comes later takes slots with their keys, from others that go on, and gives them back when it leaves', async () => {
@@ -51,8 +51,9 @@ describe('a member', () => {
     const free = await ports(2)
     await using dirs = folders()
     const at = (index: number): { port: number; busPort: number } => ({ port: free[index]!, busPort: free[2 + index]! })
+    const { said, logger } = listener()
     const common = {
-      codec: 'text', replicas: 1, directives: { 'repl-diskless-sync-delay': 0 }, nodeTimeoutMs: 2000, commandTimeoutMs: 30_000, handOverTimeoutMs: 30_000,
+      logger, codec: 'text', replicas: 1, directives: { 'repl-diskless-sync-delay': 0 }, nodeTimeoutMs: 2000, commandTimeoutMs: 60_000, handOverTimeoutMs: 60_000,
     } as const
     const dir = dirs.use()
     const seeds = [`127.0.0.1:${free[0]}`]
@@ -65,12 +66,36 @@ describe('a member', () => {
     expect(await second.get('k')).toBe('v')
     expect(await second.set('k', 'w')).toBe(true)
     await first.close()
-    expect(await second.status()).toMatchObject({ role: 'primary', slotCount: 16_384 })
+    expect(await second.status(), said.join('\n')).toMatchObject({ role: 'primary', slotCount: 16_384 })
     expect(await second.get('k')).toBe('w')
     // It remembers the others: its seeds may be gone.
-    const nobody = await portRun([0])
+    const nobody = await freePort()
     await using again = await join({ dir, ...at(0), seeds: [`127.0.0.1:${nobody}`], ...common })
-    expect(await again.status()).toMatchObject({ id, role: 'replica' })
+    // A primary that has just started waits two seconds for such news, as in Redis; the other one may need longer.
+    await waitFor(async () => (await again.status()).role === 'replica', { timeoutMs: 60_000, what: 'the news that another one took over' })
+    expect((await again.status()).id).toBe(id)
     expect(await again.get('k')).toBe('w')
+  }, 240_000)
+
+  it('that goes waits for a replica that is still copying the data, longer than a fail-over may take', async () => {
+    const free = await ports(2)
+    await using dirs = folders()
+    const { said, logger } = listener()
+    const common = { logger, codec: 'text', nodeTimeoutMs: 2000, commandTimeoutMs: 30_000 } as const
+    const seeds = [`127.0.0.1:${free[0]}`]
+    const first = await join({
+      dir: dirs.use(), port: free[0]!, busPort: free[2]!, ...common, handOverTimeoutMs: 60_000, directives: { 'repl-diskless-sync-delay': 7 },
+    })
+    await first.set('k', 'v')
+    await using second = await join({ dir: dirs.use(), port: free[1]!, busPort: free[3]!, seeds, slots: 'none', ...common })
+    const [{ id }, own] = [await first.status(), await second.status()]
+    await using client = await RespClient.connect({ port: free[1]! })
+    expect(await client.command('CLUSTER', 'REPLICATE', id)).toBe('OK')
+    const isKnown = async (): Promise<boolean> =>
+      (await first.status()).members.some((member) => member.id === own.id && member.primaryId === id)
+    await waitFor(isKnown, { timeoutMs: 30_000, what: 'the replica, in the eyes of its primary' })
+    await first.close()
+    expect(await second.status(), said.join('\n')).toMatchObject({ role: 'primary', slotCount: 16_384 })
+    expect(await second.get('k')).toBe('v')
   }, 240_000)
 })

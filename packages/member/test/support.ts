@@ -1,42 +1,17 @@
 /** Members for tests: in this process and in others. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { createServer } from 'node:net'
 import { join as joinPath } from 'node:path'
-import { RespClient, tempDir, type TempDir, waitFor } from '@slotwise/testing'
+import { freePorts, RespClient, tempDir, type TempDir, waitFor } from '@slotwise/testing'
+import type { Logger } from 'slotwise'
 import { expect } from 'vitest'
 import { join, type JoinOptions, type Member } from '@slotwise/member'
 
 export const code = (expected: string): Error => expect.objectContaining({ code: expected }) as Error
 export const quick = { nodeTimeoutMs: 2000, commandTimeoutMs: 20_000 }
 
-/**
- * Twice as many free ports, in ascending order, so that the order of addresses is that of the list. Below those that
- * the system gives to outgoing connections, since members come back to theirs.
- */
-export async function ports(count: number): Promise<number[]> {
-  const found = new Set<number>()
-  while (found.size < count * 2) found.add(await portRun([0]))
-  return [...found].sort((a, b) => a - b)
-}
-
-const [LOWEST, HIGHEST] = [10_000, 20_000]
-
-/** A port for which it and those at `offsets` from it are free. */
-export async function portRun(offsets: readonly number[]): Promise<number> {
-  for (;;) {
-    const port = LOWEST + Math.floor(Math.random() * (HIGHEST - LOWEST))
-    if ((await Promise.all(offsets.map((offset) => isFree(port + offset)))).every(Boolean)) return port
-  }
-}
-
-function isFree(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const server = createServer()
-    server.on('error', () => resolve(false))
-    server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)))
-  })
-}
+/** Twice as many free ports, in ascending order, so that the order of addresses is that of the list. */
+export const ports = (count: number): Promise<number[]> => freePorts(count * 2)
 
 /** Names of keys. */
 export const numbered = (count: number): string[] => Array.from({ length: count }, (_, index) => `key:${index}`)
@@ -71,6 +46,13 @@ export function folders(): AsyncDisposable & { use(): string } {
     },
     async [Symbol.asyncDispose]() { await Promise.all(made.map((dir) => dir.remove())) },
   }
+}
+
+/** What members say, for the message of an expectation that does not hold. */
+export function listener(): { said: string[]; logger: Logger } {
+  const said: string[] = []
+  const say = (message: string): void => void said.push(message)
+  return { said, logger: { error: say, warn: say, info: say } }
 }
 
 export interface Child {
