@@ -1,8 +1,7 @@
 /** The command as a process of its own: what it printed and how it ended. */
 import { spawn } from 'node:child_process'
-import { createServer } from 'node:net'
 import { join } from 'node:path'
-import { waitFor } from '@slotwise/testing'
+import { freePortRun, waitFor } from '@slotwise/testing'
 
 const command = join(import.meta.dirname, '..', 'bin', 'slotwise')
 
@@ -35,7 +34,7 @@ export function slotwise(args: readonly (string | number)[], env: Record<string,
     closeOutput: () => void child.stdout.destroy(),
     exited,
     signal: (name) => void child.kill(name),
-    async printed(pattern, timeoutMs = 30_000) {
+    async printed(pattern, timeoutMs = 100_000) {
       await waitFor(() => pattern.test(out) || hasEnded, { timeoutMs, what: `${args.join(' ')} printing ${String(pattern)}` })
       if (!pattern.test(out)) throw new Error(`slotwise ${args.join(' ')} ended: ${out}${err}`)
     },
@@ -47,17 +46,5 @@ export function slotwise(args: readonly (string | number)[], env: Record<string,
 }
 
 /** The first of `count` ports in a row that are free, with those of their buses. */
-export async function freePorts(count: number): Promise<number> {
-  for (;;) {
-    const first = 20_000 + Math.floor(Math.random() * 12_000)
-    const ports = Array.from({ length: count }, (_, index) => first + index)
-    const free = await Promise.all(ports.flatMap((port) => [isFree(port), isFree(port + 10_000)]))
-    if (free.every(Boolean)) return first
-  }
-}
-
-const isFree = (port: number): Promise<boolean> => new Promise((resolve) => {
-  const server = createServer()
-  server.on('error', () => resolve(false))
-  server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)))
-})
+export const freePorts = (count: number): Promise<number> =>
+  freePortRun(Array.from({ length: count }, (_, index) => [index, index + 10_000]).flat())

@@ -10,7 +10,7 @@ const program = join(import.meta.dirname, '..', 'bin', 'slotwise-follow')
 interface Ran { code: number | null; out: string; err: string }
 
 function run(args: readonly string[], env: Record<string, string> = {}): Ran {
-  const { status, stdout, stderr } = spawnSync(process.execPath, ['--no-warnings', program, ...args], { encoding: 'utf8', env: { ...process.env, ...env }, timeout: 30_000 })
+  const { status, stdout, stderr } = spawnSync(process.execPath, ['--no-warnings', program, ...args], { encoding: 'utf8', env: { ...process.env, ...env }, timeout: 90_000 })
   return { code: status, out: stdout, err: stderr }
 }
 
@@ -104,9 +104,12 @@ describe('slotwise-follow', () => {
       }
       const first = start('a')
       await waitFor(() => first.err().includes('connected'), { what: 'the first follower connected' })
+      await using client = await server.client()
+      // A row that has come says that the source serves it: of two that ask at once, the first that is heard is told.
+      source.sql('INSERT INTO w.t VALUES (77, 1, NULL, NULL)')
+      await waitFor(async () => await client.command('HGET', 't:{77}', 'kind') === '1', { what: 'a row of the first follower' })
       const second = start('b')
       expect(await first.ended, first.err()).toBe(4)
-      await using client = await server.client()
       await waitFor(async () => await client.command('HGET', 't:{3}', 'kind') === '2', { what: 'rows in the server' })
       second.kill()
       expect(await second.ended, second.err()).toBe(0)

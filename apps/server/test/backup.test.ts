@@ -18,7 +18,7 @@ const sumOfAll = accounts * 1000
 
 interface Outcome { status: number | null; out: string; err: string }
 function backup(...args: string[]): Outcome {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [program, ...args], { encoding: 'utf8', timeout: 60_000 })
+  const { status, stdout, stderr } = spawnSync(process.execPath, [program, ...args], { encoding: 'utf8', timeout: 120_000 })
   return { status, out: stdout, err: stderr }
 }
 /** Without keeping this process from writing meanwhile. */
@@ -95,7 +95,7 @@ async function served(dir: string): Promise<State> {
 
 async function rewrite(client: RespClient, times: number): Promise<void> {
   await client.command('BGREWRITEAOF')
-  await waitFor(async () => (await client.command('INFO', 'persistence') as string).includes(`aof_rewrites:${times}\r\n`))
+  await waitFor(async () => (await client.command('INFO', 'persistence') as string).includes(`aof_rewrites:${times}\r\n`), { timeoutMs: 90_000, what: 'the rewrite' })
 }
 
 const segmentsIn = (dir: string): string[] => readdirSync(join(dir, 'appendonlydir')).filter((name) => name.endsWith('.incr.aof')).sort()
@@ -171,8 +171,8 @@ describe.each(['no', 'yes'])('a server under load (aof-timestamp-enabled %s)', (
     expect(await served(restoreTo())).toEqual(await stateOf(server))
 
     // Seconds. The log's clock is a coarse one, of 4 ms; without annotations a block may be left out, of a tenth of a
-    // second and of what a busy machine adds.
-    const slackMs = timestamps === 'yes' ? 10 : 600
+    // second and of what a slow disk adds.
+    const slackMs = timestamps === 'yes' ? 10 : 2000
     const first = Math.floor(openedMs / 1000) + 1
     const last = Math.floor(bank.history.at(-1)!.doneMs / 1000) - 1
     expect(last - first).toBeGreaterThanOrEqual(2)
@@ -192,7 +192,7 @@ describe.each(['no', 'yes'])('a server under load (aof-timestamp-enabled %s)', (
     await using second = await startSlotwise({ dir: again, args: ['--appendonly', 'yes', '--aof-archive-dir', archive] })
     expect((await stateOf(second)).transfers).toBe(bank.history.length)
     expect(readdirSync(archive)).toHaveLength(2)
-  }, 180_000)
+  }, 360_000)
 })
 
 describe('what is in the way', () => {
@@ -389,6 +389,6 @@ function serverFails(data: string, archive: string): Outcome {
   const server = join(import.meta.dirname, '../bin/slotwise-server')
   const { status, stdout, stderr } = spawnSync(process.execPath,
     [server, '--port', '0', '--unixsocket', `${data}.sock`, '--dir', data, '--appendonly', 'yes', '--aof-archive-dir', archive],
-    { encoding: 'utf8', timeout: 20_000 })
+    { encoding: 'utf8', timeout: 60_000 })
   return { status, out: stdout, err: stdout + stderr }
 }

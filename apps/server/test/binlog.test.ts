@@ -7,7 +7,7 @@ import { describe, expect, it } from 'vitest'
 
 const tool = join(import.meta.dirname, '../bin/slotwise-binlog')
 function print(...args: string[]): { status: number | null; lines: string[]; stdout: Buffer; stderr: string } {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [tool, ...args], { timeout: 20_000 })
+  const { status, stdout, stderr } = spawnSync(process.execPath, [tool, ...args], { timeout: 60_000 })
   return { status, lines: String(stdout).split('\n').slice(0, -1), stdout, stderr: String(stderr) }
 }
 const withoutTime = (line: string): string => line.replace(/ (\d{4}-\S+Z|-) /, ' ') // '-' before a block ends, which tells the time

@@ -12,7 +12,7 @@ const ours = join(import.meta.dirname, '../bin/slotwise-check-aof')
 
 function check(program: 'ours' | 'theirs', args: readonly string[], input = ''): { status: number | null; output: string } {
   const [command, before] = program === 'ours' ? [process.execPath, [ours]] : ['redis-check-aof', []]
-  const { status, stdout, stderr } = spawnSync(command, [...before, ...args], { encoding: 'utf8', input, timeout: 20_000 })
+  const { status, stdout, stderr } = spawnSync(command, [...before, ...args], { encoding: 'utf8', input, timeout: 60_000 })
   return { status, output: (stdout + stderr).replaceAll(/(slotwise|redis)-check-aof/g, 'check-aof') }
 }
 

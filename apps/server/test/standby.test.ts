@@ -54,7 +54,7 @@ async function waiting(dir: string, ...args: string[]): Promise<Waiting> {
   let output = ''
   const child = spawn(process.execPath, [server, '--port', String(port), '--dir', dir, ...standby, ...args])
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (text) => output += String(text))
-  await waitFor(() => output.includes('Standing by: pid'), { timeoutMs: 20_000 })
+  await waitFor(() => output.includes('Standing by: pid'), { timeoutMs: 60_000 })
   return { process: child, port, output: () => output }
 }
 
@@ -76,11 +76,11 @@ describe('a standby', () => {
       await using client = await RespClient.connect({ port: owner.port })
       await client.command('FLUSHALL')
       const writing = load(client)
-      await waitFor(() => writing.acknowledged > 2000)
+      await waitFor(() => writing.acknowledged > 500, { timeoutMs: 90_000, what: 'writes' })
       expect(await refuses(next.port)).toBe(true)
       const killedAt = performance.now()
       owner.kill()
-      await waitFor(() => next.output().includes('Ready to accept connections'), { intervalMs: 2, timeoutMs: 20_000 })
+      await waitFor(() => next.output().includes('Ready to accept connections'), { intervalMs: 2, timeoutMs: 60_000 })
       tookMs.push(performance.now() - killedAt)
       expect(next.output()).toMatch(/has let go of the data directory: taking over/)
       await writing.ended
@@ -97,7 +97,7 @@ describe('a standby', () => {
     await using plain = await startSlotwise({ dir: dir.path, args: ['--appendonly', 'yes'] })
     await using client = await plain.client()
     expect(await countKeys(client)).toBeGreaterThanOrEqual(floor)
-  })
+  }, 300_000)
 
   it('goes on in the same segment after an owner that stopped by itself', async () => {
     await using dir = tempDir()
@@ -124,7 +124,7 @@ describe('a standby', () => {
       expect(readFileSync(pidFile, 'utf8')).toBe(`${owner.pid}\n`)
       const third = await waiting(dir.path)
       await owner.sigkill()
-      await waitFor(async () => await refuses(first.port) !== await refuses(third.port), { timeoutMs: 20_000 })
+      await waitFor(async () => await refuses(first.port) !== await refuses(third.port), { timeoutMs: 60_000 })
       const [serving, idle] = await refuses(first.port) ? [third, first] : [first, third]
       await waitFor(() => idle.output().match(/Standing by: pid/g)?.length === 2)
       expect(idle.output()).toContain(`Standing by: pid ${serving.process.pid}`)
@@ -142,11 +142,11 @@ describe('an owner that was passed over', () => {
     const owner = await startSlotwise({ dir: dir.path, args: [...args, '--standby', 'yes'] })
     await using client = await owner.client()
     const writing = load(client)
-    await waitFor(() => writing.acknowledged > 2000)
+    await waitFor(() => writing.acknowledged > 500, { timeoutMs: 90_000, what: 'writes' })
     owner.signal('SIGSTOP')
     await sleep(150) // longer than an owner writes without looking
     await using next = await startSlotwise({ dir: dir.path, args: [...args, '--standby', 'force'] })
-    expect(next.output).toMatch(/is locked by pid \d+.*taking it over \(standby force\)/)
+    await waitFor(() => /is locked by pid \d+.*taking it over \(standby force\)/.test(next.output), { what: 'the line in the log' })
     await using after = await next.client()
     const found = await countKeys(after)
     owner.signal('SIGCONT')

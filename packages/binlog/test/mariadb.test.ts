@@ -30,7 +30,7 @@ function started(
   return {
     done,
     // Its own word, and not the server's list of threads: there those of earlier tests stay for a while.
-    dumping: () => waitFor(() => connects > 0, { timeoutMs: 20_000, what: 'the follower asking for the binlog' }),
+    dumping: () => waitFor(() => connects > 0, { timeoutMs: 60_000, what: 'the follower asking for the binlog' }),
     stop: async () => {
       controller.abort()
       await done
@@ -43,13 +43,13 @@ const gtidOf = (server: MariadbProcess): string => server.sql('SELECT @@gtid_bin
 
 /** Resolves when the follower has applied everything that the source has logged. */
 const caughtUp = (server: MariadbProcess, target: MemoryTarget): Promise<unknown> =>
-  waitFor(() => position(target).includes(`"${gtidOf(server)}"`), { timeoutMs: 20_000, what: 'the follower at the source\'s position' })
+  waitFor(() => position(target).includes(`"${gtidOf(server)}"`), { timeoutMs: 60_000, what: 'the follower at the source\'s position' })
 
 describeMariadb('following a real MariaDB', () => {
   let server: MariadbProcess
 
   beforeAll(async () => {
-    server = await startMariadb({ args: ['--rpl-semi-sync-master-enabled=ON', '--rpl-semi-sync-master-timeout=20000'] })
+    server = await startMariadb({ args: ['--rpl-semi-sync-master-enabled=ON', '--rpl-semi-sync-master-timeout=100000'] })
     server.sql('SET GLOBAL rpl_semi_sync_master_enabled=OFF; CREATE DATABASE w')
   })
   afterAll(async () => { await server[Symbol.asyncDispose]() })
@@ -127,7 +127,7 @@ describeMariadb('following a real MariaDB', () => {
     await waitFor(() => lost.length > 0)
     await using again = await startMariadb({ dir: own.dir, port: own.port, args })
     again.sql('INSERT INTO w.t (v) VALUES (12)')
-    await waitFor(() => count() === 12, { timeoutMs: 20_000 })
+    await waitFor(() => count() === 12, { timeoutMs: 60_000 })
     await follower.stop()
     again.sql('DELETE FROM w.t WHERE v <= 2; FLUSH BINARY LOGS')
     follower = started(again, tables, target)
@@ -215,8 +215,8 @@ describeMariadb('following a real MariaDB', () => {
     const before = performance.now()
     await using connection = await SourceConnection.connect(address(server))
     for (const id of [1, 2]) await connection.query(`INSERT INTO w.semi VALUES (${id})`)
-    // With a time-out of 20 s, commits that return at once were acknowledged.
-    expect(performance.now() - before).toBeLessThan(10_000)
+    // With a time-out of 100 s, commits that return sooner were acknowledged.
+    expect(performance.now() - before).toBeLessThan(50_000)
     expect(Object.keys(target.rows())).toEqual(['semi:1', 'semi:2'])
     expect(target.syncs).toBeGreaterThan(0)
     expect(server.sql('SHOW STATUS LIKE \'Rpl_semi_sync_master_yes_tx\'')).toMatch(/\s[2-9]/)
@@ -295,7 +295,7 @@ describeMariadb('following a real MariaDB', () => {
     server.sql('CREATE TABLE w.slow (id INT PRIMARY KEY)')
     const target = new MemoryTarget()
     const at = target.multi.bind(target)
-    const heartbeatMs = 500
+    const heartbeatMs = 1000
     let isSlow = false
     // Longer than the silence after which a source is given up.
     target.multi = async (build) => {
@@ -319,7 +319,7 @@ describeMariadb('following a real MariaDB', () => {
   it('does not take a process that did not run for a source that is silent', async () => {
     server.sql('CREATE TABLE w.late (id INT PRIMARY KEY)')
     const target = new MemoryTarget()
-    const heartbeatMs = 500
+    const heartbeatMs = 1000
     const statuses: string[] = []
     const follower = started(server, [{ table: 'w.late', key: 'late:${id}' }], target, { heartbeatMs, onStatus: ({ type }) => statuses.push(type) })
     await follower.dumping()
@@ -382,7 +382,7 @@ describeMariadb('following a real MariaDB', () => {
     })
     first.sql('INSERT INTO w.t VALUES (2)')
     await caughtUp(first, target)
-    await waitFor(() => second.sql('SELECT COUNT(*) FROM w.t').trim() === '2', { timeoutMs: 20_000, what: 'the other copy' })
+    await waitFor(() => second.sql('SELECT COUNT(*) FROM w.t').trim() === '2', { timeoutMs: 60_000, what: 'the other copy' })
     await first.kill()
     second.sql('STOP SLAVE; RESET SLAVE ALL; INSERT INTO w.t VALUES (3); DELETE FROM w.t WHERE id = 1')
     await caughtUp(second, target)

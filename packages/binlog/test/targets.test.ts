@@ -54,7 +54,7 @@ describePeer(['redis-server', 'redis-cli'], 'following into other servers', () =
       onProgress: (progress) => { ({ transactions } = progress) },
       onStatus: ({ type }) => { isConnected ||= type === 'connected' },
     }).then(() => null, (error: unknown) => error)
-    await waitFor(() => isConnected, { timeoutMs: 30_000, what: `a follower: ${lost.join('\n')}` })
+    await waitFor(() => isConnected, { timeoutMs: 60_000, what: `a follower: ${lost.join('\n')}` })
     return {
       done, lost, transactions: () => transactions,
       stop: async () => {
@@ -68,10 +68,10 @@ describePeer(['redis-server', 'redis-cli'], 'following into other servers', () =
 
   /** Waits until the store has the last row, then compares every one. */
   async function holdsWhatTheSourceHolds(ask: Ask): Promise<void> {
-    await waitFor(async () => await ask('EXISTS', `log:${rows}`) === 1, { timeoutMs: 30_000, what: `log:${rows} in the store` })
+    await waitFor(async () => await ask('EXISTS', `log:${rows}`) === 1, { timeoutMs: 60_000, what: `log:${rows} in the store` })
     const accounts = source.sql('SELECT id, balance FROM w.acc ORDER BY id').trim().split('\n').map((line) => line.split('\t'))
     for (const [id, balance] of accounts) {
-      await waitFor(async () => String(await ask('HGET', `acc:{${id}}`, 'balance')) === balance, { timeoutMs: 10_000, what: `balance ${balance} of account ${id}` })
+      await waitFor(async () => String(await ask('HGET', `acc:{${id}}`, 'balance')) === balance, { timeoutMs: 60_000, what: `balance ${balance} of account ${id}` })
     }
     for (const line of source.sql('SELECT id, n FROM w.log').trim().split('\n')) {
       const [id, n] = line.split('\t')
@@ -90,7 +90,7 @@ describePeer(['redis-server', 'redis-cli'], 'following into other servers', () =
     for (let round = 0; round < 3; round++) {
       const before = follower.transactions()
       work(300)
-      await waitFor(() => follower.transactions() > before, { timeoutMs: 30_000, what: `progress: ${follower.lost.join('\n')}` })
+      await waitFor(() => follower.transactions() > before, { timeoutMs: 60_000, what: `progress: ${follower.lost.join('\n')}` })
       await server.sigkill()
       server = await start(kind, { dir: dir.path, port, args: durable })
     }
@@ -99,7 +99,7 @@ describePeer(['redis-server', 'redis-cli'], 'following into other servers', () =
     expect(follower.lost.length).toBeGreaterThan(0)
     await follower.stop()
     await server.sigkill()
-  }, 60_000)
+  }, 300_000)
 
   it('says what is wrong with a server that cannot be used', async () => {
     await using dir = tempDir()
@@ -113,7 +113,7 @@ describePeer(['redis-server', 'redis-cli'], 'following into other servers', () =
     const found: string[] = []
     for await (const key of target.scan({ match: 'log:*' })) found.push(key)
     expect(found).toEqual(['log:1'])
-  }, 30_000)
+  }, 120_000)
 
   it('a cluster of both, while slots move and keys of a table are deleted', async () => {
     await using cluster = await startCluster(['slotwise', 'redis', 'slotwise'], 0)
@@ -131,7 +131,7 @@ describePeer(['redis-server', 'redis-cli'], 'following into other servers', () =
       while (!moving.done) {
         const before = follower.transactions()
         work(25)
-        await waitFor(() => moving.done || follower.transactions() > before, { timeoutMs: 30_000, what: `progress while slots move: ${follower.lost.join('\n')}` })
+        await waitFor(() => moving.done || follower.transactions() > before, { timeoutMs: 60_000, what: `progress while slots move: ${follower.lost.join('\n')}` })
       }
       await moved
     }
@@ -142,7 +142,7 @@ describePeer(['redis-server', 'redis-cli'], 'following into other servers', () =
     expect(left).toEqual(['gone:7'])
     await follower.stop()
     expect(await follower.done).toMatchObject({ name: 'AbortError' })
-  }, 90_000)
+  }, 300_000)
 
   it('a cluster whose primaries are killed and replaced', async () => {
     await using cluster = await startCluster(['slotwise', 'slotwise', 'slotwise', 'slotwise', 'slotwise', 'slotwise'], 1)
@@ -151,16 +151,16 @@ describePeer(['redis-server', 'redis-cli'], 'following into other servers', () =
     work(300)
     const follower = await following(target)
     work(300)
-    await waitFor(() => follower.transactions() >= 300, { timeoutMs: 30_000, what: 'progress' })
+    await waitFor(() => follower.transactions() >= 300, { timeoutMs: 60_000, what: 'progress' })
     work(300)
     await cluster.nodes[0]!.sigkill()
     work(300)
-    await waitFor(() => follower.lost.length > 0, { timeoutMs: 20_000, what: 'the follower to notice' })
-    await waitFor(() => follower.transactions() >= 700, { timeoutMs: 40_000, what: `progress after the fail-over: ${follower.lost.join('\n')}` })
+    await waitFor(() => follower.lost.length > 0, { timeoutMs: 60_000, what: 'the follower to notice' })
+    await waitFor(() => follower.transactions() >= 700, { timeoutMs: 90_000, what: `progress after the fail-over: ${follower.lost.join('\n')}` })
     await using check = await waitForCluster(nodes.slice(1))
     await holdsWhatTheSourceHolds(asking(check))
     await follower.stop()
-  }, 90_000)
+  }, 300_000)
 
   const asking = (cluster: ClusterTarget): Ask => async (...words) => {
     const slot = slotOf(words[1]!)
@@ -173,7 +173,7 @@ async function waitForCluster(nodes: { host: string; port: number }[]): Promise<
   await waitFor(async () => {
     found = await ClusterTarget.connect({ nodes }).catch(() => null)
     return found !== null
-  }, { timeoutMs: 20_000, what: 'a cluster that is whole' })
+  }, { timeoutMs: 60_000, what: 'a cluster that is whole' })
   return found!
 }
 
@@ -198,7 +198,7 @@ async function startCluster(kinds: readonly Kind[], replicas: number): Promise<C
   const cli = (...args: string[]): Promise<unknown> => {
     const program = peer('redis-cli')
     if (!program.usable) throw new Error(program.reason)
-    return promisify(execFile)(program.path, args, { timeout: 60_000 })
+    return promisify(execFile)(program.path, args, { timeout: 120_000 })
   }
   try {
     const addresses = nodes.map(({ port }) => `127.0.0.1:${port}`)
@@ -206,9 +206,9 @@ async function startCluster(kinds: readonly Kind[], replicas: number): Promise<C
     const ids: string[] = []
     for (const node of nodes) {
       await using client = await node.client()
-      await waitFor(async () => (await client.command('CLUSTER', 'INFO') as string).includes('cluster_state:ok'), { timeoutMs: 20_000, what: 'cluster_state:ok' })
+      await waitFor(async () => (await client.command('CLUSTER', 'INFO') as string).includes('cluster_state:ok'), { timeoutMs: 60_000, what: 'cluster_state:ok' })
       const wanted = replicas * nodes.length / (replicas + 1)
-      await waitFor(async () => (await client.command('CLUSTER', 'NODES') as string).split('slave').length - 1 === wanted, { timeoutMs: 20_000, what: 'replicas' })
+      await waitFor(async () => (await client.command('CLUSTER', 'NODES') as string).split('slave').length - 1 === wanted, { timeoutMs: 60_000, what: 'replicas' })
       ids.push(await client.command('CLUSTER', 'MYID') as string)
     }
     return { nodes, addresses, ids, cli, [Symbol.asyncDispose]: dispose }

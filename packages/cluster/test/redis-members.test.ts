@@ -63,15 +63,15 @@ describePeer('redis-server', 'redis-server', () => {
 
     await waitFor(async () => view.list.length === 4 && view.list.every((node) => !node.inHandshake) &&
       (await info(replica)).includes('known_nodes:4'),
-    { what: 'everybody knows everybody', timeoutMs: 20_000 })
+    { what: 'everybody knows everybody', timeoutMs: 60_000 })
     await waitFor(async () => await replica.client.command('cluster', 'replicate', first.id) === 'OK',
       { what: 'REPLICATE' })
     await waitFor(async () => (await info(first)).includes('cluster_state:ok') &&
       (await info(second)).includes('cluster_state:ok') && view.state === 'ok',
-    { what: 'the state is ok on both sides', timeoutMs: 20_000 })
+    { what: 'the state is ok on both sides', timeoutMs: 60_000 })
     await waitFor(() => view.nodes.get(replica.id)?.primary?.id === first.id, { what: 'the replica is known' })
     await waitFor(async () => text(await replica.client.command('info',
-      'replication')).includes('master_link_status:up'), { timeoutMs: 20_000 })
+      'replication')).includes('master_link_status:up'), { timeoutMs: 60_000 })
 
     // Both describe me alike, but for times and links.
     const mine = clusterNodes(view).split('\n').find((line) => line.startsWith(view.self.id))!.split(' ')
@@ -80,16 +80,16 @@ describePeer('redis-server', 'redis-server', () => {
       .toEqual([mine[0], mine[1], mine[2]!.replace('myself,', ''), mine[6], mine[8]])
 
     await first.server.sigkill()
-    await waitFor(() => view.nodes.get(first.id)?.isFail === true, { what: 'the verdict', timeoutMs: 20_000 })
+    await waitFor(() => view.nodes.get(first.id)?.isFail === true, { what: 'the verdict', timeoutMs: 60_000 })
     await waitFor(() => view.nodes.get(replica.id)?.isVoter === true,
-      { what: 'the replica took over', timeoutMs: 20_000 })
+      { what: 'the replica took over', timeoutMs: 60_000 })
     expect(view.lastVoteEpoch).toBe(view.nodes.get(replica.id)!.configEpoch)
     expect(ours.persisted).toContain(`lastVoteEpoch ${view.lastVoteEpoch}`)
     expect(ours.log).toContain(`Failover auth granted to ${replica.id} for epoch ${view.lastVoteEpoch}`)
     await waitFor(async () => (await nodes(second)).split('\n').some((line) => line.startsWith(replica.id) && line.includes('master') && line.includes('0-5460')),
       { what: 'redis-server agrees' })
     expect(ours.refused).toEqual([])
-  }, 120_000)
+  }, 360_000)
 
   it('answers CLUSTER HELP in the same lines', async () => {
     await using stack = new Cleanup()

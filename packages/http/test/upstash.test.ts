@@ -127,7 +127,8 @@ describe('@upstash/redis', () => {
 
   it('reads its own writes: a token comes with each answer once there is a stream', async () => {
     store.position() // begins it
-    await new Promise((resolve) => setTimeout(resolve, 150)) // the gateway looks ten times a second
+    // The gateway looks ten times a second.
+    await waitFor(async () => (await fetch(`${url}/ping?_token=${TOKEN}`, { headers: { 'upstash-sync-token': '' } })).headers.get('upstash-sync-token') !== null, { what: 'a token' })
     const tokens: string[] = []
     const listening = new Proxy(fetch, {})
     const original = globalThis.fetch

@@ -56,7 +56,7 @@ describe('joining', () => {
     await expect(join({ ...options, replicas: -1 })).rejects.toThrow(RangeError)
     expect(existsSync(options.dir)).toBe(false)
     await expect(join({ ...options, directives: { nosuch: 1 } })).rejects.toThrow(code('OPEN'))
-  }, 120_000)
+  }, 240_000)
 
   it('a cluster of another version is refused, and the directory is as it was', async () => {
     await using dir = tempDir()
@@ -69,7 +69,7 @@ describe('joining', () => {
     await using older = await liar('redis_version:6.2.14\r\nredis_mode:cluster\r\n')
     await expect(join({ ...options, seeds: [`127.0.0.1:${older.port}`] })).rejects.toThrow(code('VERSION'))
     expect(existsSync(options.dir)).toBe(false)
-  }, 120_000)
+  }, 240_000)
 
   it('a directory that has a member, in this process or another, is refused', async () => {
     await using dir = tempDir()
@@ -87,7 +87,7 @@ describe('joining', () => {
       .rejects.toThrow(expect.objectContaining({ code: 'LOCKED', pid: process_.pid }) as Error)
     await expect(join({ ...options, dir: `${elsewhere.path}/new`, port: port!, busPort: thirdBus! })).rejects.toThrow(code('LISTEN'))
     await process_.kill()
-  }, 120_000)
+  }, 240_000)
 
   it('another cluster with data of a cluster of its own is refused, and both keep everything', async () => {
     const free = await ports(2)
@@ -103,7 +103,7 @@ describe('joining', () => {
     await using after = await join(mine)
     expect([await after.get('k'), await other.get('k')]).toEqual(['mine', 'theirs'])
     expect((await other.status()).members.length).toBe(1)
-  }, 120_000)
+  }, 240_000)
 
   it('ends with what was missing when its time is up, or with the signal', async () => {
     await using dir = tempDir()
@@ -115,5 +115,5 @@ describe('joining', () => {
     await using redis = await startRedis({ args: ['--cluster-enabled', 'yes', '--cluster-port', String(await freePort())] })
     const seeds = [`127.0.0.1:${redis.port}`]
     expect(await whyInTime({ ...options, seeds }, /not all slots are assigned/)).toMatchObject({ code: 'TIMEOUT' })
-  }, 150_000)
+  }, 240_000)
 })

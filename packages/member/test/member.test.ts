@@ -32,7 +32,7 @@ describe('a member', () => {
     const free = await ports(3)
     await using dirs = folders()
     const [a, b, c] = [1, 2, 3].map(() => dirs.use()) as [string, string, string]
-    const common = { codec: 'text', directives: { 'cluster-require-full-coverage': 'no' }, ...quick } as const
+    const common = { codec: 'text', directives: { 'cluster-require-full-coverage': 'no' }, ...quick, nodeTimeoutMs: 4000 } as const
     const seeds = [`127.0.0.1:${free[0]}`]
     const joining = join({ dir: a, port: free[0]!, busPort: free[3]!, members: 3, ...common })
     const second = child({ dir: b, port: free[1]!, busPort: free[4]!, seeds, ...common })
@@ -61,7 +61,7 @@ describe('a member', () => {
     expect(() => attached.getMany(keys)).toThrow(code('MOVED'))
 
     // Longer than the node timeout: clients of the blocked process are served, and nobody thinks it is gone.
-    second.tell('4000')
+    second.tell('6000')
     for (let round = 0; round < 20; round++) expect(await node.getMany(keys)).toEqual(keys)
     await second.said('free')
     expect(failures).not.toContain((await node.status()).members.find(({ port }) => port === free[1])!.id)

@@ -10,7 +10,10 @@ import { waitFor } from '@slotwise/testing'
 import { folders, ports, replicated } from './support.js'
 
 const load = (module: string): Promise<unknown> => import(module)
-interface Run extends Promise<{ '2xx': number; non2xx: number; errors: number; timeouts: number }> { stop(): void }
+interface Run extends Promise<{ '2xx': number; non2xx: number; errors: number; timeouts: number }> {
+  stop(): void
+  on(event: 'response', listener: () => void): void
+}
 const autocannon = (await load('autocannon') as { default: (options: object) => Run }).default
 
 export interface Settings {
@@ -69,8 +72,11 @@ export async function killOneOfFour(settings: Settings): Promise<Outcome> {
   })))
   try {
     const [victim, ...others] = services as [Service, ...Service[]]
-    const { id, members } = await statusOf(victim)
-    if (!members.some(({ primaryId }) => primaryId === id)) throw new Error('the first service has no copy')
+    // That somebody copies it is news that takes a PING.
+    await waitFor(async () => {
+      const { id, members } = await statusOf(victim)
+      return members.some(({ primaryId }) => primaryId === id)
+    }, { timeoutMs: 30_000, what: 'a copy of the first service' })
     const keys = Array.from({ length: 300 }, (_, index) => `key:${index}`)
     for (const key of keys) if (!(await put(others[0]!, key)).ok) throw new Error('a write failed before anything happened')
     await waitFor(() => replicated(free[0]!), { timeoutMs: 30_000, what: 'the copy' })
@@ -79,7 +85,10 @@ export async function killOneOfFour(settings: Settings): Promise<Outcome> {
       url: urlOf(service), connections, duration: 600, timeout: 120, ...rate !== undefined && { overallRate: rate },
       requests: keys.flatMap((key) => [{ method: 'GET', path: `/${key}` }, { method: 'PUT', path: `/${key}` }]),
     }))
+    let answered = 0
+    runs[0]!.on('response', () => { answered++ })
     await new Promise((resolve) => setTimeout(resolve, beforeMs))
+    await waitFor(() => answered > 0, { timeoutMs: 60_000, what: 'answers of the first service' })
     const killedMs = performance.now()
     victim.process.kill('SIGKILL')
     // As a balancer would: nobody is sent there any more.

@@ -41,7 +41,7 @@ function exchange(
       const start = login ? '+OK\r\n' : ''
       resolve({ reply: reply.startsWith(start) ? reply.slice(start.length).replace(probed, '') : reply, closed })
     }
-    const timer = setTimeout(() => finish(false), 8000)
+    const timer = setTimeout(() => finish(false), 60_000)
     socket.on('data', (chunk) => {
       reply += chunk.toString('latin1')
       if (reply.endsWith(probed)) {

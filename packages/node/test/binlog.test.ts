@@ -28,7 +28,7 @@ async function caughtUp(follower: RespClient, source: RespClient, name = 'a'): P
     const there = fields.get('state') === 'reading' && fields.get('bytes-behind') === 0 && Number(fields.get('position')) >= end
     if (!there) throw new Error(JSON.stringify([...fields]))
     return true
-  }, { timeoutMs: 30_000, what: `the follower to catch up with ${end}` })
+  }, { timeoutMs: 60_000, what: `the follower to catch up with ${end}` })
 }
 const follow = (client: RespClient, source: ServerProcess, ...where: (string | number)[]): Promise<RespReply> =>
   client.command('FOLLOW', 'a', '127.0.0.1', source.port, ...where)
@@ -127,7 +127,7 @@ describe('a follower that begins with a copy', () => {
     await there.pipeline([['SET', 'k', 'v', 'PX', 600_000], ['RPUSH', 'l', ...Array.from({ length: 300 }, String)], ['HSET', 'h', 'f', 'v'], ['SELECT', 3], ['SADD', 's', 1, 2], ['ZADD', 'z', 1.5, 'm'], ['SELECT', 0], ['SET', 'n', 0]])
     await there.pipeline(Array.from({ length: 700 }, (_, i) => ['SET', `key:${i}`, i]))
     await there.command('BGREWRITEAOF')
-    await waitFor(async () => ((await binlog(there)).get('oldest') as string).startsWith('appendonly.aof.2.'), { timeoutMs: 30_000, what: 'the rewrite' })
+    await waitFor(async () => ((await binlog(there)).get('oldest') as string).startsWith('appendonly.aof.2.'), { timeoutMs: 60_000, what: 'the rewrite' })
     // What a copy left that was killed: the source has deleted it since.
     await here.pipeline([['SET', 'gone', 1], ['SADD', '__binlog:{a}:copied:0', 'gone'], ['SET', 'own', 1]])
     let running = true
@@ -140,11 +140,11 @@ describe('a follower that begins with a copy', () => {
         written++
       }
     })()
-    await waitFor(() => written > 20, { timeoutMs: 30_000, what: 'writes' })
+    await waitFor(() => written > 20, { timeoutMs: 60_000, what: 'writes' })
     expect(await here.command('FOLLOW', 'a', '127.0.0.1', source.port, 'SNAPSHOT', 'yes')).toBe('OK')
-    await waitFor(async () => (await status(here)).get('state') === 'reading', { timeoutMs: 30_000, what: 'the copy' })
+    await waitFor(async () => (await status(here)).get('state') === 'reading', { timeoutMs: 60_000, what: 'the copy' })
     const copied = written
-    await waitFor(() => written > copied + 20, { timeoutMs: 30_000, what: 'more writes' })
+    await waitFor(() => written > copied + 20, { timeoutMs: 60_000, what: 'more writes' })
     running = false
     await writing
     await caughtUp(here, there)
@@ -166,7 +166,7 @@ describe('a follower that begins with a copy', () => {
     await caughtUp(second, first)
     expect(await second.command('MGET', 'user:1', 'other')).toEqual(['a', null])
     await second.command('SET', 'back', 1)
-    await waitFor(async () => await first.command('GET', 'back') === '1', { timeoutMs: 30_000, what: 'the way back' })
+    await waitFor(async () => await first.command('GET', 'back') === '1', { timeoutMs: 60_000, what: 'the way back' })
     const fields = await status(first)
     // The copy was passed over there as what it is: made at that server.
     expect(fields.get('own-transactions')).toBeGreaterThan(0)
@@ -182,13 +182,13 @@ describe('a position by replication id and offset', () => {
     await using there = await primary.client()
     await using copy = await replica.client()
     await using here = await target.client()
-    await waitFor(async () => (await copy.command('INFO', 'replication') as string).includes('master_link_status:up'), { timeoutMs: 30_000, what: 'the link' })
+    await waitFor(async () => (await copy.command('INFO', 'replication') as string).includes('master_link_status:up'), { timeoutMs: 60_000, what: 'the link' })
     await there.pipeline(Array.from({ length: 100 }, () => ['INCR', 'n']))
     await follow(here, primary, 'POS', 0)
     await caughtUp(here, there)
     await there.pipeline([['INCR', 'n'], ['RPUSH', 'l', 'a']])
-    await waitFor(async () => await copy.command('LLEN', 'l') === 1 && await here.command('LLEN', 'l') === 1, { timeoutMs: 30_000, what: 'both copies' })
-    const origin = await waitFor(async () => (await status(here)).get('origin'), { timeoutMs: 30_000, what: 'the place in the history' }) as string
+    await waitFor(async () => await copy.command('LLEN', 'l') === 1 && await here.command('LLEN', 'l') === 1, { timeoutMs: 60_000, what: 'both copies' })
+    const origin = await waitFor(async () => (await status(here)).get('origin'), { timeoutMs: 60_000, what: 'the place in the history' }) as string
     expect(origin).toMatch(/^[0-9a-f]{40}:\d+$/)
     expect(await there.command('BINLOG', 'READ', 'FROM', origin)).toEqual(expect.arrayContaining(['events', []]))
     await primary.sigkill()
@@ -196,12 +196,12 @@ describe('a position by replication id and offset', () => {
     await copy.pipeline([['INCR', 'n'], ['RPUSH', 'l', 'b']])
     await here.command('STOP', 'FOLLOWER', 'a')
     expect(await follow(here, replica, 'ORIGIN', origin)).toBe('OK')
-    await waitFor(async () => await here.command('LLEN', 'l') === 2, { timeoutMs: 30_000, what: 'what came after' })
+    await waitFor(async () => await here.command('LLEN', 'l') === 2, { timeoutMs: 60_000, what: 'what came after' })
     expect([await here.command('GET', 'n'), await here.command('LRANGE', 'l', 0, -1)]).toEqual(['102', ['a', 'b']])
     // Of another history, or of none.
     await here.command('STOP', 'FOLLOWER', 'a')
     await follow(here, replica, 'ORIGIN', `${'a'.repeat(40)}:5`)
-    await waitFor(async () => (await status(here)).get('state') === 'failed', { timeoutMs: 30_000, what: 'a refusal' })
+    await waitFor(async () => (await status(here)).get('state') === 'failed', { timeoutMs: 60_000, what: 'a refusal' })
     expect((await status(here)).get('last-error')).toMatch(/^HISTORY /)
   })
 })
@@ -263,14 +263,14 @@ describe('a follower that is killed', () => {
     for (let round = 0; round < 3; round++) {
       await using client = await target.client()
       const before = Number(await client.command('GET', 'n'))
-      await waitFor(async () => Number(await client.command('GET', 'n')) > before + 50, { timeoutMs: 30_000, what: 'progress' })
+      await waitFor(async () => Number(await client.command('GET', 'n')) > before + 50, { timeoutMs: 60_000, what: 'progress' })
       await target.sigkill()
       target = await start({ port, dir })
     }
     running = false
     await writing
     await using client = await target.client()
-    await waitFor(async () => Number(await client.command('GET', 'n')) >= written, { timeoutMs: 30_000, what: 'all of it' })
+    await waitFor(async () => Number(await client.command('GET', 'n')) >= written, { timeoutMs: 60_000, what: 'all of it' })
     await caughtUp(client, there)
     expect(await client.command('MGET', 'n', 'x', 'y')).toEqual(await there.command('MGET', 'n', 'x', 'y'))
     expect(await client.command('GET', 'n')).toBe(String(written))

@@ -18,32 +18,30 @@ it(`a service that blocks its event loop for ${seconds} s still answers Redis cl
     import { Node, nodeOptionsOf } from '@slotwise/node'
     const config = loadConfig({ args: ['--port', '${port}', '--bind', '127.0.0.1', '--dir', '${dir.path}'] })
     await Node.start(nodeOptionsOf(config))
+    process.stdin.resume().on('end', () => process.exit())
     process.stdout.write('blocking')
     for (const end = Date.now() + ${seconds * 1000}; Date.now() < end;);
-    process.stdout.write('free')
-    process.exit()`
+    process.stdout.write('free')`
   const child = spawn(process.execPath, ['--input-type=module', '--eval', service],
-    { cwd: join(import.meta.dirname, '..'), stdio: ['ignore', 'pipe', 'inherit'] })
+    { cwd: join(import.meta.dirname, '..'), stdio: ['pipe', 'pipe', 'inherit'] })
   let output = ''
   child.stdout.on('data', (chunk: Buffer) => output += chunk.toString())
   try {
-    await waitFor(() => output === 'blocking')
-    const startMs = performance.now()
+    await waitFor(() => output.startsWith('blocking'))
+    const isBlocked = (): boolean => output === 'blocking'
     let answered = 0
-    let slowestMs = 0
+    let sent = 0
     // New connections are taken, too.
-    while (performance.now() - startMs < seconds * 1000 - 500) {
+    while (isBlocked()) {
       await using client = await RespClient.connect({ port })
-      const askedMs = performance.now()
-      expect(await client.command('INCR', 'n')).toBe(++answered)
-      slowestMs = Math.max(slowestMs, performance.now() - askedMs)
+      expect(await client.command('INCR', 'n')).toBe(++sent)
+      if (isBlocked()) answered = sent
     }
-    expect(output).toBe('blocking') // it really was
     expect(answered).toBeGreaterThan(seconds * 10)
-    expect(slowestMs).toBeLessThan(1000)
+    child.stdin.end()
     await waitFor(() => child.exitCode !== null)
     expect({ output, code: child.exitCode }).toEqual({ output: 'blockingfree', code: 0 })
   } finally {
     child.kill('SIGKILL')
   }
-}, 30_000 + seconds * 1000)
+}, 120_000 + seconds * 1000)

@@ -59,7 +59,7 @@ async function recordRedis(): Promise<Buffer[]> {
   await using dir = tempDir()
   writeFileSync(join(dir.path, 'nodes.conf'), peers.nodesConf)
   await using _redis = await startRedis({ port: peers.rows[0]!.port, dir: dir.path, args: args(peers) })
-  await waitFor(() => peers.recorded.length >= 6, { timeoutMs: 20_000, what: 'messages of redis-server' })
+  await waitFor(() => peers.recorded.length >= 6, { timeoutMs: 60_000, what: 'messages of redis-server' })
   return [...peers.recorded]
 }
 
@@ -112,7 +112,7 @@ it(`a node is sent messages that are nearly right for ${seconds} s (seed ${seed}
   const sinkPort = typeof address === 'object' && address !== null ? address.port : await freePort()
   try {
     await using client = await node.client()
-    await waitFor(async () => (await client.command('CLUSTER', 'INFO') as string).includes('cluster_state:ok'), { timeoutMs: 20_000 })
+    await waitFor(async () => (await client.command('CLUSTER', 'INFO') as string).includes('cluster_state:ok'), { timeoutMs: 60_000 })
     await waitFor(() => peers.recorded.length >= 6, { what: 'messages of the node itself' })
     const seeds = [...vectors(peers), ...redis, ...peers.recorded].filter(({ length }) => length >= 2256)
     const run: Run = { node, peers, random, sinkPort, seeds }
@@ -140,4 +140,4 @@ it(`a node is sent messages that are nearly right for ${seconds} s (seed ${seed}
   } finally {
     sink.close()
   }
-}, 60_000 + seconds * 1000)
+}, 180_000 + seconds * 1000)

@@ -5,6 +5,7 @@
 import { describePeer, waitFor } from '@slotwise/testing'
 import { expect, it } from 'vitest'
 import { createCluster, redisCli, startNodes } from './fixtures/cluster.js'
+import { migrate } from './fixtures/migration.js'
 
 const KEYS = 5000
 
@@ -30,18 +31,18 @@ describePeer(['redis-server', 'redis-cli'], 'CLUSTER MIGRATE with replicas', () 
     const to = [0, 1, 2].find((index) => index !== from && replicaOf(index) !== 4)!
     const words = Array.from({ length: KEYS }, (_, n) => [`{bar3}${n}`, String(n)]).flat()
     expect(await ask(from, 'MSET', ...words)).toBe('OK')
-    expect(await ask(from, 'CLUSTER', 'MIGRATE', 'SLOTSRANGE', slot, slot, 'NODE', rowOf(to).id)).toBe('OK')
+    await migrate(cluster, from, [slot, slot], rowOf(to).id)
     const successor = replicaOf(to)
-    await waitFor(async () => await keys(successor) === KEYS, { timeoutMs: 20_000, what: 'the keys at the replica' })
+    await waitFor(async () => await keys(successor) === KEYS, { timeoutMs: 60_000, what: 'the keys at the replica' })
     for (const index of [from, replicaOf(from)])
-      await waitFor(async () => await keys(index) === 0, { timeoutMs: 20_000, what: `no keys left at node ${index}` })
+      await waitFor(async () => await keys(index) === 0, { timeoutMs: 60_000, what: `no keys left at node ${index}` })
 
     await cluster.nodes[to]!.sigkill()
     const { port } = cluster.nodes[successor]!
     await waitFor(async () => (await cluster.rows(successor)).find((row) => row.port === port)!.flags.includes('master'),
-      { timeoutMs: 30_000, what: 'a replica that takes over' })
+      { timeoutMs: 90_000, what: 'a replica that takes over' })
     const get = ['-c', '-p', String(cluster.nodes[from]!.port), 'GET', '{bar3}7']
-    await waitFor(async () => (await redisCli(...get)).output.trim() === '7', { timeoutMs: 30_000, what: 'a key of the slot' })
+    await waitFor(async () => (await redisCli(...get)).output.trim() === '7', { timeoutMs: 90_000, what: 'a key of the slot' })
     expect(await keys(successor)).toBe(KEYS)
-  }, 120_000)
+  }, 300_000)
 })

@@ -7,14 +7,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { describePeer, RespError, waitFor } from '@slotwise/testing'
 import { Cluster as Cluster5 } from 'ioredis5'
 import { expect, it } from 'vitest'
-import { type ClusterProcess, createCluster, isOk, redisCli, startNodes } from './fixtures/cluster.js'
-import { ask, fill, ids, keysOf, LAST, ownerOf, status, tags, Writer } from './fixtures/migration.js'
-
-const done = (cluster: ClusterProcess, index: number): Promise<unknown> => waitFor(async () => {
-  const row = await status(cluster, index)
-  if (row.get('state') === 'failed') throw new Error(String(row.get('message')))
-  return row.get('state') === 'success'
-}, { timeoutMs: 30_000, what: 'the migration' })
+import { createCluster, isOk, redisCli, startNodes } from './fixtures/cluster.js'
+import { ask, fill, ids, keysOf, LAST, migrate, ownerOf, tags, Writer } from './fixtures/migration.js'
 
 describePeer(['redis-server', 'redis-cli'], 'CLUSTER MIGRATE', () => {
   it('moves slots under load of a cluster client, back and forth: nothing is lost, nothing is done twice, nobody is asked to ASK', async () => {
@@ -34,15 +28,13 @@ describePeer(['redis-server', 'redis-cli'], 'CLUSTER MIGRATE', () => {
       }
     })
     for (const [index, to] of [[0, second], [1, first]] as const) {
-      expect(await ask(cluster, index, 'CLUSTER', 'MIGRATE', 'SLOTSRANGE', '0', String(LAST), 'NODE', to)).toBe('OK')
-      await done(cluster, index)
-      const row = await status(cluster, index)
+      const row = await migrate(cluster, index, [0, LAST], to)
       expect(row.get('operation')).toBe('EXPORT')
       expect(row.get('slot_ranges')).toBe(`0-${LAST}`)
       expect(row.get('keys_sent')).toBeGreaterThanOrEqual(tags.length * 100)
-      // 20 ms is what is aimed at, on a machine that has nothing else to do.
+      // 20 ms is what is aimed at, on a machine that has nothing else to do; the disk is waited for, too.
       expect(row.get('write_pause_us')).toBeGreaterThan(0)
-      expect(row.get('write_pause_us')).toBeLessThan(1_000_000)
+      expect(row.get('write_pause_us')).toBeLessThan(10_000_000)
       const steps = (row.get('write_pause_until_us') as unknown as (string | number)[]).filter((item) => typeof item === 'number')
       expect(steps).toHaveLength(4)
       expect([0, ...steps, row.get('write_pause_us')]).toEqual([0, ...steps, row.get('write_pause_us') as number].sort((one, other) => one - other))
@@ -58,8 +50,8 @@ describePeer(['redis-server', 'redis-cli'], 'CLUSTER MIGRATE', () => {
     for (const index of [0, 1]) expect(await ask(cluster, index, 'INFO', 'errorstats') as string).not.toContain('errorstat_ASK')
     // The third node takes nodes' word for what they gave up, which comes with the next PING.
     const agreed = async (): Promise<boolean> => (await redisCli('--cluster', 'check', `127.0.0.1:${cluster.nodes[2]!.port}`)).code === 0
-    await waitFor(agreed, { timeoutMs: 20_000, what: 'one view at all nodes' })
-  }, 90_000)
+    await waitFor(agreed, { timeoutMs: 60_000, what: 'one view at all nodes' })
+  }, 300_000)
 
   it('cancelled it leaves nothing at the target, and everything at the source', async () => {
     await using cluster = await startNodes(['slotwise', 'slotwise', 'slotwise'])
@@ -76,7 +68,7 @@ describePeer(['redis-server', 'redis-cli'], 'CLUSTER MIGRATE', () => {
     await waitFor(async () => await keysOf(cluster, hasNot) === 0, { what: 'nothing left' })
     expect(await keysOf(cluster, has)).toBe(tags.length * 500)
     expect(await ask(cluster, 0, 'CLUSTER', 'MIGRATE', 'CANCEL')).toBeInstanceOf(RespError)
-  }, 60_000)
+  }, 240_000)
 
   it.each([['source', 0, [15, 120]], ['target', 1, [15, 120]]] as const)(
     'a %s that is killed leaves one owner, and all that was acknowledged', async (_, victim, moments) => {
@@ -90,7 +82,7 @@ describePeer(['redis-server', 'redis-cli'], 'CLUSTER MIGRATE', () => {
       for (const ms of moments) {
         const [to, expected] = from === 0 ? [second, [first, second]] as const : [first, [first, second]] as const
         await waitFor(async () => await ask(cluster, from, 'CLUSTER', 'MIGRATE', 'SLOTSRANGE', '0', String(LAST), 'NODE', to) === 'OK',
-          { timeoutMs: 20_000, what: 'a migration that begins' })
+          { timeoutMs: 60_000, what: 'a migration that begins' })
         await sleep(ms)
         const killed = victim === 0 ? from : 1 - from
         await cluster.nodes[killed]!.sigkill()
@@ -99,15 +91,15 @@ describePeer(['redis-server', 'redis-cli'], 'CLUSTER MIGRATE', () => {
         const owner = await waitFor(async () => {
           const found = await ownerOf(cluster)
           return found !== null && expected.includes(found) ? found : null
-        }, { timeoutMs: 20_000, what: 'one owner' })
+        }, { timeoutMs: 60_000, what: 'one owner' })
         from = owner === first ? 0 : 1
-        await waitFor(async () => await keysOf(cluster, 1 - from) === 0, { timeoutMs: 20_000, what: 'nothing left elsewhere' })
+        await waitFor(async () => await keysOf(cluster, 1 - from) === 0, { timeoutMs: 60_000, what: 'nothing left elsewhere' })
         // What has no counter, and the counters.
-        await waitFor(async () => await keysOf(cluster, from) === tags.length * 200 + writer.last.size, { timeoutMs: 10_000, what: 'all keys' })
+        await waitFor(async () => await keysOf(cluster, from) === tags.length * 200 + writer.last.size, { timeoutMs: 60_000, what: 'all keys' })
       }
       writer.stop()
       await stopped
       expect(writer.lost).toEqual([])
       expect(writer.acknowledged).toBeGreaterThan(100)
-    }, 90_000)
+    }, 300_000)
 })

@@ -13,7 +13,7 @@ const program = join(import.meta.dirname, '../../../apps/server/bin/slotwise-ser
 
 const answers = async (port: number, host = '127.0.0.1'): Promise<boolean> => {
   try {
-    await using client = await RespClient.connect({ port, host, timeoutMs: 2000 })
+    await using client = await RespClient.connect({ port, host, timeoutMs: 30_000 })
     return await client.command('PING') === 'PONG'
   } catch {
     return false
@@ -71,7 +71,7 @@ describe('listening', () => {
     // Data that refuses the start: whichever is found first is what is said.
     appendFileSync(join(dir.path, 'appendonlydir', 'appendonly.aof.1.incr.aof'), '*3\r\n$3\r\nSET\r\n$1\r\nx\r\n$nonsense\r\n')
     await using holder = await startSlotwise()
-    const start = (port: number): string => spawnSync(process.execPath, [program, '--port', String(port), '--bind', '127.0.0.1', '--dir', dir.path, '--appendonly', 'yes'], { encoding: 'utf8', timeout: 20_000 }).stdout
+    const start = (port: number): string => spawnSync(process.execPath, [program, '--port', String(port), '--bind', '127.0.0.1', '--dir', dir.path, '--appendonly', 'yes'], { encoding: 'utf8', timeout: 60_000 }).stdout
     expect(start(holder.port)).toContain(`Failed listening on port ${holder.port} (TCP), aborting.`)
     expect(start(await freePort())).toContain('appendonly.aof.1.incr.aof')
   })

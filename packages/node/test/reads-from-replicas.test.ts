@@ -55,7 +55,7 @@ describe.each(primaries)('a replica of %s', (_, startPrimary) => {
     await primary.sigkill()
     await waitFor(async () => await field(control, 'replication', 'master_link_status') === 'down', { what: 'the end of the link' })
     expect(await reader.command('GET', 'k')).toBe('new')
-  }, 60_000)
+  }, 240_000)
 
   it('proves it with masteruser and masterauth, if the user may ask INFO', async () => {
     await using primary = await startPrimary()
@@ -71,7 +71,7 @@ describe.each(primaries)('a replica of %s', (_, startPrimary) => {
     expect(await isStale(reader)).toBe(true)
     await client.command('ACL', 'SETUSER', 'follower', '+info')
     await waitFor(async () => await reader.command('GET', 'k') === 'v', { what: 'a proof' })
-  }, 60_000)
+  }, 240_000)
 
   it('waits for a position, which INFO tells too', async () => {
     await using primary = await startPrimary()
@@ -89,7 +89,7 @@ describe.each(primaries)('a replica of %s', (_, startPrimary) => {
     await pause(control, 0)
     expect(await waiting).toEqual(['OK', 'v'])
     expect(await reader.command('SLOTWISE.POSITION')).toBe(position)
-  }, 60_000)
+  }, 240_000)
 
   it('tells who waits for what was lost with a primary that it never comes', async () => {
     await using primary = await startPrimary()
@@ -112,7 +112,7 @@ describe.each(primaries)('a replica of %s', (_, startPrimary) => {
     await control.command('REPLICAOF', 'NO', 'ONE')
     expect(code(await waiting)).toBe('HISTORY')
     expect(await control.command('SLOTWISE.WAITFOR', kept, 0)).toBe('OK')
-  }, 60_000)
+  }, 240_000)
 })
 
 describePeer('redis-server', 'a replica behind a redis-server that is a replica itself', () => {
@@ -128,5 +128,5 @@ describePeer('redis-server', 'a replica behind a redis-server that is a replica 
     await waitFor(() => replica.output.includes('the MASTER is a replica that does not prove how old its data is'), { what: 'the line in the log' })
     expect(await isStale(reader)).toBe(true)
     expect(await reader.command('SLOTWISE.STALENESS')).toEqual([100, -1])
-  }, 60_000)
+  }, 240_000)
 })

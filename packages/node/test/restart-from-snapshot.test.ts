@@ -24,12 +24,12 @@ async function figures(client: RespClient): Promise<{ full: number; partial: num
 async function same(one: RespClient, two: RespClient): Promise<void> {
   const state = async (client: RespClient): Promise<string> =>
     `${(await figures(client)).offset} ${await client.command('DEBUG', 'DIGEST') as string}`
-  await waitFor(async () => await state(one) === await state(two), { timeoutMs: 20_000 })
+  await waitFor(async () => await state(one) === await state(two), { timeoutMs: 60_000 })
 }
 
 async function up(client: RespClient): Promise<void> {
   const isUp = async (): Promise<boolean> => (await client.command('INFO', 'replication') as string).includes('master_link_status:up')
-  await waitFor(isUp, { timeoutMs: 20_000 })
+  await waitFor(isUp, { timeoutMs: 60_000 })
 }
 
 async function saveAndEnd(server: ServerProcess): Promise<void> {

@@ -34,7 +34,7 @@ async function byFiles(names: string[], options: string[], prepare: string): Pro
     wanted ??= await fillAll(client)
     expect(await digest(client)).toBe(wanted)
     await client.command(prepare)
-    await waitFor(async () => await field(client, 'persistence', 'aof_rewrite_in_progress') === '0', { timeoutMs: 20_000 })
+    await waitFor(async () => await field(client, 'persistence', 'aof_rewrite_in_progress') === '0', { timeoutMs: 60_000 })
     before = path
   }
 }
@@ -54,9 +54,9 @@ async function byConnection(carry: (from: ServerProcess, to: ServerProcess) => P
 }
 
 describePeer('redis-server', 'everything, from here to redis-server and back', () => {
-  it('by dump.rdb', () => byFiles(['dump.rdb'], memory, 'SAVE'), 60_000)
-  it('by an append-only directory with an RDB base', () => byFiles(['appendonlydir'], logged, 'BGREWRITEAOF'), 60_000)
-  it('by an append-only directory of commands', () => byFiles(['appendonlydir'], [...logged, '--aof-use-rdb-preamble', 'no'], 'BGREWRITEAOF'), 60_000)
+  it('by dump.rdb', () => byFiles(['dump.rdb'], memory, 'SAVE'), 240_000)
+  it('by an append-only directory with an RDB base', () => byFiles(['appendonlydir'], logged, 'BGREWRITEAOF'), 240_000)
+  it('by an append-only directory of commands', () => byFiles(['appendonlydir'], [...logged, '--aof-use-rdb-preamble', 'no'], 'BGREWRITEAOF'), 240_000)
 
   it('by PSYNC', () => byConnection(async (from, to) => {
     await using source = await from.client()
@@ -65,7 +65,7 @@ describePeer('redis-server', 'everything, from here to redis-server and back', (
     await linkIsUp(target)
     await expectSame(source, target)
     await target.command('REPLICAOF', 'NO', 'ONE')
-  }), 60_000)
+  }), 240_000)
 
   it('by DUMP and RESTORE', () => byConnection(async (from, to) => {
     await using source = await from.client({ binary: true })
@@ -79,14 +79,14 @@ describePeer('redis-server', 'everything, from here to redis-server and back', (
       const replies = await target.pipeline(keys.map((key, i) => ['RESTORE', key, Math.max(0, left[i]!), payloads[i]!]))
       expect(new Set(replies)).toEqual(new Set(['OK']))
     }
-  }), 60_000)
+  }), 240_000)
 
   it('by MIGRATE', () => byConnection(async (from, to) => {
     await using source = await from.client()
     for (const db of databases) {
       await source.command('SELECT', db)
       const keys = await source.command('KEYS', '*') as string[]
-      expect(await source.command('MIGRATE', '127.0.0.1', to.port, '', db, 20_000, 'COPY', 'KEYS', ...keys)).toBe('OK')
+      expect(await source.command('MIGRATE', '127.0.0.1', to.port, '', db, 25_000, 'COPY', 'KEYS', ...keys)).toBe('OK')
     }
-  }), 60_000)
+  }), 240_000)
 })

@@ -32,11 +32,12 @@ describe('Redis clients', () => {
       const store = await open({ codec: 'text' })
       const { port } = await store.listen({ port: 0 })
       store.set('k', 'v')
-      process.stdout.write(port + '\\n')
-      setTimeout(() => { const until = Date.now() + 3000; while (Date.now() < until); process.stdout.write('free\\n') }, 50)`)
-    await waitFor(() => child.output().includes('\n'))
+      process.stdout.write(port + '\\nblocked\\n')
+      const until = Date.now() + 60_000
+      while (Date.now() < until);
+      process.stdout.write('free\\n')`)
+    await waitFor(() => child.output().includes('blocked'))
     await using client = await RespClient.connect({ port: Number(child.output().split('\n')[0]) })
-    await new Promise((resolve) => setTimeout(resolve, 200))
     for (let i = 0; i < 200; i++) expect(await client.command('GET', 'k')).toBe('v')
     expect(child.output()).not.toContain('free')
     child.process.kill('SIGKILL')

@@ -30,19 +30,19 @@ export async function clusterOf(
     await waitFor(async () => {
       const info = await client.command('CLUSTER', 'INFO') as string
       return info.includes('cluster_state:ok') && info.includes('cluster_slots_assigned:16384') && info.includes(`cluster_known_nodes:${nodes.length}`)
-    }, { timeoutMs: 20_000, what: 'a cluster' })
+    }, { timeoutMs: 60_000, what: 'a cluster' })
   }
   for (const [index, node] of nodes.slice(primaryCount).entries()) {
     await using primary = await nodes[index % primaryCount]!.client()
     await using client = await node.client()
     expect(await client.command('CLUSTER', 'REPLICATE', await primary.command('CLUSTER', 'MYID') as string)).toBe('OK')
     await waitFor(async () => (await client.command('INFO', 'replication') as string).includes('master_link_status:up'),
-      { timeoutMs: 20_000, what: 'a replica' })
+      { timeoutMs: 60_000, what: 'a replica' })
   }
   for (const node of nodes) {
     await using client = await node.client()
     await waitFor(async () => [...(await client.command('CLUSTER', 'NODES') as string).matchAll(/slave/g)].length === nodes.length - primaryCount,
-      { timeoutMs: 20_000, what: 'replicas that are known' })
+      { timeoutMs: 60_000, what: 'replicas that are known' })
   }
   return {
     nodes,

@@ -65,5 +65,5 @@ describeMariadb('the example of docs/following.md', () => {
     await waitFor(async () => await again.get('/users/7/orders/1003') !== null, { what: 'the order of meanwhile' })
     expect(await again.get('/users/7/orders/1000')).toBeNull()
     expect(await again.end('SIGTERM')).toBe(0)
-  }, 60_000)
+  }, 240_000)
 })

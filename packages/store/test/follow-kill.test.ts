@@ -35,7 +35,7 @@ describeMariadb('a follower that is killed', () => {
       const follower = run(script(dir.path, server.port))
       server.sql('CALL w.work(1500)')
       const linesWanted = 1 + round % 4
-      await waitFor(() => follower.output().split('\n').length > linesWanted, { timeoutMs: 30_000, what: `progress: ${follower.output()}` })
+      await waitFor(() => follower.output().split('\n').length > linesWanted, { timeoutMs: 90_000, what: `progress: ${follower.output()}` })
       follower.process.kill('SIGKILL')
       const end = await follower.ended
       expect(end).toMatchObject({ signal: 'SIGKILL', errors: '' })

@@ -51,7 +51,7 @@ describe('a server', () => {
   it('is found again after it was away, and what waits for it is sent then', async () => {
     const port = await freePort()
     const server = await startSlotwise({ port })
-    await using store = await open({ url: `redis://127.0.0.1:${port}`, codec: 'text', commandTimeoutMs: 20_000 })
+    await using store = await open({ url: `redis://127.0.0.1:${port}`, codec: 'text', commandTimeoutMs: 60_000 })
     await store.set('k', 'v')
     await server.sigkill()
     // Sent into the dead connection, or kept for the next one.

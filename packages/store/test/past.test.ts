@@ -25,7 +25,7 @@ it('shows what was there while its owner goes on', async () => {
     for (let look = 0; shown < 6; look++) {
       expect(look).toBeLessThan(200)
       const count = told().length
-      await waitFor(() => told().length >= count + 3, { timeoutMs: 30_000, what: `progress: ${child.output().slice(-200)}` })
+      await waitFor(() => told().length >= count + 3, { timeoutMs: 90_000, what: `progress: ${child.output().slice(-200)}` })
       const [at, n] = told().at(-1)!
       let past
       try {

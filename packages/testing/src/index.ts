@@ -1,7 +1,7 @@
 /** @slotwise/testing: what tests need to meet real processes. See README.md. */
 export { describePeer, peer, type Peer, type PeerName } from './peer.js'
 export { describeMariadb, purgeBinlog, startMariadb, type MariadbOptions, type MariadbProcess } from './mariadb.js'
-export { freePort } from './free-port.js'
+export { freePort, freePortRun, freePorts } from './free-port.js'
 export { RespClient, type RespClientOptions } from './resp-client.js'
 export { encodeCommand, RespDecoder, RespError, RespPush, type RespReply } from './resp-decoder.js'
 export { type Disturbance, type Place, PrivateNetwork, whyNoNetwork } from './private-network.js'

@@ -112,7 +112,7 @@ export async function startMariadb(options: MariadbOptions = {}): Promise<Mariad
     await waitFor(() => {
       if (end.done) throw new Error('mariadbd ended before it answered')
       return sql('SELECT 1') !== ''
-    }, { timeoutMs: 40_000, intervalMs: 50, what: 'mariadbd answering' })
+    }, { timeoutMs: 100_000, intervalMs: 50, what: 'mariadbd answering' })
     sql('CREATE USER IF NOT EXISTS repl@\'127.0.0.1\' IDENTIFIED BY \'replpw\'; GRANT ALL ON *.* TO repl@\'127.0.0.1\'')
   } catch (error) {
     await dispose()

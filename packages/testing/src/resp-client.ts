@@ -15,7 +15,7 @@ export interface RespClientOptions {
   path?: string
   /** Bulk strings as Buffers instead of UTF-8 strings. @default false */
   binary?: boolean
-  /** How long a read waits for a reply. @default 10_000 */
+  /** How long a read waits for a reply. @default 30_000 */
   timeoutMs?: number
 }
 
@@ -35,7 +35,7 @@ export class RespClient implements AsyncDisposable {
   private constructor(socket: Socket, options: RespClientOptions) {
     this.#socket = socket
     this.#decoder = new RespDecoder({ binary: options.binary ?? false })
-    this.#timeoutMs = options.timeoutMs ?? 10_000
+    this.#timeoutMs = options.timeoutMs ?? 30_000
     socket.on('data', (chunk) => this.#take(chunk))
     socket.on('error', (error) => this.#finish(error))
     this.closed = new Promise((resolve) => {

@@ -28,7 +28,7 @@ export interface ServerOptions {
   env?: Record<string, string>
   /** Password for the PING that asks whether it is up, and for `client()`. */
   password?: string
-  /** How long the server may take to answer. @default 20_000 */
+  /** How long the server may take to answer. @default 60_000 */
   timeoutMs?: number
 }
 
@@ -45,7 +45,7 @@ export interface ServerProcess extends AsyncDisposable {
   readonly exited: Promise<ServerExit>
   /** A new connection, authenticated if there is a password. */
   client(options?: RespClientOptions): Promise<RespClient>
-  /** SIGTERM, then waits for the end; SIGKILL after `timeoutMs` (10 s). */
+  /** SIGTERM, then waits for the end; SIGKILL after `timeoutMs` (60 s). */
   stop(timeoutMs?: number): Promise<ServerExit>
   /** SIGKILL, then waits for the end: a crash. */
   sigkill(): Promise<ServerExit>
@@ -81,7 +81,7 @@ export async function startRedis(options: ServerOptions = {}): Promise<ServerPro
 async function start(
   program: string, programArgs: readonly string[], ownArgs: readonly string[], options: ServerOptions,
 ): Promise<ServerProcess> {
-  const { args = [], env = {}, timeoutMs = 20_000, password, host = '127.0.0.1', within = [] } = options
+  const { args = [], env = {}, timeoutMs = 60_000, password, host = '127.0.0.1', within = [] } = options
   const port = options.port ?? await freePort()
   const temporary = options.dir === undefined ? tempDir() : null
   const dir = options.dir ?? temporary?.path ?? ''
@@ -117,7 +117,7 @@ async function start(
     signal('SIGKILL')
     return exited
   }
-  const stop = async (limitMs = 10_000): Promise<ServerExit> => {
+  const stop = async (limitMs = 60_000): Promise<ServerExit> => {
     signal('SIGTERM')
     const timer = setTimeout(() => signal('SIGKILL'), limitMs)
     const result = await exited
@@ -130,7 +130,7 @@ async function start(
   }
   const up = async (): Promise<boolean> => {
     if (end.how !== null) return true
-    await using connection = await client({ timeoutMs: 1000 })
+    await using connection = await client({ timeoutMs: 10_000 })
     const reply = await connection.command('PING')
     return !(reply instanceof RespError && reply.message.startsWith('LOADING'))
   }
