@@ -41,8 +41,8 @@ void Apply(CommandContext& ctx) {
 void Import(CommandContext& ctx) {
   if (!MayAsk(ctx)) return;
   SlotImport& importer = ctx.engine.cluster()->importer();
-  // Words of the node that the slots come from.
-  for (const char* word : {"BEGIN", "PREPARE", "CLAIM", "SETTLE", "ABORT"}) {
+  // Words of the node that the slots come from, and one of that they go to.
+  for (const char* word : {"BEGIN", "PREPARE", "CLAIM", "SETTLE", "ABORT", "OUTCOME"}) {
     if (ctx.ArgIs(1, word) && ctx.argc() >= 3) return ctx.engine.control().Ask(ctx);
   }
   if (!ctx.client.control) return ctx.SyntaxError();

@@ -5,7 +5,8 @@
  *     comes every 100 ms;
  *   - effects are performed in order, each finished before the next, and those of one step before those of the next;
  *   - `persist` writes `facts()`, read when the effect is performed, and with `durable` returns only when they are
- *     fsynced. If that fails, nothing after it may be performed;
+ *     fsynced, else when the next life of a killed process finds them (with `mayWait` a moment later). If that fails,
+ *     nothing after it may be performed;
  *   - outbound links are numbered by the machine from 1 up, inbound ones by the driver below 0;
  *   - after a `close` effect the driver reports nothing more about that link.
  * Elsewhere: the rules (gossip, election), the commands (commands.ts), replies (cluster-replies.ts), files
@@ -43,8 +44,11 @@ export type ClusterEvent =
   | { type: 'command'; args: readonly string[]; keys: KeyCounts }
   /** A local PUBLISH or SPUBLISH, to be told to the others. */
   | { type: 'publish'; channel: Uint8Array; message: Uint8Array; sharded: boolean }
-  /** `args`: what follows the word SLOTWISE.IMPORT. Answered by a `reply` effect. */
-  | { type: 'import'; args: readonly string[] }
+  /**
+   * `args`: what follows the word SLOTWISE.IMPORT. Answered by a `reply` effect. `mustBeDurable`: what clients are
+   * answered for here is to outlive a power cut.
+   */
+  | { type: 'import'; args: readonly string[]; mustBeDurable: boolean }
   | MigrationEvent
 
 export type ClusterEffect = Effect | { type: 'reply'; reply: CommandReply }
@@ -120,7 +124,7 @@ export class ClusterMachine {
           ? this.migration.command(event.args.slice(1))
           : runCommand({ view, election: this.#election, manual: this.#manual, keys: event.keys }, event.args)
         break
-      case 'import': reply = this.migration.asked(event.args); break
+      case 'import': reply = this.migration.asked(event.args, event.mustBeDurable); break
       case 'nodeAnswered': case 'exported': case 'importIdle': case 'slotsCleared':
         this.migration.happened(event)
         break

@@ -4,7 +4,7 @@
  * Source: Redis 7.0, CLUSTER commands. Elsewhere: RESP (a driver), commands that change something (commands.ts).
  */
 import {
-  type ClusterNode, type ClusterView, type LinkId, type NodeId, rangesOf, reportCount, SLOT_COUNT,
+  type ClusterNode, type ClusterView, type LinkId, type NodeId, rangesIn, reportCount, SLOT_COUNT,
 } from '@slotwise/gossip'
 import { nodeLine, ownIp } from './nodes-text.js'
 
@@ -122,7 +122,7 @@ export interface ShardRow {
 export function clusterShards(view: ClusterView): ShardRow[] {
   const primaries = view.list.filter((node) => node.isPrimary && !node.inHandshake)
   return primaries.map((primary) => ({
-    slots: rangesOf(view.slotsOf(primary)).flat(),
+    slots: rangesIn(view.bitmap(primary)).flat(),
     nodes: [primary, ...primary.replicas].map((node) => shardNode(view, node)),
   }))
 }

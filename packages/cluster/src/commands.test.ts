@@ -2,7 +2,7 @@
 import { ClusterNode, NodeFlag, randomOf } from '@slotwise/gossip'
 import { describe, expect, it } from 'vitest'
 import {
-  ClusterMachine, type CommandReply, defaultOptions, nodesConf, parseNodesConf, type SavedCluster,
+  type ClusterEffect, ClusterMachine, type CommandReply, defaultOptions, nodesConf, parseNodesConf, type SavedCluster,
 } from './index.js'
 
 const START = 1_700_000_000_000
@@ -140,6 +140,19 @@ describe('commands', () => {
     }
     expect(writes(`SETSLOT 5 MIGRATING ${idOf(1)}`)).toEqual([false])
     expect(writes(`SETSLOT 5 NODE ${idOf(1)}`)).toEqual([false]) // who gives does not promise anything
+  })
+
+  it('what is so already is said again without a write or a new map; what opens slots may wait', () => {
+    const machine = machineOf()
+    const effectsOf = (line: string): ClusterEffect[] => machine.step(
+      { type: 'command', args: line.split(' '), keys: { inSlot: () => 0, total: () => 0 } }, START + 1)
+    expect(effectsOf(`SETSLOT 5 MIGRATING ${idOf(1)}`)).toMatchObject([
+      { type: 'persist', durable: false, mayWait: true }, { type: 'slotMapChanged' }, { type: 'reply', reply: ok },
+    ])
+    for (const line of [`SETSLOT 5 MIGRATING ${idOf(1)}`, `SETSLOT 6 NODE ${idOf(0)}`, 'SETSLOT 7 STABLE']) {
+      expect(effectsOf(line)).toEqual([{ type: 'reply', reply: ok }])
+    }
+    expect(effectsOf('ADDSLOTS 500')[0]).toEqual({ type: 'persist', durable: false, why: 'slots were assigned' })
   })
 
   it('SAVECONFIG is answered when both files are written', () => {

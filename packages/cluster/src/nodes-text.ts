@@ -2,7 +2,7 @@
  * A node as one line of text: CLUSTER NODES, CLUSTER REPLICAS and nodes.conf share it.
  * Source: Redis 7.0, CLUSTER NODES. Elsewhere: the file (nodes-conf.ts).
  */
-import { type ClusterNode, type ClusterView, flagsText, rangesOf, rangeText } from '@slotwise/gossip'
+import { type ClusterNode, type ClusterView, flagsText, rangesIn, rangeText } from '@slotwise/gossip'
 
 export function nodeLine(view: ClusterView, node: ClusterNode): string {
   const { options } = view
@@ -25,15 +25,13 @@ export function nodeLine(view: ClusterView, node: ClusterNode): string {
   return fields.join(' ')
 }
 
-/**
- * Written anew only when slots have moved: nodes.conf is written for every vote, and 16384 slots are looked at for it.
- */
+/** Written anew only when slots have moved: nodes.conf is written for every vote. */
 const texts = new WeakMap<ClusterNode, { version: number; text: string }>()
 
 function slotsText(view: ClusterView, node: ClusterNode): string {
   const kept = texts.get(node)
   if (kept?.version === node.slotsVersion) return kept.text
-  const text = rangesOf(view.slotsOf(node)).map(rangeText).join(' ')
+  const text = rangesIn(view.bitmap(node)).map(rangeText).join(' ')
   texts.set(node, { version: node.slotsVersion, text })
   return text
 }

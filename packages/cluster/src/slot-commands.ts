@@ -67,6 +67,7 @@ export function setSlot(view: ClusterView, args: readonly string[], keys: KeyCou
   const slot = readSlot(args[0]!)
   const id = args[2]
   const owner = view.ownerOf(slot)
+  const before = stateOf(view, slot)
   switch (`${args[1]!.toLowerCase()} ${args.length}`) {
     case 'migrating 3':
       if (owner !== view.self) refuse(`I'm not the owner of hash slot ${slot}`)
@@ -86,8 +87,14 @@ export function setSlot(view: ClusterView, args: readonly string[], keys: KeyCou
     default:
       refuse('Invalid CLUSTER SETSLOT action or number of arguments. Try CLUSTER HELP')
   }
-  return changed(view, 'a slot was set')
+  // As a rule the owner's claim has come by the bus before redis-cli says it to everybody.
+  if (before === stateOf(view, slot)) return OK
+  // A reshard says it thousands of times; what is lost with a process is one of its steps.
+  return changed(view, 'a slot was set', true)
 }
+
+const stateOf = (view: ClusterView, slot: number): string =>
+  [view.slotsVersion, view.migrating.get(slot)?.id, view.importing.get(slot)?.id].join()
 
 function targetOf(view: ClusterView, id: string, unknown: string): ClusterNode {
   const node = view.nodes.get(id)
@@ -116,8 +123,8 @@ function give(view: ClusterView, slot: number, target: ClusterNode, keys: KeyCou
   broadcastPong(view)
 }
 
-function changed(view: ClusterView, why: string): CommandReply {
-  view.persist(false, why)
+function changed(view: ClusterView, why: string, mayWait = false): CommandReply {
+  view.persist(false, why, mayWait)
   view.emit({ type: 'slotMapChanged' })
   return OK
 }

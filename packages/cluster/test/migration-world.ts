@@ -51,6 +51,8 @@ export class MigrationWorld {
   /** What went wrong, the first of it. */
   violation: string | null = null
   delayMs = 5
+  /** As under appendfsync always. */
+  mustBeDurable = false
   /** How often an answer is lost. */
   answerLoss = 0
   readonly #cuts = new Set<string>()
@@ -303,6 +305,7 @@ export class MigrationWorld {
         node.import = { job: effect.job, slots: watched(effect.slots), touchedAt: this.now }
         return
       case 'closeImport':
+        if (node.mapStale) this.#setMap(node)
         node.import = null
         return
       case 'log': return this.#say(node, effect.text)
@@ -365,7 +368,7 @@ export class MigrationWorld {
     this.#after(this.random() * 20, () => {
       if (target.machine === null || target.generation !== before || this.#isCut(node, target)) return answered(null)
       let reply: string | null = null
-      this.step(target, { type: 'import', args: words }, ({ text }) => { reply = text })
+      this.step(target, { type: 'import', args: words, mustBeDurable: this.mustBeDurable }, ({ text }) => { reply = text })
       answered(this.#isCut(node, target) || this.random() < this.answerLoss ? null : reply)
     })
   }

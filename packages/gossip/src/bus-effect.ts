@@ -11,13 +11,14 @@ import type { BusMessage, NodeId } from './bus-message.js'
 /** Positive: outbound, numbered by the machine. Negative: inbound, numbered by the driver. */
 export type LinkId = number
 
-/** What the source of a slot migration asks its target (packages/cluster, migration). */
-export type NodeQuestion = 'begin' | 'prepare' | 'claim' | 'settle' | 'abort'
+/** What the source of a slot migration asks its target; `outcome`: a target its source (cluster, migration). */
+export type NodeQuestion = 'begin' | 'prepare' | 'claim' | 'settle' | 'abort' | 'outcome'
 
 export type LogLevel = 'debug' | 'info' | 'warn'
 
 export type Effect =
-  | { type: 'persist'; durable: boolean; why: string }
+  /** `mayWait`: a moment, with others of its kind: nobody relies on it, and there may be thousands. */
+  | { type: 'persist'; durable: boolean; why: string; mayWait?: boolean }
   | { type: 'connect'; link: LinkId; node: NodeId; ip: string; port: number }
   | { type: 'send'; link: LinkId; message: BusMessage }
   | { type: 'close'; link: LinkId }

@@ -4,7 +4,7 @@
  * each).
  */
 import type { LinkId } from './bus-effect.js'
-import type { NodeId } from './bus-message.js'
+import type { GossipEntry, NodeId } from './bus-message.js'
 import { NodeFlag } from './node-flags.js'
 
 export interface Link {
@@ -72,14 +72,25 @@ export class ClusterNode {
   slotsVersion = 0
   /** A bitmap that it sent and that was just what the table says of `of` at that version. */
   claimed: { of: ClusterNode; version: number; bitmap: Uint8Array } | null = null
+  /** Of the view that it is in. */
+  suspects: Set<ClusterNode> | null = null
+  /** What was last said of it in a gossip section. */
+  entry: GossipEntry | null = null
   /** Which gossip section it was last drawn for. */
   drawnFor = 0
 
   constructor(public id: NodeId, public flags: number, readonly createdAt: number) {}
 
   has(flag: number): boolean { return (this.flags & flag) !== 0 }
-  set(flag: number): void { this.flags |= flag }
-  clear(flag: number): void { this.flags &= ~flag }
+  set(flag: number): void {
+    this.flags |= flag
+    if ((flag & NodeFlag.pfail) !== 0) this.suspects?.add(this)
+  }
+
+  clear(flag: number): void {
+    this.flags &= ~flag
+    if ((flag & NodeFlag.pfail) !== 0) this.suspects?.delete(this)
+  }
 
   get isPrimary(): boolean { return (this.flags & NodeFlag.primary) !== 0 }
   get isReplica(): boolean { return (this.flags & NodeFlag.replica) !== 0 }

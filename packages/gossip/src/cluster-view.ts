@@ -11,7 +11,7 @@ import type { Effect, EventName, LinkId, LogLevel } from './bus-effect.js'
 import { ClusterNode, type Link } from './cluster-node.js'
 import type { ClusterOptions } from './cluster-options.js'
 import { NodeFlag } from './node-flags.js'
-import { NO_SLOTS, SLOT_BYTES, SLOT_COUNT } from './slots.js'
+import { NO_SLOTS, sameBitmap, SLOT_BYTES, SLOT_COUNT } from './slots.js'
 
 export interface ViewOptions {
   id: NodeId
@@ -21,12 +21,20 @@ export interface ViewOptions {
   nowMs: number
 }
 
+/** A bitmap, and which slots of its node have changed since it was made. */
+interface KeptBitmap { readonly bytes: Uint8Array; changed: number[] | null }
+
+/** Of more changes than that, it is made anew. */
+const CHANGES_MAX = 64
+
 export class ClusterView {
   readonly options: ClusterOptions
   readonly random: () => number
   readonly nodes = new Map<NodeId, ClusterNode>()
   /** The same nodes, for random draws. */
   readonly list: ClusterNode[] = []
+  /** Those of them that are PFAIL: each message tells of all. */
+  readonly suspects = new Set<ClusterNode>()
   self: ClusterNode
   now: number
   currentEpoch = 0
@@ -71,7 +79,7 @@ export class ClusterView {
   #firstEffects: Effect[] = []
   #nextLink = 1
   #persist: Extract<Effect, { type: 'persist' }> | null = null
-  #bitmaps = new Map<ClusterNode, { version: number; bytes: Uint8Array }>()
+  readonly #bitmaps = new Map<ClusterNode, KeptBitmap>()
 
   constructor({ id, options, random, nowMs }: ViewOptions) {
     this.options = options
@@ -110,9 +118,13 @@ export class ClusterView {
    * Once a step: the facts are read when the effect is performed, after the step, so the first one covers all of it,
    * and is durable if any of it must be.
    */
-  persist(durable: boolean, why: string): void {
-    if (this.#persist === null) this.emit(this.#persist = { type: 'persist', durable, why })
-    else if (durable && !this.#persist.durable) Object.assign(this.#persist, { durable, why })
+  persist(durable: boolean, why: string, mayWait = false): void {
+    const present = this.#persist
+    if (present === null) this.emit(this.#persist = { type: 'persist', durable, why, ...(mayWait && { mayWait }) })
+    else {
+      if (!mayWait) delete present.mayWait
+      if (durable && !present.durable) Object.assign(present, { durable, why })
+    }
   }
 
   /** The step writes what must not be forgotten. */
@@ -131,6 +143,8 @@ export class ClusterView {
   add(node: ClusterNode): void {
     this.nodes.set(node.id, node)
     this.list.push(node)
+    node.suspects = this.suspects
+    if (node.isPfail) this.suspects.add(node)
     this.stateStale = true
   }
 
@@ -159,6 +173,8 @@ export class ClusterView {
     if (this.pausedFor === node) this.pausedFor = null
     this.nodes.delete(node.id)
     this.list.splice(this.list.indexOf(node), 1)
+    this.suspects.delete(node)
+    node.suspects = null
     this.#bitmaps.delete(node)
     this.stateStale = true
   }
@@ -196,6 +212,7 @@ export class ClusterView {
     else {
       former.slotCount--
       former.slotsVersion++
+      this.#changeBitmap(former, slot)
       if (this.notClaiming[slot] === 1) former.notClaimingCount--
     }
     if (node === null) this.assignedCount--
@@ -204,6 +221,7 @@ export class ClusterView {
       if (node.slotCount === 0 && this.list.some((other) => other.replicas.length > 0)) node.set(NodeFlag.migrateTo)
       node.slotCount++
       node.slotsVersion++
+      this.#changeBitmap(node, slot)
     }
     this.owners[slot] = node
     this.notClaiming[slot] = 0
@@ -232,15 +250,53 @@ export class ClusterView {
     return slots
   }
 
-  /** The slots bound to `node` as a bitmap that is never changed again; made anew only when slots have moved. */
+  /** The slots bound to `node` as a bitmap that is never changed again. */
   bitmap(node: ClusterNode): Uint8Array {
     if (node.slotCount === 0) return NO_SLOTS
     const kept = this.#bitmaps.get(node)
-    if (kept?.version === node.slotsVersion) return kept.bytes
-    const bytes = new Uint8Array(SLOT_BYTES)
-    for (let slot = 0; slot < SLOT_COUNT; slot++) if (this.owners[slot] === node) bytes[slot >> 3]! |= 1 << (slot & 7)
-    this.#bitmaps.set(node, { version: node.slotsVersion, bytes })
+    if (kept === undefined) {
+      const bytes = new Uint8Array(SLOT_BYTES)
+      for (let slot = 0; slot < SLOT_COUNT; slot++) if (this.owners[slot] === node) bytes[slot >> 3]! |= 1 << (slot & 7)
+      this.#bitmaps.set(node, { bytes, changed: null })
+      return bytes
+    }
+    if (kept.changed === null) return kept.bytes
+    const bytes = kept.bytes.slice()
+    for (const slot of kept.changed) {
+      if (this.owners[slot] === node) bytes[slot >> 3]! |= 1 << (slot & 7)
+      else bytes[slot >> 3]! &= ~(1 << (slot & 7))
+    }
+    this.#bitmaps.set(node, { bytes, changed: null })
     return bytes
+  }
+
+  /** Are `bytes` claimedBitmap(node)? If so, they are kept in its place: one copy is enough for both. */
+  isClaimedBitmap(node: ClusterNode, bytes: Uint8Array): boolean {
+    if (node.slotCount === 0 || node.notClaimingCount > 0) return sameBitmap(bytes, this.claimedBitmap(node))
+    const isSame = this.#bitmaps.has(node) ? sameBitmap(bytes, this.bitmap(node)) : this.#isBound(node, bytes)
+    if (isSame) this.#bitmaps.set(node, { bytes, changed: null })
+    return isSame
+  }
+
+  /** Without a bitmap to compare with, of which a thousand nodes would have a million. */
+  #isBound(node: ClusterNode, bytes: Uint8Array): boolean {
+    let count = 0
+    for (let index = 0; index < SLOT_BYTES; index++) {
+      if (bytes[index] === 0) continue
+      for (let slot = index * 8; slot < index * 8 + 8; slot++) {
+        if ((bytes[index]! & (1 << (slot & 7))) === 0) continue
+        if (this.owners[slot] !== node) return false
+        count++
+      }
+    }
+    return count === node.slotCount
+  }
+
+  #changeBitmap(node: ClusterNode, slot: number): void {
+    const kept = this.#bitmaps.get(node)
+    if (kept === undefined) return
+    kept.changed ??= []
+    if (kept.changed.push(slot) > CHANGES_MAX) this.#bitmaps.delete(node)
   }
 
   /** Without those that it stopped claiming: what an UPDATE about it says, and what its next header should. */

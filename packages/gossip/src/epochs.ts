@@ -44,6 +44,25 @@ export function bumpWithoutConsensus(view: ClusterView): boolean {
   return true
 }
 
+/** For a claim that may come: nobody who knows of it takes it, and this node neither, over a restart too. */
+export function reserveEpoch(view: ClusterView, why: string): number {
+  view.currentEpoch = view.largestEpoch + 1
+  view.persist(true, why)
+  return view.currentEpoch
+}
+
+/** Is nothing newer than what was reserved? */
+export const isNewestEpoch = (view: ClusterView, epoch: number): boolean =>
+  epoch === view.currentEpoch && view.list.every((node) => node.configEpoch < epoch)
+
+/** For a claim that must be newer than `epoch`, of which another node spoke, too. @returns whether that may be */
+export function takeEpochBeyond(view: ClusterView, epoch: number, why: string): boolean {
+  if (!Number.isSafeInteger(epoch) || epoch > view.largestEpoch + EPOCH_JUMP_MAX) return false
+  view.currentEpoch = Math.max(view.currentEpoch, epoch)
+  takeEpoch(view, why)
+  return true
+}
+
 /** For a claim that must be newer than every other one. */
 export function takeEpoch(view: ClusterView, why: string): void {
   takeNewEpoch(view)

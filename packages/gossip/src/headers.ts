@@ -47,20 +47,22 @@ export function gossipOf(view: ClusterView): GossipEntry[] {
     node.drawnFor = section
     entries.push(entryOf(node))
   }
-  for (const node of view.list) if (node.isPfail && !node.has(notSuspectable)) entries.push(entryOf(node))
+  for (const node of view.suspects) if (!node.has(notSuspectable)) entries.push(entryOf(node))
   return entries
 }
 
-const entryOf = (node: ClusterNode): GossipEntry => ({
-  id: node.id,
-  pingSentSeconds: Math.floor(node.pingSentAt / 1000),
-  pongSeconds: Math.floor(node.pongAt / 1000),
-  ip: node.ip,
-  port: node.port,
-  busPort: node.busPort,
-  flags: node.flags,
-  plainPort: node.plainPort,
-})
+/** Entries are values: as long as nothing has changed in it, the same one goes into every message. */
+function entryOf(node: ClusterNode): GossipEntry {
+  const { id, ip, port, busPort, flags, plainPort } = node
+  const pingSentSeconds = Math.floor(node.pingSentAt / 1000)
+  const pongSeconds = Math.floor(node.pongAt / 1000)
+  const kept = node.entry
+  const isSame = kept !== null && kept.pongSeconds === pongSeconds && kept.pingSentSeconds === pingSentSeconds &&
+    kept.flags === flags && kept.ip === ip && kept.port === port && kept.busPort === busPort &&
+    kept.plainPort === plainPort && kept.id === id
+  if (isSame) return kept
+  return node.entry = { id, pingSentSeconds, pongSeconds, ip, port, busPort, flags, plainPort }
+}
 
 export function sendGossip(
   view: ClusterView, link: Link, type: 'ping' | 'pong' | 'meet', extensions: readonly BusExtension[] = [],

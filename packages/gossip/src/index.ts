@@ -12,7 +12,7 @@ export { rejoinDelayMs, updateState, WRITABLE_DELAY_MS } from './cluster-health.
 export { ClusterNode, type Link } from './cluster-node.js'
 export { type ClusterOptions, defaultOptions } from './cluster-options.js'
 export { ClusterView, type ViewOptions } from './cluster-view.js'
-export { bumpWithoutConsensus, takeEpoch } from './epochs.js'
+export { bumpWithoutConsensus, isNewestEpoch, reserveEpoch, takeEpoch, takeEpochBeyond } from './epochs.js'
 export { reportCount } from './failure-detector.js'
 export { Gossip } from './gossip.js'
 export { type Address, startHandshake } from './handshake.js'
@@ -23,6 +23,7 @@ export { TICK_MS } from './ping-schedule.js'
 export { randomOf } from './random.js'
 export { becomePrimary, becomeReplicaOf } from './roles.js'
 export {
-  bitmapOf, hasSlot, NO_SLOTS, rangesOf, rangeText, sameBitmap, SLOT_BYTES, SLOT_COUNT, type SlotRange, slotsOf,
+  bitmapOf, hasSlot, NO_SLOTS, rangesIn, rangesOf, rangeText, sameBitmap, SLOT_BYTES, SLOT_COUNT, type SlotRange,
+  slotsOf,
 } from './slots.js'
 export { encodeSlotwise, findSlotwise, SLOTWISE_EXTENSION, type SlotwiseExtension } from './slotwise-extension.js'

@@ -47,4 +47,25 @@ export function rangesOf(slots: readonly number[]): SlotRange[] {
   return ranges
 }
 
+/** The slots of a bitmap as closed ranges. */
+export function rangesIn(bitmap: Uint8Array): SlotRange[] {
+  const ranges: SlotRange[] = []
+  let first = -1
+  const at = (slot: number, isSet: boolean): void => {
+    if (isSet === (first >= 0)) return
+    if (isSet) first = slot
+    else {
+      ranges.push([first, slot - 1])
+      first = -1
+    }
+  }
+  for (let index = 0; index < SLOT_BYTES; index++) {
+    const byte = bitmap[index]!
+    if (byte === 0 || byte === 0xff) at(index * 8, byte !== 0) // eight of a kind
+    else for (let bit = 0; bit < 8; bit++) at(index * 8 + bit, (byte & (1 << bit)) !== 0)
+  }
+  at(SLOT_COUNT, false)
+  return ranges
+}
+
 export const rangeText = ([first, last]: SlotRange): string => first === last ? `${first}` : `${first}-${last}`

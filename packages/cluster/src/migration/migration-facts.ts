@@ -11,7 +11,13 @@ export interface MigrationFacts {
   /** The target was asked, or is about to be, to take these slots: whether it has is not known. */
   outgoing: { job: string; target: NodeId; slots: Ranges } | null
   /** Keys of these slots may be here, although they are another node's. */
-  incoming: { job: string; source: NodeId; slots: Ranges } | null
+  incoming: {
+    job: string
+    source: NodeId
+    slots: Ranges
+    /** The claim may come under this one at any moment, and be acted upon before it is here. */
+    epoch?: number
+  } | null
   /** Keys of slots that went elsewhere, to be deleted. */
   doomed: Ranges
   /** The last jobs whose slots this node took. */

@@ -29,16 +29,52 @@ describe('a slot migration', () => {
     expect(target.disk!.migrations.incoming).toBeNull()
   })
 
-  it('has the disk wait for one thing while writers wait: the claim, at the target', () => {
+  it('has writers wait for no disk: before they do, both sides have written what they are going to do', () => {
     const world = populated()
     const [source, target] = world.nodes as [typeof world.nodes[0], typeof world.nodes[0]]
     world.migrate(source, target, 0, 2)
     while (source.held.size === 0) world.run(1)
-    expect(source.durable!.migrations.outgoing).not.toBeNull()
-    const before = [source.durableWrites, target.durableWrites] as const
+    const { job } = source.durable!.migrations.outgoing!
+    expect(target.durable!.migrations.incoming).toEqual({ job, source: source.id, slots: [[0, 2]], epoch: 4 })
+    expect([target.durable!.currentEpoch, target.machine!.view.self.configEpoch]).toEqual([4, 2])
+    const before = source.durableWrites
     while (source.held.size > 0) world.run(1)
-    expect([source.durableWritesAtRelease, target.durableWrites]).toEqual([before[0], before[1] + 1])
+    expect(source.durableWritesAtRelease).toBe(before)
     expect(world.owner(0)).toBe(target)
+  })
+
+  it.each([
+    [false, ['written', 'slotMapChanged', 'closeImport', 'send', 'send', 'durable', 'reply']],
+    [true, ['durable', 'slotMapChanged', 'closeImport', 'send', 'send', 'reply']],
+  ])('writes, takes over, tells, and then waits for the disk, in this order (answers that outlive a power cut: %s)', (mustBeDurable, order) => {
+    const world = populated()
+    world.mustBeDurable = mustBeDurable
+    const [source, target] = world.nodes as [typeof world.nodes[0], typeof world.nodes[0]]
+    world.migrate(source, target, 0, 2)
+    while (source.held.size === 0) world.run(1)
+    const machine = target.machine!
+    const { job } = source.durable!.migrations.outgoing!
+    const effects = machine.step({ type: 'import', args: ['CLAIM', job], mustBeDurable }, machine.view.now)
+    const names = effects.flatMap((effect) => {
+      if (effect.type === 'persist') return effect.durable ? 'durable' : effect.mayWait === true ? 'later' : 'written'
+      return effect.type === 'log' ? [] : effect.type
+    })
+    expect(names).toEqual(order)
+    expect(machine.facts().migrations).toEqual({ outgoing: null, incoming: null, doomed: [], taken: [job] })
+    expect(machine.view.self.configEpoch).toBe(4)
+  })
+
+  it('takes another epoch, and the disk with it, if a newer one is known than was prepared', () => {
+    const world = populated()
+    const [source, target, third] = world.nodes as [typeof world.nodes[0], typeof world.nodes[0], typeof world.nodes[0]]
+    world.migrate(source, target, 0, 2)
+    while (source.held.size === 0) world.run(1)
+    const machine = target.machine!
+    machine.view.nodes.get(third.id)!.configEpoch = 4
+    const { job } = source.durable!.migrations.outgoing!
+    const [first] = machine.step({ type: 'import', args: ['CLAIM', job], mustBeDurable: false }, machine.view.now)
+    expect(first).toMatchObject({ type: 'persist', durable: true })
+    expect(machine.view.self.configEpoch).toBe(5)
   })
 
   it('is cancelled after it was written that the target will be asked, and before it was', () => {
@@ -112,7 +148,7 @@ describe('a slot migration', () => {
     const job = 'a'.repeat(40)
     const ask = (...args: string[]): string => {
       let text = ''
-      world.step(target, { type: 'import', args }, (reply) => { text = reply.text })
+      world.step(target, { type: 'import', args, mustBeDurable: false }, (reply) => { text = reply.text })
       return text
     }
     expect(ask('CLAIM', job)).toMatch(/^NOIMPORT/)
@@ -140,6 +176,59 @@ describe('a slot migration', () => {
     world.start(target)
     world.until('it is decided', () => world.settledState() === null)
   })
+})
+
+describe('a target that loses power while it claims', () => {
+  /** Until it is down: `effects` after the source has asked, or a while later. */
+  const upToTheCut = (effects: number, isPowerCut: boolean): MigrationWorld => {
+    const world = populated()
+    const [source, target] = world.nodes as [typeof world.nodes[0], typeof world.nodes[0]]
+    world.migrate(source, target, 0, 2)
+    while (source.machine!.migration.rows.at(-1)!.state !== 'handover') world.run(1)
+    target.losesPower = isPowerCut
+    target.crashAfterEffects = effects
+    while (target.machine !== null) world.run(1)
+    return world
+  }
+  const effectCounts = [0, 1, 2, 3, 4, 5, 6, 9]
+
+  it('takes the slots when it is back, whether it had or not, since the source says that it was asked', () => {
+    for (const effects of effectCounts) {
+      for (const isPowerCut of [false, true]) {
+        const world = upToTheCut(effects, isPowerCut)
+        const [source, target] = world.nodes as [typeof world.nodes[0], typeof world.nodes[0]]
+        world.run(3000)
+        expect([effects, world.write(0)]).toEqual([effects, false])
+        world.start(target)
+        world.until(`an end after ${effects} effects`, () => world.settledState() === null && state(world, 0) === 'success')
+        expect([effects, world.owner(0) === target, world.violation]).toEqual([effects, true, null])
+        expect([source.disk!.migrations.outgoing, target.durable!.migrations.incoming]).toEqual([null, null])
+      }
+    }
+  }, 120_000)
+
+  it('and the source is started anew as well: one of them has the slots, and everybody believes it', () => {
+    const owners = new Set<number>()
+    for (const effects of effectCounts) {
+      for (const isPowerCut of [false, true]) {
+        const world = upToTheCut(effects, isPowerCut)
+        const [source, target] = world.nodes as [typeof world.nodes[0], typeof world.nodes[0]]
+        world.crash(source)
+        world.run(effects % 2 === 0 ? 5 : 0)
+        for (const node of effects % 3 === 0 ? [source, target] : [target, source]) {
+          world.start(node)
+          world.run(1000)
+        }
+        world.until(`an end after ${effects} effects`, () => world.settledState() === null)
+        world.run(5000)
+        expect([effects, world.settledState(), world.violation]).toEqual([effects, null, null])
+        for (const { durable } of [source, target])
+          expect(durable!.migrations).toMatchObject({ outgoing: null, incoming: null })
+        owners.add(world.owner(0)!.port)
+      }
+    }
+    expect(owners.size).toBe(2)
+  }, 120_000)
 })
 
 describe('processes that are killed at any moment', () => {

@@ -14,7 +14,7 @@ import { type ExportProgress, OutgoingMigration } from './outgoing.js'
 const EMPTIED_MS = 1000
 
 export type MigrationEvent =
-  /** What the target of this node's export answered; null: nothing, or the connection broke. */
+  /** What the target of an export, or the source of an import, answered; null: nothing, or the connection broke. */
   | { type: 'nodeAnswered'; job: string; question: NodeQuestion; answer: string | null }
   /** `why` it failed. */
   | { type: 'exported'; job: string; progress: ExportProgress; why: string }
@@ -73,12 +73,21 @@ export class Migration {
     return this.#outgoing.begin(words, (slot) => this.#doomed.has(slot))
   }
 
-  /** SLOTWISE.IMPORT: what follows. */
-  asked(words: readonly string[]): CommandReply { return this.#incoming.asked(words) }
+  /**
+   * SLOTWISE.IMPORT: what follows.
+   * @param mustBeDurable  what clients are answered outlives a power cut: nothing may rest on a claim that does not
+   */
+  asked(words: readonly string[], mustBeDurable: boolean): CommandReply {
+    if (words[0]?.toLowerCase() === 'outcome') return this.#outgoing.outcome(words[1] ?? '')
+    // A start deletes what it finds in doomed slots.
+    return this.#incoming.asked(words, (slots) => !mustBeDurable && !slots.some((slot) => this.#doomed.has(slot)))
+  }
 
   happened(event: MigrationEvent): void {
     switch (event.type) {
-      case 'nodeAnswered': return this.#outgoing.answered(event.job, event.question, event.answer)
+      case 'nodeAnswered':
+        if (event.question === 'outcome') return this.#incoming.answered(event.job, event.answer)
+        return this.#outgoing.answered(event.job, event.question, event.answer)
       case 'exported': return this.#outgoing.exported(event.job, event.progress, event.why)
       case 'importIdle': return this.#incoming.idle(event.job, event.idleMs)
       case 'slotsCleared':
@@ -89,6 +98,7 @@ export class Migration {
 
   tick(): void {
     this.#outgoing.tick()
+    this.#incoming.tick()
     if (this.#emptied.size > 0 && this.view.now >= this.#emptiedAt + EMPTIED_MS) this.#forgetEmptied()
   }
 
@@ -113,7 +123,8 @@ export class Migration {
   /** Their keys are about to be deleted, in the background. The step that says so persists. */
   doom(slots: readonly number[]): void { for (const slot of slots) this.#doomed.add(slot) }
 
-  isDoomed(slot: number): boolean { return this.#doomed.has(slot) }
+  /** There may be keys of a slot that is another node's: they are to be deleted, or came from there. */
+  mayHaveKeys(slot: number): boolean { return this.#doomed.has(slot) || this.#incoming.mayHaveKeys(slot) }
 
   get isImporting(): boolean { return this.#incoming.row !== null }
   imports(job: string): boolean { return this.#incoming.imports(job) }

@@ -2,9 +2,12 @@
  * The source of a slot migration: asks the target whether it may, has the data plane send the slots, and when all of it
  * has arrived and writers are held back, asks the target to take them.
  *
- * The target's claim, on its disk, is the commit point, and the source learns of it as of any claim: from a header with
- * a newer epoch. That it is going to ask is written before writers are held back, while there is time (`promised`), and
- * the target puts on its disk what it has by then, so that its claim does not wait for that.
+ * The target's claim is the commit point, and the source learns of it as of any claim: from a header with a newer
+ * epoch. That it is going to ask is written before writers are held back, while there is time (`promised`), and the
+ * target puts on its disk what it has by then, and the epoch of its claim, so that the claim waits for nothing. Until
+ * the target answers that the claim itself is on disk, the source keeps its note (`given`): a target that lost power
+ * meanwhile asks itself whether it had claimed, and the source repeats that it is to. Neither knows it only if both were
+ * started anew: then it counts as not claimed, and the source has the slots under a newer epoch than others may know.
  * From the question on it does not know whether the slots are still its own, and serves nobody there, over a restart
  * too, until it hears the claim or the target says that there is none and will be none. A restart cannot tell whether
  * the question was asked already, and asks.
@@ -12,7 +15,10 @@
  * there leads a start to the same outcome.
  * Elsewhere: the target (incoming.ts), sending (native/src/engine/slot_export.h).
  */
-import { type ClusterNode, type ClusterView, leaseUntilMs, type NodeId, type NodeQuestion, ping, rangesOf } from '@slotwise/gossip'
+import {
+  broadcastPong, type ClusterNode, type ClusterView, leaseUntilMs, type NodeId, type NodeQuestion, ping, rangesOf,
+  takeEpochBeyond,
+} from '@slotwise/gossip'
 import { type CommandReply, OK } from '../command-reply.js'
 import { type MigrationFacts, rangeWords, readRanges, slotsIn } from './migration-facts.js'
 import type { MigrationLog } from './migration-log.js'
@@ -21,6 +27,10 @@ import type { MigrationLog } from './migration-log.js'
 const ASK_AGAIN_MS = 1000
 /** An answer that begins so: the target has not claimed the slots, and never will under this job. */
 const NO_IMPORT = 'NOIMPORT'
+/** An answer that begins so: the source knows nothing of the job any more, and kept what it was asked about. */
+export const NO_EXPORT = 'NOEXPORT'
+/** The target does not know whether it has claimed them; if so, under this epoch. */
+const IN_DOUBT = /^INDOUBT (\d{1,16}) /
 
 /** `near`: little is left to send. `ready`: nothing is, and writers are held back. */
 export type ExportProgress = 'near' | 'ready' | 'failed'
@@ -32,11 +42,19 @@ interface Outgoing {
   readonly startedAt: number
   /**
    * `promised`: it is on disk that the target will be asked; `handover`: it was asked to take them; `settling`: and
-   * nobody knows whether it has.
+   * nobody knows whether it has; `given`: it has, and did not say yet that this is on its disk.
    */
-  state: 'asking' | 'streaming' | 'promised' | 'handover' | 'settling'
+  state: 'asking' | 'streaming' | 'promised' | 'handover' | 'settling' | 'given'
   askAt: number
+  /** In this life of the process it was asked to take them: all had arrived. */
+  hasAsked: boolean
+  /** It said that its claim is on disk. */
+  isOnDisk: boolean
 }
+
+type HowEnded = 'success' | 'failed' | 'cancelled'
+
+const wasNotAsked = ({ state }: Outgoing): boolean => state === 'asking' || state === 'streaming' || state === 'promised'
 
 export class OutgoingMigration {
   #now: Outgoing | null = null
@@ -45,7 +63,7 @@ export class OutgoingMigration {
   constructor(readonly view: ClusterView, readonly log: MigrationLog, saved: MigrationFacts) {
     if (saved.outgoing === null) return
     const { job, target, slots } = saved.outgoing
-    this.#now = { job, target, slots: slotsIn(slots), startedAt: view.now, state: 'settling', askAt: 0 }
+    this.#now = { job, target, slots: slotsIn(slots), startedAt: view.now, state: 'settling', askAt: 0, hasAsked: false, isOnDisk: false }
   }
 
   get facts(): MigrationFacts['outgoing'] {
@@ -54,13 +72,22 @@ export class OutgoingMigration {
     return { job: now.job, target: now.target, slots: rangesOf(now.slots) }
   }
 
+  /** What a target that does not know whether it has claimed asks: will it be told? If not, it was never asked to. */
+  outcome(job: string): CommandReply {
+    return this.#now?.job === job ? OK : { type: 'error', text: `${NO_EXPORT} This node exports nothing under that name` }
+  }
+
   get row(): { job: string; peer: NodeId; slots: readonly number[]; state: string; startedAt: number } | null {
-    return this.#now === null ? null : { ...this.#now, peer: this.#now.target }
+    const now = this.#now
+    return now === null ? null : { ...now, peer: now.target, state: now.state === 'given' ? 'handover' : now.state }
   }
 
   /** A node that is not sure what it owns begins by serving nobody there. */
   start(): void {
-    if (this.#now !== null) this.view.emit({ type: 'holdSlots', slots: this.#now.slots })
+    const now = this.#now
+    if (now === null) return
+    if (this.#isTargets(now)) now.state = 'given' // an earlier life had heard of it
+    else this.view.emit({ type: 'holdSlots', slots: now.slots })
   }
 
   /** CLUSTER MIGRATE SLOTSRANGE first last [first last ...] NODE id */
@@ -83,7 +110,10 @@ export class OutgoingMigration {
     if (view.state !== 'ok') return error('ERR The cluster is down')
     if (target.isPfail || target.isFail) return error('ERR Target node is failing')
     target.newcomerAt = 0 // an operator names it: its claim is wanted (gossip, newcomers.ts)
-    this.#now = { job: view.randomId(), target: target.id, slots, startedAt: view.now, state: 'asking', askAt: 0 }
+    this.#now = {
+      job: view.randomId(), target: target.id, slots, startedAt: view.now, state: 'asking', askAt: 0,
+      hasAsked: false, isOnDisk: false,
+    }
     this.#seen = -1
     this.#ask('begin', [view.self.id, ...rangeWords(slots)])
     return OK
@@ -92,7 +122,7 @@ export class OutgoingMigration {
   cancel(): CommandReply | null {
     const now = this.#now
     if (now === null) return null
-    if (now.state === 'handover' || now.state === 'settling')
+    if (now.state === 'handover' || now.state === 'settling' || now.state === 'given')
       return { type: 'error', text: 'ERR The slots are being handed over, which cannot be taken back' }
     this.#end('cancelled', 'on request', true)
     return OK
@@ -112,9 +142,16 @@ export class OutgoingMigration {
       if (answer?.startsWith(NO_IMPORT) === true) return this.#end('failed', answer, false)
       this.view.emit({ type: 'finishExport', job }) // also without an answer: it was about time only
     } else if (question === 'claim' || question === 'settle') {
-      if (now.state !== 'handover' && now.state !== 'settling') return
+      if (now.state !== 'handover' && now.state !== 'settling' && now.state !== 'given') return
+      now.isOnDisk ||= answer === 'OK'
+      if (now.state === 'given') {
+        if (now.isOnDisk) return this.#end('success', '', false)
+        now.askAt = this.view.now + ASK_AGAIN_MS
+        return
+      }
       // Only this says that the target has not and will not; any other error may be of somebody on the way.
       if (answer?.startsWith(NO_IMPORT) === true) return this.#end('failed', answer, false)
+      if (this.#takesBack(now, answer)) return this.#end('failed', 'it is not known that the target had all of them', true)
       now.state = 'settling'
       now.askAt = this.view.now + ASK_AGAIN_MS
       // It has them, and its PONG has not come: it may have no link to here. Ours brings its header, too.
@@ -136,6 +173,7 @@ export class OutgoingMigration {
       this.#ask('prepare', [])
     } else if (progress === 'ready' && now.state === 'promised') {
       now.state = 'handover'
+      now.hasAsked = true
       view.emit({ type: 'holdSlots', slots: now.slots })
       this.#ask('claim', [])
     }
@@ -143,9 +181,9 @@ export class OutgoingMigration {
 
   tick(): void {
     const now = this.#now
-    if (now?.state !== 'settling' || this.view.now < now.askAt) return
+    if ((now?.state !== 'settling' && now?.state !== 'given') || this.view.now < now.askAt) return
     now.askAt = Number.POSITIVE_INFINITY // until it is answered
-    this.#ask('settle', [])
+    this.#ask(now.hasAsked || now.state === 'given' ? 'claim' : 'settle', [])
   }
 
   /** After a step: whose are the slots now? */
@@ -155,10 +193,37 @@ export class OutgoingMigration {
     const seen = view.slotsVersion * 65_536 + view.roleVersion % 65_536
     if (now === null || (this.#seen === seen && view.nodes.has(now.target))) return
     this.#seen = seen
-    if (now.slots.every((slot) => view.ownerOf(slot)?.id === now.target)) return this.#end('success', '', false)
+    if (this.#isTargets(now)) return this.#heard(now)
+    if (now.state === 'given') return this.#end('success', '', false) // and they have gone on from there
     const known = view.nodes.has(now.target)
     if (known && view.self.isPrimary && now.slots.every((slot) => view.ownerOf(slot) === view.self)) return
-    this.#end('failed', known ? 'this node lost the slots' : 'the target was forgotten', true)
+    // Who was asked may have them: that job is not given up by a word.
+    this.#end('failed', known ? 'this node lost the slots' : 'the target was forgotten', wasNotAsked(now))
+  }
+
+  #isTargets({ slots, target }: Outgoing): boolean {
+    return slots.every((slot) => this.view.ownerOf(slot)?.id === target)
+  }
+
+  /** The target has them: who waited goes on there. */
+  #heard(now: Outgoing): void {
+    const { view } = this
+    if (now.state === 'given') return
+    if (now.isOnDisk || (now.state !== 'handover' && now.state !== 'settling')) return this.#end('success', '', false)
+    now.state = 'given'
+    now.askAt = view.now + ASK_AGAIN_MS
+    view.emitFirst({ type: 'slotMapChanged' })
+    view.emitFirst({ type: 'stopExport', job: now.job })
+  }
+
+  /** Neither side knows: nobody may believe the claim that was perhaps made any more. */
+  #takesBack(now: Outgoing, answer: string | null): boolean {
+    const { view } = this
+    const epoch = Number(IN_DOUBT.exec(answer ?? '')?.[1] ?? 0)
+    if (epoch === 0 || now.hasAsked || !view.self.isPrimary) return false
+    if (!takeEpochBeyond(view, epoch, 'slots were taken back')) return false
+    broadcastPong(view)
+    return true
   }
 
   #ask(question: NodeQuestion, words: readonly string[]): void {
@@ -171,10 +236,14 @@ export class OutgoingMigration {
     this.view.emit({ type: 'askNode', job, question, ip: node.ip, port: node.port, words: [question.toUpperCase(), job, ...words] })
   }
 
-  #end(how: 'success' | 'failed' | 'cancelled', why: string, tell: boolean): void {
+  #end(how: HowEnded, why: string, tell: boolean): void {
     const { view } = this
     const now = this.#now!
     this.#now = null
+    if (now.state === 'given') { // who waited went on before
+      view.persist(true, 'a hand-over is on the disk of the target')
+      return this.log.add({ ...now, direction: 'export', peer: now.target, how, why })
+    }
     const target = view.known(now.target)
     const isNoted = now.state !== 'asking' && now.state !== 'streaming'
     // The target's disk knows of the claim, or that there will be none, or it was never asked: whatever becomes of this

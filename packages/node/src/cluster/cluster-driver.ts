@@ -4,12 +4,12 @@
  * Elsewhere: every decision (packages/cluster, gossip, election), serving slots (native/src/cluster).
  */
 import { join } from 'node:path'
-import { type ClusterEffect, type ClusterEvent, type ClusterFacts, ClusterMachine, type CommandReply, type KeyCounts, TICK_MS } from '@slotwise/cluster'
+import { type ClusterEffect, type ClusterEvent, ClusterMachine, type CommandReply, type KeyCounts, TICK_MS } from '@slotwise/cluster'
 import { type ControlPort, type ControlRequest, type Engine, type LogLevel, ReplyError } from '@slotwise/engine'
 import { BusKeys } from './bus-key.js'
 import { BusSockets } from './bus-sockets.js'
 import { busPortOf, type ClusterConfig, clusterConfig } from './cluster-config.js'
-import { ClusterFiles } from './cluster-files.js'
+import { ClusterFiles, type Persisting } from './cluster-files.js'
 import { answerOf } from './cluster-requests.js'
 import { ReplicationWatch } from './replication-watch.js'
 import { encodeReply, type RespValue } from './resp-writer.js'
@@ -71,7 +71,7 @@ export class ClusterDriver {
   #offsetUntilMs = 0
   #mapStale = false
   /** What was told last, so that only changes are. */
-  readonly #told = { epoch: -1, slots: '', offset: -1, offsetAtMs: 0 }
+  readonly #told = { epoch: -1, slots: '', slotsAtMs: 0, offset: -1, offsetAtMs: 0 }
   #failed = false
   /** What clients asked before the machine was there. */
   readonly #early: ControlRequest[] = []
@@ -152,7 +152,8 @@ export class ClusterDriver {
         await this.#engine.sync()
       } catch { /* it is told to those who wait for it; here it was about time only */ }
     }
-    this.#step({ type: 'import', args }, (reply) => this.#answer(request, valueOf(reply)))
+    const mustBeDurable = this.#directive('appendfsync') === 'always' || this.#directive('repl-ack') === 'semisync'
+    this.#step({ type: 'import', args, mustBeDurable }, (reply) => this.#answer(request, valueOf(reply)))
   }
 
   /** Clients published it here. */
@@ -165,7 +166,7 @@ export class ClusterDriver {
     clearInterval(this.#offsetTimer)
     this.#migrations.stop()
     await this.#bus.stop()
-    if (this.#machine !== null && !this.#failed) this.#save(this.#machine.facts(), true)
+    if (this.#machine !== null && !this.#failed) this.#save(this.#machine, { durable: true })
     await this.#files?.close()
     this.#machine = null
   }
@@ -228,6 +229,7 @@ export class ClusterDriver {
     const text = Object.values(slots).join()
     if (text === this.#told.slots) return
     this.#told.slots = text
+    this.#told.slotsAtMs = this.#now()
     this.#options.onChange({ name: 'slots', node: self.id, epoch, slots })
   }
 
@@ -259,7 +261,7 @@ export class ClusterDriver {
     if (!view.self.isPrimary || this.#keys.total() === 0) return
     for (let slot = 0; slot < SLOT_COUNT; slot++) {
       const owner = view.owners[slot] ?? null
-      const known = owner === view.self || view.importing.has(slot) || this.#machine!.migration.isDoomed(slot)
+      const known = owner === view.self || view.importing.has(slot) || this.#machine!.migration.mayHaveKeys(slot)
       if (known || this.#keys.inSlot(slot) === 0) continue
       if (owner === null) {
         this.#options.onLog('info', `I have keys for unassigned slot ${slot}. Taking responsibility for it.`)
@@ -294,7 +296,7 @@ export class ClusterDriver {
 
   #performOne(effect: ClusterEffect, onReply?: (reply: CommandReply) => void): void {
     switch (effect.type) {
-      case 'persist': return this.#save(this.#machine!.facts(), effect.durable)
+      case 'persist': return this.#save(this.#machine!, effect)
       case 'connect': return this.#bus.connect(effect.link, effect.ip, effect.port)
       case 'send': return this.#bus.send(effect.link, effect.message)
       case 'close': return this.#bus.close(effect.link)
@@ -316,7 +318,10 @@ export class ClusterDriver {
         this.#migrations.decided()
         if (this.#mapStale) this.#setMap()
         return this.#migrations.perform(effect)
-      case 'askNode': case 'startExport': case 'finishExport': case 'holdSlots': case 'openImport': case 'closeImport':
+      case 'closeImport': // nothing is to come there by it any more, and whoever is sent here next is served
+        if (this.#mapStale) this.#setMap()
+        return this.#migrations.perform(effect)
+      case 'askNode': case 'startExport': case 'finishExport': case 'holdSlots': case 'openImport':
         return this.#migrations.perform(effect)
       case 'flushData': return this.#run('FLUSHALL')
       case 'fence': throw new Error('copies that promise (decision 0026) are not there in a live node yet')
@@ -338,7 +343,8 @@ export class ClusterDriver {
     const { view } = this.#machine!
     this.#migrations.sweeper.clearNow((slot) => view.self.isPrimary && view.ownerOf(slot) === view.self)
     this.#control.setSlotMap(slotMapOf(view, this.#config!.endpointType))
-    this.#tellSlots()
+    // Else with the tick: a reshard changes maps by the thousand.
+    if (this.#now() - this.#told.slotsAtMs >= TICK_MS) this.#tellSlots()
   }
 
   #run(...args: string[]): void {
@@ -350,9 +356,9 @@ export class ClusterDriver {
     }
   }
 
-  #save(facts: ClusterFacts, durable: boolean): void {
+  #save(machine: ClusterMachine, how: Persisting): void {
     try {
-      this.#files!.save(facts, durable)
+      this.#files!.save(() => machine.facts(), how)
     } catch (error) {
       this.#failed = true
       this.#options.onFatal(`Fatal: can't update cluster config file. (${(error as Error).message})`)

@@ -24,7 +24,7 @@ afterEach(() => {
 
 async function saved(...steps: readonly (readonly [ClusterFacts, boolean])[]): Promise<void> {
   const { files } = open()
-  for (const [what, durable] of steps) files.save(what, durable)
+  for (const [what, durable] of steps) files.save(() => what, { durable })
   await files.close()
 }
 
@@ -76,9 +76,9 @@ const withSlots = (from: ClusterFacts, slots: string): ClusterFacts => ({ ...fro
 
 test('a promise is kept before nodes.conf says so, which it does soon', async () => {
   const { files } = open()
-  files.save(facts(5, 4), false)
+  files.save(() => facts(5, 4), { durable: false })
   const before = readFileSync(path, 'utf8')
-  for (let n = 0; n < 20; n++) files.save(withSlots(facts(5, 4), `0-${n}`), true)
+  for (let n = 0; n < 20; n++) files.save(() => withSlots(facts(5, 4), `0-${n}`), { durable: true })
   expect(readFileSync(path, 'utf8')).toBe(before)
   const found = await foundAfterKill()
   expect(found!.self.slots).toHaveLength(20)
@@ -89,17 +89,44 @@ test('a promise is kept before nodes.conf says so, which it does soon', async ()
 
 test('what was saved after the last promise counts, without being one', async () => {
   const { files } = open()
-  files.save(facts(5, 4), true)
-  files.save(withSlots(facts(5, 4), '7'), false)
+  files.save(() => facts(5, 4), { durable: true })
+  files.save(() => withSlots(facts(5, 4), '7'), { durable: false })
   expect((await foundAfterKill())!.self.slots).toEqual([7])
-  files.save(withSlots(facts(5, 4), '8'), true)
+  files.save(() => withSlots(facts(5, 4), '8'), { durable: true })
   expect((await foundAfterKill())!.self.slots).toEqual([8])
   await files.close()
   // And the count goes on in the next life.
   const again = open()
-  again.files.save(withSlots(facts(5, 4), '9'), false)
+  again.files.save(() => withSlots(facts(5, 4), '9'), { durable: false })
   expect((await foundAfterKill())!.self.slots).toEqual([9])
   await again.files.close()
+})
+
+test('of what may wait, the first is written at once, and the rest together soon, or with what may not', async () => {
+  const { files } = open()
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] })
+  try {
+    const save = (slots: string, mayWait: boolean): void =>
+      files.save(() => withSlots(facts(5, 4), slots), { durable: false, mayWait })
+    const written = (): string => /connected (\d+)/.exec(readFileSync(path, 'utf8'))?.[1] ?? ''
+    save('1', true)
+    expect(written()).toBe('1')
+    for (let n = 2; n < 20; n++) save(String(n), true)
+    expect(written()).toBe('1')
+    save('20', false)
+    expect(written()).toBe('20')
+    save('21', true)
+    save('22', true)
+    expect(written()).toBe('20')
+    vi.advanceTimersByTime(100)
+    expect(written()).toBe('22')
+    save('23', true)
+    expect(written()).toBe('22')
+  } finally {
+    vi.useRealTimers()
+  }
+  await files.close()
+  expect(readFileSync(path, 'utf8')).toContain('connected 23\n')
 })
 
 test('a nodes.conf that redis-server wrote meanwhile counts, also with the same epoch', async () => {
@@ -113,7 +140,7 @@ test('a nodes.conf that redis-server wrote meanwhile counts, also with the same 
 test('a nodes.conf that cannot be written is written later, and nothing that was promised is lost meanwhile', async () => {
   const { files } = open()
   mkdirSync(`${path}.new`)
-  files.save(facts(5, 4), true)
+  files.save(() => facts(5, 4), { durable: true })
   await vi.waitFor(() => expect(lines.join()).toContain('cannot be written'), { timeout: 10_000 })
   expect(await foundAfterKill()).toMatchObject({ currentEpoch: 5, lastVoteEpoch: 4 })
   rmSync(`${path}.new`, { recursive: true })
@@ -129,7 +156,7 @@ test('a file that cannot be believed, with nothing beside it, stops the start', 
 test('a file belongs to one process, also after it was written anew', async () => {
   const { files } = open()
   expect(open).toThrow('is already used by a different Redis Cluster node')
-  files.save(facts(1, 0), false)
+  files.save(() => facts(1, 0), { durable: false })
   expect(open).toThrow('is already used by a different Redis Cluster node')
   await files.close()
   const again = open()

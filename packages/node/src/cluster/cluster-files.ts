@@ -2,7 +2,8 @@
  * ClusterFiles: where a node of a cluster keeps what it must not forget: LMDB, on disk before it is acted upon, and
  * nodes.conf in Redis's format, for its tools, and to be taken over from a redis-server or by one.
  * LMDB is the truth: one commit for a promise, and nodes.conf follows, many promises at a time. What is no promise (an
- * address, an open slot) is in nodes.conf only, at once, and with the next promise in LMDB. Each has a number that
+ * address, an open slot) is in nodes.conf only, at once, and with the next promise in LMDB; what may wait follows if
+ * nodes.conf was written just before, since a reshard changes slots by the thousand. Each has a number that
  * counts what was saved, so a start knows which one is newer; a nodes.conf without one is Redis's or an operator's, and
  * counts unless its epoch is older. What was voted and promised under the own id is kept in any case.
  * nodes.conf is written whole, under another name and then renamed, locked before it has its name, since redis-server
@@ -19,6 +20,9 @@ const FACTS = 'cluster'
 const BEHIND_MS = 100
 const RETRY_MS = 1000
 
+/** How the facts are saved, as the effect says. */
+export interface Persisting { readonly durable: boolean; readonly mayWait?: boolean }
+
 type SavedFacts = ClusterFacts & { fileVersion?: number }
 
 export class ClusterFilesError extends Error { override readonly name = 'ClusterFilesError' }
@@ -32,8 +36,9 @@ export class ClusterFiles {
   /** Of what was saved last. */
   #version = 0
   /** What nodes.conf should say and does not yet. */
-  #behind: string | null = null
+  #behind: (() => string) | null = null
   #timer: NodeJS.Timeout | undefined
+  #writtenAtMs = -Infinity
 
   private constructor(path: string, state: State, log: (text: string) => void) {
     this.#path = path
@@ -64,23 +69,28 @@ export class ClusterFiles {
     return { files, saved: files.#read() }
   }
 
-  /** @throws {Error} if it is not written; with `durable` if it is not on disk */
-  save(facts: ClusterFacts, durable: boolean): void {
-    this.#version++
-    const text = withFileVersion(facts.nodesConf, this.#version)
+  /**
+   * @param read  what there is to save; of what may wait as it is then
+   * @throws {Error} if it is not written; with `durable` if it is not on disk
+   */
+  save(read: () => ClusterFacts, { durable, mayWait = false }: Persisting): void {
+    const version = ++this.#version
+    const textOf = ({ nodesConf }: ClusterFacts): string => withFileVersion(nodesConf, version)
     if (durable) {
-      const saved: SavedFacts = { ...facts, fileVersion: this.#version }
+      const facts = read()
+      const saved: SavedFacts = { ...facts, fileVersion: version }
       this.#state.put(FACTS, saved)
-      this.#behind = text
-      this.#timer ??= setTimeout(this.#catchUp, BEHIND_MS)
-    } else this.#write(text)
+      this.#behind = () => textOf(facts)
+    } else if (mayWait && performance.now() - this.#writtenAtMs < BEHIND_MS) this.#behind = () => textOf(read())
+    else return this.#write(textOf(read()))
+    this.#timer ??= setTimeout(this.#catchUp, BEHIND_MS)
   }
 
   async close(): Promise<void> {
     clearTimeout(this.#timer)
     this.#timer = undefined
     try {
-      if (this.#behind !== null) this.#write(this.#behind)
+      if (this.#behind !== null) this.#write(this.#behind())
       if (this.#locked !== null) fsyncSync(this.#locked)
       syncDirectory(dirname(this.#path))
     } catch (error) { // LMDB has it
@@ -95,7 +105,7 @@ export class ClusterFiles {
   readonly #catchUp = (): void => {
     this.#timer = undefined
     try {
-      if (this.#behind !== null) this.#write(this.#behind)
+      if (this.#behind !== null) this.#write(this.#behind())
       syncBehind(this.#path)
       syncBehind(dirname(this.#path))
     } catch (error) {
@@ -123,6 +133,7 @@ export class ClusterFiles {
     if (this.#locked !== null) closeSync(this.#locked)
     this.#locked = fd
     this.#behind = null
+    this.#writtenAtMs = performance.now()
   }
 
   #read(): SavedCluster | undefined {

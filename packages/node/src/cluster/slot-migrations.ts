@@ -5,7 +5,7 @@
  */
 import { type ClusterMachine, type ClusterEvent, type Effect, type MigrationRow, rangeWords } from '@slotwise/cluster'
 import { type ControlPort, type Engine, ReplyError } from '@slotwise/engine'
-import { askNode } from './node-question.js'
+import { askNode, NodeLine } from './node-question.js'
 import type { RespValue } from './resp-writer.js'
 import { SlotSweeper } from './slot-sweeper.js'
 
@@ -60,6 +60,11 @@ export class SlotMigrations {
   /** Of the last pause, from its beginning on. */
   #askedUs = 0
   #decidedUs = 0
+  /** To the target of the present export, once it was asked to prepare. */
+  #line: { readonly job: string; readonly line: NodeLine } | null = null
+  /** Slots that are empty, which the disk does not know yet. */
+  readonly #unsynced: number[] = []
+  #isSyncing = false
   #stopped = false
 
   constructor(options: SlotMigrationsOptions) {
@@ -104,6 +109,7 @@ export class SlotMigrations {
 
   stop(): void {
     this.#stopped = true
+    this.#takeLine('', null)
     this.sweeper.stop()
     this.#run('SLOTWISE.EXPORT', 'STOP')
   }
@@ -141,15 +147,44 @@ export class SlotMigrations {
   async #ask({ job, question, ip, port, words }: Extract<MigrationEffect, { type: 'askNode' }>): Promise<void> {
     const { directive } = this.#options
     const address = { host: ip, port, user: directive('masteruser'), password: directive('masterauth') }
-    const answer = await askNode(address, words, question === 'begin' || question === 'prepare' ? BEGIN_TIMEOUT_MS : ASK_TIMEOUT_MS)
+    const timeoutMs = question === 'begin' || question === 'prepare' ? BEGIN_TIMEOUT_MS : ASK_TIMEOUT_MS
+    // Writers wait for the claim, so it has a connection already.
+    if (question === 'prepare') this.#takeLine(job, new NodeLine(address))
+    const line = question === 'prepare' || question === 'claim' ? this.#line : null
+    const answer = await (line?.job === job && line.line.isOpen
+      ? line.line.ask(words, timeoutMs) : askNode(address, words, timeoutMs))
+    if (question === 'claim' && this.#line?.job === job) this.#takeLine(job, null)
     if (!this.#stopped) this.#options.onEvent({ type: 'nodeAnswered', job, question, answer })
   }
 
-  /** Told when the deletions are on disk: until then a start must delete again. Nobody else would have them written. */
+  #takeLine(job: string, line: NodeLine | null): void {
+    this.#line?.line.close()
+    this.#line = line === null ? null : { job, line }
+  }
+
+  /**
+   * Told when the deletions are on disk: until then a start must delete again. Nobody else would have them written.
+   * What is cleared while the disk is waited for waits for the next time.
+   */
   #cleared(slots: readonly number[]): void {
+    this.#unsynced.push(...slots)
+    if (!this.#isSyncing) this.#syncCleared()
+  }
+
+  #syncCleared(): void {
+    const slots = this.#unsynced.splice(0)
+    this.#isSyncing = true
     void this.#options.engine.sync().then(
-      () => { if (!this.#stopped) this.#options.onEvent({ type: 'slotsCleared', slots }) },
-      () => { if (!this.#stopped) setTimeout(() => this.#cleared(slots), RETRY_MS).unref() },
+      () => {
+        this.#isSyncing = false
+        if (this.#stopped) return
+        this.#options.onEvent({ type: 'slotsCleared', slots })
+        if (this.#unsynced.length > 0) this.#syncCleared()
+      },
+      () => {
+        this.#unsynced.push(...slots)
+        if (!this.#stopped) setTimeout(() => this.#syncCleared(), RETRY_MS).unref()
+      },
     )
   }
 
