@@ -2,7 +2,8 @@
 import { randomOf } from '@slotwise/gossip'
 import { describe, expect, it } from 'vitest'
 import {
-  ClusterMachine, CORRUPTED, defaultOptions, nodesConf, parseNodesConf, type SavedCluster, withFileVersion,
+  ClusterMachine, CORRUPTED, defaultOptions, nodesConf, parseNodesConf, type SavedCluster, savedCluster,
+  withFileVersion,
 } from './index.js'
 
 const one = '82928e546572906871c33de35650e329c088324c'
@@ -38,6 +39,7 @@ describe('nodes.conf', () => {
   it('written and read again says the same', () => {
     const { view } = machine()
     const again = parseNodesConf(nodesConf(view)) as SavedCluster
+    expect(savedCluster(view)).toEqual(again)
     expect({ ...again, nodes: again.nodes.map(({ pinged, ponged, ...node }) =>
       ({ ...node, pinged: typeof pinged, ponged: typeof ponged })) })
       .toMatchObject({ currentEpoch: 8, lastVoteEpoch: 7, migrating: saved().migrating, importing: saved().importing })

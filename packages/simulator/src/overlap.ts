@@ -3,13 +3,15 @@
  * invariant, since a forced failover asks for it, and Redis has it in every partition; but with leases it should be
  * rare.
  */
+import { SLOT_BYTES } from '@slotwise/gossip'
 import type { SimulatedNode, World } from './simulated-node.js'
 
 const SAMPLE_MS = 50
 
 export class Overlap {
   sampledMs = 0
-  readonly #disjoint = new WeakMap<Uint8Array, Uint8Array>()
+  /** Of the last look, at which there was no overlap: bitmaps are values. */
+  #disjoint: readonly Uint8Array[] = []
 
   constructor(readonly world: World) { this.#later() }
 
@@ -23,22 +25,27 @@ export class Overlap {
   #isOverlapping(): boolean {
     const { nodes, queue, log } = this.world
     const serving = nodes.filter((node) => node.isServing)
-    for (const [index, node] of serving.entries()) {
-      const other = serving.slice(index + 1).find((candidate) => this.#share(slotsOf(node), slotsOf(candidate)))
-      if (other === undefined) continue
-      log?.(`${(queue.now / 1000).toFixed(3).padStart(9)}  ${node.name} and ${other.name} both take writes for a slot`)
-      return true
+    const bitmaps = serving.map(slotsOf)
+    const isAsBefore = bitmaps.length === this.#disjoint.length &&
+      bitmaps.every((bitmap, index) => bitmap === this.#disjoint[index])
+    if (isAsBefore) return false
+    const taken = new Uint8Array(SLOT_BYTES)
+    for (const [index, bitmap] of bitmaps.entries()) {
+      if (share(taken, bitmap)) {
+        const other = serving[bitmaps.findIndex((former) => share(former, bitmap))]!
+        log?.(`${(queue.now / 1000).toFixed(3).padStart(9)}  ${other.name} and ${serving[index]!.name} both take writes for a slot`)
+        return true
+      }
+      for (let byte = 0; byte < SLOT_BYTES; byte++) taken[byte]! |= bitmap[byte]!
     }
+    this.#disjoint = bitmaps
     return false
   }
+}
 
-  /** Bitmaps are values: two that were compared once need not be again. */
-  #share(left: Uint8Array, right: Uint8Array): boolean {
-    if (this.#disjoint.get(left) === right) return false
-    for (let index = 0; index < left.length; index++) if ((left[index]! & right[index]!) !== 0) return true
-    this.#disjoint.set(left, right)
-    return false
-  }
+function share(left: Uint8Array, right: Uint8Array): boolean {
+  for (let index = 0; index < SLOT_BYTES; index++) if ((left[index]! & right[index]!) !== 0) return true
+  return false
 }
 
 const slotsOf = ({ machine }: SimulatedNode): Uint8Array => machine!.view.bitmap(machine!.view.self)

@@ -38,6 +38,9 @@ export interface ScheduleResult {
   forced: number
 }
 
+/** From so many nodes on, T grows with the cluster. */
+const LARGE = 100
+
 /**
  * In which time a healed cluster agrees: a verdict over a primary with slots lasts 2 T, an election that found no votes
  * is tried again after 2.25 T (at least 2 s), a primary that was cut off waits up to T before it serves.
@@ -52,7 +55,10 @@ export function runSchedule({ seed, nodes: nodeCount = 7, chaosMs = 20_000, faul
   const invariants = new Invariants()
   const world: World = { queue, network, random, invariants, nodes: [], log: log ?? null, keepDisk: true }
   const shards = Math.max(3, Math.floor(nodeCount / 2))
-  const nodeTimeoutMs = 1000 + Math.floor(random() * 3) * 500
+  const rhythmMs = 1000 + Math.floor(random() * 3) * 500
+  // Everybody PINGs everybody each T / 2: a large cluster is given a T that its messages are affordable with.
+  const nodeTimeoutMs = rhythmMs * Math.max(1, nodeCount / LARGE)
+  if (nodeCount > LARGE) network.codecSample = 1024 // entries of gossip, a tenth of the nodes in each
   const drifting = random() < 0.3
   initialConfs(nodeCount, shards, random).forEach((conf, index) => {
     const options = {
@@ -72,7 +78,7 @@ export function runSchedule({ seed, nodes: nodeCount = 7, chaosMs = 20_000, faul
     for (const node of world.nodes) node.start()
     runUntil(queue, 3000)
     const overlap = new Overlap(world)
-    const chaos = new Chaos(world, nodeTimeoutMs)
+    const chaos = new Chaos(world, nodeTimeoutMs, rhythmMs)
     chaos.run(3000 + chaosMs)
     result.overlapMs = overlap.sampledMs
     result.forced = chaos.forced
@@ -122,7 +128,8 @@ class Chaos {
   forced = 0
   readonly #kinds: (() => void)[]
 
-  constructor(readonly world: World, readonly nodeTimeoutMs: number) {
+  /** @param rhythmMs  how soon fault follows fault, while T says how long they last */
+  constructor(readonly world: World, readonly nodeTimeoutMs: number, readonly rhythmMs: number) {
     const all = [
       () => this.#crash(), () => this.#crash(), () => this.#crashBetweenEffects(), () => this.#pause(), () =>
         this.#isolate(),
@@ -143,7 +150,7 @@ class Chaos {
   run(until: number): void {
     const { queue, random } = this.world
     while (queue.now < until) {
-      runUntil(queue, Math.min(until, queue.now + 100 + random() * 1.5 * this.nodeTimeoutMs))
+      runUntil(queue, Math.min(until, queue.now + 100 + random() * 1.5 * this.rhythmMs))
       this.#kinds[Math.floor(random() * this.#kinds.length)]!()
     }
   }

@@ -1,12 +1,13 @@
 /**
  * One simulated node: a process that runs a ClusterMachine, its clock, its disk, and a model of replication.
  * The disk keeps two texts of nodes.conf: what was written, which survives a kill, and what was fsynced, which survives
- * a power cut as well. Effects are performed in order, and a crash may come between any two of them.
+ * a power cut as well; of the largest clusters it keeps what the texts would say. Effects are performed in order, and a
+ * crash may come between any two of them.
  * Replication is a number: a primary's offset grows, a replica that reaches its primary follows with a lag.
  */
 import {
   type BusMessage, type ClusterEffect, type ClusterEvent, ClusterMachine, type ClusterOptions, type LinkId,
-  type CopyFacts, type CopyFaults, type NodeId, parseNodesConf,
+  type CopyFacts, type CopyFaults, type NodeId, parseNodesConf, type SavedCluster, savedCluster,
   TICK_MS, type VoteFaults,
 } from '@slotwise/cluster'
 import { CopyModel, type Promises } from './copy-model.js'
@@ -31,6 +32,9 @@ export interface World {
 /** Virtual 0 in the machines' clock. */
 const CLOCK_START_MS = 1_700_000_000_000
 
+/** Of how many nodes nodes.conf is kept as text. */
+const TEXTS_MAX = 100
+
 const noKeys = { inSlot: (): number => 0, total: (): number => 0 }
 
 export class SimulatedNode implements Endpoint {
@@ -46,7 +50,7 @@ export class SimulatedNode implements Endpoint {
   isPlain = false
   /** Its log, where logs are simulated. */
   readonly copy: CopyModel | null
-  #disk: { written: string; durable: string; facts?: CopyFacts } = { written: '', durable: '' }
+  #disk: { written: string | SavedCluster; durable: string | SavedCluster; facts?: CopyFacts } = { written: '', durable: '' }
   #hasFacts = true
   /** Events that follow from effects, after the effects that stand behind those. */
   readonly #following: ClusterEvent[] = []
@@ -87,8 +91,11 @@ export class SimulatedNode implements Endpoint {
 
   start(): void {
     if (this.machine !== null) return
-    const saved = parseNodesConf(this.#disk.written)
+    const { written } = this.#disk
+    const saved = typeof written === 'string' ? parseNodesConf(written) : written
     if ('refused' in saved) throw new Violation(`${this.name} cannot read what it wrote: ${saved.refused}`)
+    // A million nodes that others know have a thousand ids: one text of each, and none that keeps the whole file alive.
+    for (const node of saved.nodes) Object.assign(node, { id: sameText(node.id), ip: sameText(node.ip) })
     const { random } = this.world
     const { facts } = this.#disk
     this.machine = new ClusterMachine({
@@ -194,10 +201,10 @@ export class SimulatedNode implements Endpoint {
     switch (effect.type) {
       case 'persist':
         if (!world.keepDisk) return
-        this.#disk.written = machine.facts().nodesConf
+        this.#disk.written = world.nodes.length > TEXTS_MAX ? savedCluster(machine.view) : machine.facts().nodesConf
         if (effect.durable) {
           this.#disk.durable = this.#disk.written
-          const { copies } = machine.facts()
+          const copies = this.copy === null ? undefined : machine.facts().copies
           if (copies !== undefined) this.#disk.facts = copies
           this.#hasFacts = true
           if (this.copy !== null) this.copy.isIntact = true
@@ -254,7 +261,7 @@ export class SimulatedNode implements Endpoint {
     if (self.isPrimary) {
       if (state === 'ok' && self.slotCount > 0 && this.clock >= this.#writesPausedUntil) this.#offset += Math.floor(world.random() * 100)
     } else {
-      const source = world.nodes.find((node) => node.machine?.view.self.id === this.#source)
+      const source = this.#sourceNode()
       const reachable = source !== undefined && !source.isPaused && source.machine!.view.self.isPrimary &&
         !world.network.isCut(source.index, this.index) && !world.network.isCut(this.index, source.index)
       if (reachable && world.random() < 0.9) {
@@ -272,6 +279,12 @@ export class SimulatedNode implements Endpoint {
       loaded: true } })
   }
 
+  /** Ids end with the index of their node (initial-cluster.ts). */
+  #sourceNode(): SimulatedNode | undefined {
+    const node = this.#source === null ? undefined : this.world.nodes[Number.parseInt(this.#source.slice(32), 16)]
+    return node?.machine?.view.self.id === this.#source ? node : undefined
+  }
+
   #tellCopy(copy: CopyModel): void {
     const { offset, durableOffset } = copy.offsets
     const { connected, history, syncedAt } = copy
@@ -287,6 +300,16 @@ export class SimulatedNode implements Endpoint {
 
 const withoutExtensions = ({ header, body }: BusMessage): BusMessage =>
   'extensions' in body ? { header, body: { ...body, extensions: [] } } : { header, body }
+
+const texts = new Map<string, string>()
+
+function sameText(text: string): string {
+  const kept = texts.get(text)
+  if (kept !== undefined) return kept
+  const copy = Buffer.from(text, 'latin1').toString('latin1')
+  texts.set(copy, copy)
+  return copy
+}
 
 /** Addresses of the simulated hosts: their index. */
 export const ipOf = (index: number): string => `10.0.${index >> 8}.${index & 255}`

@@ -43,11 +43,12 @@ interface Connection {
 
 /** A connection attempt into silence ends after this. */
 const CONNECT_TIMEOUT_MS = 2000
-const CODEC_SAMPLE = 64
 
 export class VirtualNetwork {
   faults: NetworkFaults = calm
   messageCount = 0
+  /** One message of so many goes through the codec. */
+  codecSample = 64
   /** Messages that came back from the codec as something else; never expected. */
   codecFailures: string[] = []
   readonly #cuts = new Set<number>()
@@ -100,7 +101,7 @@ export class VirtualNetwork {
     const toLink = there ? connection.toLink : connection.fromLink
     if (this.isCut(from.index, to.index) || random() < faults.loss) return
     const copies = faults.duplicate > 0 && random() < faults.duplicate ? 2 : 1
-    const carried = Math.floor(random() * CODEC_SAMPLE) === 0 ? this.#throughCodec(message) : message
+    const carried = Math.floor(random() * this.codecSample) === 0 ? this.#throughCodec(message) : message
     for (let copy = 0; copy < copies; copy++) {
       let at = this.queue.now + this.#delay()
       if (faults.reorder > 0 && random() < faults.reorder) at += random() * 10 * faults.jitterMs
