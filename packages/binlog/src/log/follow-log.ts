@@ -2,15 +2,33 @@
  * FollowLog: the driver of a LogFollower: the socket, the timer and the store. Every decision is the machine's.
  * Applying is synchronous and short, so a thread that follows many sources serves each in turn.
  */
-import { BinlogError } from '../errors.js'
+import { BinlogError, ConnectionLostError } from '../errors.js'
 import { type Checkpoint, checkpointKey, isStreamPosition, parseCheckpoint, printCheckpoint, SNAPSHOT } from './checkpoint.js'
-import { type LogCommand, parseLogBatch } from './log-batch.js'
+import { type LogBatch, type LogCommand, parseLogBatch } from './log-batch.js'
 import { LogConnection, type LogSource, RefusedError } from './log-connection.js'
 import { type ApplyEffect, type FollowEffect, type FollowerView, type FollowEvent, LogFollower } from './log-follower.js'
 import { type LogTarget, type LogTargetStore, storeTarget } from './log-target.js'
 import type { RespReply } from '../resp/resp-decoder.js'
 
 export interface LogCopy { readonly stream: string; readonly commands: readonly LogCommand[] }
+
+type Commands = readonly (readonly (string | Uint8Array)[])[]
+
+/**
+ * What another way of following does instead: one that does not repeat the source's commands, but asks it what came of
+ * them. Errors of these are passing, unless `isFinal` says otherwise.
+ */
+export interface FollowMode {
+  /** @returns whether the source has to be copied, again */
+  meet(ask: (commands: Commands) => Promise<RespReply[]>, sourceId: string): Promise<boolean>
+  copy(
+    ask: (commands: Commands) => Promise<RespReply[]>, signal: AbortSignal,
+  ): Promise<{ position: string; commands: readonly LogCommand[] }>
+  resolve(ask: (commands: Commands) => Promise<RespReply[]>, batch: LogBatch): Promise<LogBatch>
+  /** The position is held there no more, or is none: it has to be copied. */
+  lost(): void
+  isFinal(error: unknown): boolean
+}
 
 export interface FollowLogOptions {
   /** Of this follower: its position is kept under it. */
@@ -30,6 +48,8 @@ export interface FollowLogOptions {
    * and commands for the transaction that ends the copying
    */
   readonly copy?: (source: LogSource, sourceId: string, signal: AbortSignal) => Promise<LogCopy>
+  /** @default the source's commands are repeated */
+  readonly mode?: FollowMode
   /** What is kept in the store beside the data, to be written again in the transaction that flushes it. */
   readonly kept?: () => readonly LogCommand[]
   /** Something about it changed that an operator would like to know. */
@@ -39,6 +59,8 @@ export interface FollowLogOptions {
 
 const BLOCK_MS = 5000
 const TIMEOUT_MS = 15_000
+/** Of many values. */
+const REPLIES_TIMEOUT_MS = 60_000
 const COUNT = '1000'
 /** What trying again does not help against. */
 const FINAL = /^PURGED |^HISTORY |^ERR There is no (position|file) |is no position between commands|^ERR Invalid position|^ERR unknown command/
@@ -60,7 +82,7 @@ export class FollowLog {
     const found = options.into.get(this.#key)
     this.#checkpoint = found === null ? null : parseCheckpoint(found)
     const { keys, into } = options
-    if (options.from === SNAPSHOT && options.copy === undefined) throw new TypeError('a follower that begins with a copy has to be told how to make one')
+    if (options.from === SNAPSHOT && options.copy === undefined && options.mode === undefined) throw new TypeError('a follower that begins with a copy has to be told how to make one')
     this.#machine = new LogFollower({
       id: into.id(), start: this.#checkpoint ?? options.from, random: Math.random,
       ...(options.delayMsMax === undefined ? {} : { delayMsMax: options.delayMsMax }),
@@ -119,7 +141,10 @@ export class FollowLog {
       event = await work
     } catch (error) {
       const { message } = error as Error
-      event = { type: 'failed', message, final: error instanceof RefusedError && FINAL.test(message) }
+      const { mode } = this.#options
+      const isLost = error instanceof RefusedError && FINAL.test(message)
+      if (isLost) mode?.lost()
+      event = { type: 'failed', message, final: mode?.isFinal(error) ?? isLost }
     }
     if (generation === this.#generation) this.#step(event)
   }
@@ -133,11 +158,21 @@ export class FollowLog {
     }
     this.#connection = connection
     const status = await connection.request(['BINLOG', 'STATUS'], TIMEOUT_MS)
-    return { type: 'connected', source: fieldOf(status, 'id') }
+    const source = fieldOf(status, 'id')
+    const { mode, into } = this.#options
+    if (mode === undefined || source === into.id()) return { type: 'connected', source }
+    return { type: 'connected', source, anew: await mode.meet(this.#ask, source) }
+  }
+
+  readonly #ask = (commands: Commands): Promise<RespReply[]> => {
+    if (this.#connection === null) throw new ConnectionLostError('the connection was closed')
+    return this.#connection.requests(commands, REPLIES_TIMEOUT_MS)
   }
 
   async #copy(sourceId: string): Promise<FollowEvent> {
     const copying = this.#copying = new AbortController()
+    const { mode } = this.#options
+    if (mode !== undefined) return { type: 'copied', stream: '', ...await mode.copy(this.#ask, copying.signal) }
     const copied = await this.#options.copy!(this.#options.source(), sourceId, copying.signal)
     return { type: 'copied', ...copied }
   }
@@ -145,7 +180,8 @@ export class FollowLog {
   async #read(from: string): Promise<FollowEvent> {
     // What is no position yet becomes one first: it must not move while nothing comes.
     const words = ['BINLOG', 'READ', 'FROM', from, 'COUNT', COUNT, ...from.includes(':') && !isStreamPosition(from) ? ['BLOCK', String(BLOCK_MS)] : []]
-    return { type: 'batch', batch: parseLogBatch(await this.#connection!.request(words, BLOCK_MS + TIMEOUT_MS)) }
+    const batch = parseLogBatch(await this.#connection!.request(words, BLOCK_MS + TIMEOUT_MS))
+    return { type: 'batch', batch: await this.#options.mode?.resolve(this.#ask, batch) ?? batch }
   }
 
   #apply({ commands, checkpoint, flush }: ApplyEffect): FollowEvent {

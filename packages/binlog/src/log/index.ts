@@ -3,8 +3,8 @@
  * See docs/binlog.md.
  */
 export { checkpointKey, isStreamPosition, printCheckpoint, SNAPSHOT } from './checkpoint.js'
-export { commandOf, FollowLog, type FollowLogOptions, type LogCopy } from './follow-log.js'
-export type { LogCommand } from './log-batch.js'
+export { commandOf, FollowLog, type FollowLogOptions, type FollowMode, type LogCopy } from './follow-log.js'
+export { type LogBatch, type LogCommand, parseLogBatch } from './log-batch.js'
 export type { LogSource } from './log-connection.js'
 export type { FollowerView } from './log-follower.js'
 export type { LogTarget } from './log-target.js'

@@ -1,5 +1,6 @@
 /**
- * LogConnection: a socket to a Slotwise server: one request at a time, its reply, and the end of it. Decides nothing.
+ * LogConnection: a socket to a Slotwise server: one request at a time, of one command or some, the replies, and the end
+ * of it. Decides nothing.
  */
 import { connect, type Socket } from 'node:net'
 import { ConnectionLostError, DecodeError } from '../errors.js'
@@ -18,7 +19,13 @@ export class RefusedError extends Error {
   override readonly name = 'RefusedError'
 }
 
-interface Pending { resolve(reply: RespReply): void; reject(error: Error): void; timer: NodeJS.Timeout }
+interface Pending {
+  readonly count: number
+  readonly replies: RespReply[]
+  resolve(replies: RespReply[]): void
+  reject(error: Error): void
+  readonly timer: NodeJS.Timeout
+}
 
 export class LogConnection {
   readonly #socket: Socket
@@ -50,15 +57,23 @@ export class LogConnection {
 
   /** @throws {RefusedError} for an error reply; {ConnectionLostError} after `timeoutMs` without a reply */
   async request(words: readonly (string | Uint8Array)[], timeoutMs: number): Promise<RespReply> {
-    if (this.#ended !== null) throw this.#ended
-    if (this.#pending !== null) throw new Error('one request at a time')
-    const reply = await new Promise<RespReply>((resolve, reject) => {
-      const timer = setTimeout(() => this.close(new ConnectionLostError(`the source did not answer within ${timeoutMs} ms`)), timeoutMs)
-      this.#pending = { resolve, reject, timer }
-      this.#socket.write(encodeCommands([words]))
-    })
+    const [reply = null] = await this.requests([words], timeoutMs)
     if (reply instanceof RespError) throw new RefusedError(reply.message)
     return reply
+  }
+
+  /**
+   * Commands in one piece; errors are among the replies.
+   * @throws {ConnectionLostError} after `timeoutMs` without all of them
+   */
+  async requests(commands: readonly (readonly (string | Uint8Array)[])[], timeoutMs: number): Promise<RespReply[]> {
+    if (this.#ended !== null) throw this.#ended
+    if (this.#pending !== null) throw new Error('one request at a time')
+    return new Promise<RespReply[]>((resolve, reject) => {
+      const timer = setTimeout(() => this.close(new ConnectionLostError(`the source did not answer within ${timeoutMs} ms`)), timeoutMs)
+      this.#pending = { count: commands.length, replies: [], resolve, reject, timer }
+      this.#socket.write(encodeCommands(commands))
+    })
   }
 
   /** What waits rejects with `reason`. Idempotent. */
@@ -75,13 +90,15 @@ export class LogConnection {
   #take(chunk: Buffer): void {
     try {
       this.#decoder.push(chunk)
-      const reply = this.#decoder.next()
-      if (reply === undefined) return
-      const pending = this.#pending
-      this.#pending = null
-      if (pending === null) throw new DecodeError('the source answered what nobody asked')
-      clearTimeout(pending.timer)
-      pending.resolve(reply)
+      for (let reply = this.#decoder.next(); reply !== undefined; reply = this.#decoder.next()) {
+        const pending = this.#pending
+        if (pending === null) throw new DecodeError('the source answered what nobody asked')
+        pending.replies.push(reply)
+        if (pending.replies.length < pending.count) continue
+        this.#pending = null
+        clearTimeout(pending.timer)
+        pending.resolve(pending.replies)
+      }
     } catch (error) {
       this.close(error as Error)
     }

@@ -12,10 +12,10 @@ import type { LogBatch, LogCommand, LogTransaction } from './log-batch.js'
 
 export type FollowEvent =
   | { readonly type: 'start' | 'tick' | 'stop' }
-  /** The source has told its id. */
-  | { readonly type: 'connected'; readonly source: string }
-  /** All data of the source is here as it was at `stream`; `commands` end the copying. */
-  | { readonly type: 'copied'; readonly stream: string; readonly commands: readonly LogCommand[] }
+  /** The source has told its id. `anew`: what was read of it before is not enough, it has to be copied. */
+  | { readonly type: 'connected'; readonly source: string; readonly anew?: boolean }
+  /** All data of the source is here as of `stream`, or of `position` if that is ''; `commands` end the copying. */
+  | { readonly type: 'copied'; readonly stream: string; readonly position?: string; readonly commands: readonly LogCommand[] }
   | { readonly type: 'batch'; readonly batch: LogBatch }
   /** `errors`: of commands that were refused; the others have run. */
   | { readonly type: 'applied'; readonly errors: readonly string[] }
@@ -131,8 +131,8 @@ export class LogFollower {
       case 'start': return this.#state === 'stopped' || this.#state === 'failed' ? this.#connect() : []
       case 'stop': return this.#leave('stopped')
       case 'tick': return this.#state === 'waiting' && nowMs >= this.#dueMs ? this.#connect() : []
-      case 'connected': return this.#state === 'connecting' ? this.#connected(event.source) : []
-      case 'copied': return this.#state === 'copying' ? this.#copied(event.stream, event.commands) : []
+      case 'connected': return this.#state === 'connecting' ? this.#connected(event.source, event.anew ?? false) : []
+      case 'copied': return this.#state === 'copying' ? this.#copied(event.stream, event.position ?? event.stream, event.commands) : []
       case 'batch': return this.#state === 'reading' ? this.#plan(event.batch) : []
       case 'applied': return this.#state === 'applying' ? this.#applied(event.errors) : []
       case 'failed': return this.#state === 'stopped' ? [] : this.#failed(event.message, event.final, nowMs)
@@ -156,22 +156,23 @@ export class LogFollower {
     return [{ type: 'connect' }]
   }
 
-  #connected(source: string): FollowEffect[] {
+  #connected(source: string, anew: boolean): FollowEffect[] {
     if (source === this.#options.id) return this.#giveUp('this server would follow itself')
     if (this.#source !== '' && source !== this.#source) {
       return this.#giveUp(`the source is another one than before (${this.#source.slice(0, 8)}..., now ${source.slice(0, 8)}...): its positions mean something else`)
     }
     this.#source = source
     this.#sums.connects++
-    if (this.#position !== SNAPSHOT) return this.#read()
+    if (this.#position !== SNAPSHOT && !anew) return this.#read()
     this.#state = 'copying'
     return [{ type: 'copy', source }]
   }
 
-  #copied(stream: string, commands: readonly LogCommand[]): FollowEffect[] {
+  #copied(stream: string, position: string, commands: readonly LogCommand[]): FollowEffect[] {
     this.#failures = 0
-    this.#batchEnd = this.#batchStream = stream
-    this.#groups.push({ ...emptyGroup(this.#source), commands: [...commands], position: stream, stream })
+    this.#batchEnd = position
+    this.#batchStream = stream
+    this.#groups.push({ ...emptyGroup(this.#source), commands: [...commands], position, stream })
     return this.#next()
   }
 

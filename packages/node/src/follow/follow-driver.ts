@@ -6,14 +6,16 @@
  */
 import { commandOf, checkpointKey, FollowLog, type FollowerView, type LogCommand, type LogTarget } from '@slotwise/binlog/log'
 import { type ControlPort, type ControlRequest, type Engine, globMatcher, type LogLevel } from '@slotwise/engine'
+import { PAIR } from '@slotwise/binlog/pair'
 import { encodeReply, type RespValue } from '../cluster/resp-writer.js'
 import { engineTarget } from './engine-target.js'
+import { PairDriver, whyNoPair } from './pair-driver.js'
 import { COPYING, copySource } from './source-copy.js'
 import {
   type FollowDefinition, followerHelp, parseDefinition, parseFollowRequest, printDefinition,
 } from './follow-requests.js'
 
-interface Followed { definition: FollowDefinition; readonly log: FollowLog }
+interface Followed { definition: FollowDefinition; readonly log: FollowLog; readonly pair: PairDriver | null }
 
 /** It is for this driver, and not about the cluster. */
 export const isFollowRequest = ({ args: [name] }: ControlRequest): boolean => /^(follow|follower|stop)$/i.test(Buffer.from(name ?? []).toString())
@@ -28,6 +30,8 @@ export class FollowDriver {
   readonly #onLog: (level: LogLevel, text: string) => void
   readonly #followed = new Map<string, Followed>()
   #timer: NodeJS.Timeout | undefined
+  /** The follower of the other side of a pair, if this node is one. */
+  #pair: { readonly name: string; readonly driver: PairDriver } | null = null
 
   constructor(engine: Engine, control: ControlPort, onLog: (level: LogLevel, text: string) => void) {
     this.#engine = engine
@@ -64,6 +68,7 @@ export class FollowDriver {
   stop(): void {
     clearInterval(this.#timer)
     for (const { log } of this.#followed.values()) log.stop()
+    this.#pair?.driver.stop()
     this.#followed.clear()
   }
 
@@ -94,6 +99,7 @@ export class FollowDriver {
         const followed = this.#followed.get(request.name)
         followed?.log.stop()
         this.#followed.delete(request.name)
+        this.#endPair(request.name)
         this.#run([['HDEL', FOLLOWERS, request.name], ['DEL', checkpointKey(request.name)]])
         return followed === undefined ? 0 : 1
       }
@@ -102,10 +108,16 @@ export class FollowDriver {
 
   #follow(definition: FollowDefinition): RespValue {
     const { name } = definition
-    if (name === COPYING) return { error: `ERR '${name}' is no name of a follower` }
+    if (name === COPYING || name === PAIR) return { error: `ERR '${name}' is no name of a follower` }
     const before = this.#followed.get(name)
     if (before !== undefined && before.log.view().state !== 'stopped' && before.log.view().state !== 'failed') {
       return { error: `ERR '${name}' is followed already: STOP FOLLOWER ${name} first` }
+    }
+    if (definition.isPair) {
+      const why = this.#pair !== null && this.#pair.name !== name ? `this server is one of a pair already, with '${this.#pair.name}'` : whyNoPair(this.#engine, this.#target)
+      if (why !== null) return { error: `ERR ${why}` }
+    } else {
+      this.#endPair(name)
     }
     // A new position, whatever was before.
     this.#run([['DEL', checkpointKey(name)], ['HSET', FOLLOWERS, name, printDefinition(definition)]])
@@ -132,17 +144,52 @@ export class FollowDriver {
     const { name, host, port, from, keys } = definition
     const matchers = keys.map(globMatcher)
     const wanted = keys.length === 0 ? {} : { keys: (key: Uint8Array) => matchers.some((matches) => matches(key)) }
+    const pair = definition.isPair ? this.#pairOf(name) : null
     const log = new FollowLog({
-      name, from, into: this.#target, kept: () => this.#kept(),
+      name, from, into: pair?.side ?? this.#target, kept: () => this.#kept(),
+      ...(pair === null ? {} : { mode: pair.mode }),
       source: () => ({ host, port, user: this.#directive('masteruser'), password: this.#directive('masterauth') }),
       onState: (view) => this.#tell(name, view),
       ...wanted,
       copy: (source, sourceId, signal) =>
         copySource({ source, sourceId, name, engine: this.#engine, into: this.#target, signal, ...wanted }),
     })
-    this.#followed.set(name, { definition, log })
-    if (definition.running) log.start()
+    const followed = { definition, log, pair }
+    this.#followed.set(name, followed)
     this.#timer ??= setInterval(() => this.#heal(), LOOK_EVERY_MS)
+    if (pair === null || pair.side.ready) this.#startIfRunning(followed)
+    else void this.#beginPair(followed, pair)
+  }
+
+  #startIfRunning({ definition, log }: Followed): void {
+    if (definition.running && this.#followed.get(definition.name)?.log === log) log.start()
+  }
+
+  /** @throws {TypeError} without an append-only file */
+  #pairOf(name: string): PairDriver {
+    if (this.#pair === null) {
+      const driver = new PairDriver({
+        engine: this.#engine, target: this.#target, kept: () => this.#kept(), onLog: this.#onLog,
+      })
+      this.#pair = { name, driver }
+    }
+    return this.#pair.driver
+  }
+
+  async #beginPair(followed: Followed, pair: PairDriver): Promise<void> {
+    try {
+      await pair.begin()
+      this.#startIfRunning(followed)
+    } catch (error) {
+      this.#onLog('error', `Follower ${followed.definition.name} does not begin: ${(error as Error).message}`)
+    }
+  }
+
+  #endPair(name: string): void {
+    if (this.#pair?.name !== name) return
+    this.#pair.driver.stop()
+    this.#pair.driver.side.forget()
+    this.#pair = null
   }
 
   #directive(name: string): string {
@@ -163,6 +210,8 @@ export class FollowDriver {
       const checkpoint = log.checkpointCommand()
       if (checkpoint !== null) commands.push(checkpoint)
     }
+    const state = this.#pair?.driver.side.stateCommand() ?? null
+    if (state !== null) commands.push(state)
     return commands
   }
 
@@ -189,7 +238,7 @@ export class FollowDriver {
   }
 }
 
-function statusOf({ definition, log }: Followed): RespValue {
+function statusOf({ definition, log, pair }: Followed): RespValue {
   const view = log.view()
   const { name, host, port, keys } = definition
   const colon = view.position.lastIndexOf(':')
@@ -201,6 +250,11 @@ function statusOf({ definition, log }: Followed): RespValue {
     ['origin', view.stream], ['source-end', view.sourceEnd], ['bytes-behind', view.behindBytes], ['seconds-behind', view.behindSeconds === null ? null : Math.round(view.behindSeconds)],
     ['transactions', view.transactions], ['commands', view.commands], ['own-transactions', view.ownTransactions],
     ['filtered-commands', view.filteredCommands], ['refused-commands', view.refusedCommands], ['connects', view.connects],
-    ['keys', [...keys]], ['last-error', view.lastError],
+    ['keys', [...keys]], ['last-error', view.lastError], ...pair === null ? [] : pairFields(pair),
   ])
+}
+
+function pairFields({ side }: PairDriver): [string, RespValue][] {
+  if (!side.ready) return [['stamped', '']]
+  return [['stamped', side.position], ['conflicts', side.conflicts], ['conflicts-lost', side.state.lost], ['tombstones', side.tombstones()]]
 }

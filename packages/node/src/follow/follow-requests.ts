@@ -14,6 +14,8 @@ export interface FollowDefinition {
   /** Patterns; none: all keys. */
   readonly keys: readonly string[]
   readonly running: boolean
+  /** The two follow each other, and of each key the last write wins. */
+  readonly isPair: boolean
 }
 
 export type FollowRequest =
@@ -65,6 +67,7 @@ function parseFollow([name = '', host = '', portText = '', ...options]: readonly
   let position = ''
   let keys: readonly string[] = []
   let snapshot = false
+  let isPair = false
   for (let i = 0; i < options.length; i++) {
     const word = options[i]!.toLowerCase()
     const value = options[i + 1]
@@ -79,31 +82,39 @@ function parseFollow([name = '', host = '', portText = '', ...options]: readonly
       if (!isStreamPosition(value)) return error('ERR Invalid origin, it is REPLICATION-ID:OFFSET')
       position = value
     } else if (word === 'snapshot' && /^(yes|no)$/i.test(value)) snapshot = value.toLowerCase() === 'yes'
+    else if (word === 'conflicts' && /^last-write$/i.test(value)) isPair = true
     else return SYNTAX
     i++
+  }
+  if (isPair) {
+    // It finds out by itself what the other has, and it has to be all keys.
+    if (snapshot || file !== '' || position !== '' || keys.length > 0) return SYNTAX
+    return { type: 'follow', definition: { name, host, port, from: SNAPSHOT, keys, running: true, isPair } }
   }
   if (snapshot) {
     // A copy says itself where it is.
     if (file !== '' || position !== '') return SYNTAX
-    return { type: 'follow', definition: { name, host, port, from: SNAPSHOT, keys, running: true } }
+    return { type: 'follow', definition: { name, host, port, from: SNAPSHOT, keys, running: true, isPair } }
   }
   if (position === '') return SYNTAX
   if (file !== '' && !/^\d{1,16}$/.test(position)) return error('ERR Invalid position: with FILE it is a number of bytes')
   const from = file === '' ? position : `${file}:${position}`
   if (!/^(\$|0|@?\d{1,16}|[^\s:]{1,255}:\d{1,16})$/.test(from)) return error('ERR Invalid position, it is FILE:POSITION, REPLICATION-ID:OFFSET, an offset, 0, $ or @SECONDS')
-  return { type: 'follow', definition: { name, host, port, from, keys, running: true } }
+  return { type: 'follow', definition: { name, host, port, from, keys, running: true, isPair } }
 }
 
-export const printDefinition = ({ host, port, from, keys, running }: FollowDefinition): string =>
-  JSON.stringify({ host, port, from, keys, running })
+export const printDefinition = ({ host, port, from, keys, running, isPair }: FollowDefinition): string =>
+  JSON.stringify({ host, port, from, keys, running, ...(isPair ? { conflicts: 'last-write' } : {}) })
 
 /** null: it is none. */
 export function parseDefinition(name: string, text: string): FollowDefinition | null {
   try {
-    const { host, port, from, keys, running } = JSON.parse(text) as Partial<FollowDefinition>
+    const found = JSON.parse(text) as Partial<FollowDefinition> & { conflicts?: unknown }
+    const { host, port, from, keys, running, conflicts } = found
     const good = isName(name) && typeof host === 'string' && Number.isInteger(port) && typeof from === 'string' && Array.isArray(keys) &&
-      keys.every((key) => typeof key === 'string') && typeof running === 'boolean'
-    return good ? { name, host, port: port!, from, keys, running } : null
+      keys.every((key) => typeof key === 'string') && typeof running === 'boolean' &&
+      (conflicts === undefined || conflicts === 'last-write')
+    return good ? { name, host, port: port!, from, keys, running, isPair: conflicts !== undefined } : null
   } catch {
     return null
   }
