@@ -63,6 +63,7 @@ export class MemoryPairStore implements PairStore {
 
   watch(keys: readonly KeyIn[]): void {
     for (const { db, key } of keys) this.#watched.set(nameIn(db, key), this.#versions.get(nameIn(db, key)) ?? 0)
+    if (this.#watched.size > 1000) throw new Error('too many watched keys') // as the engine
   }
 
   applyUnlessChanged(commands: readonly LogCommand[]): readonly string[] | null {

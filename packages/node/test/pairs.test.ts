@@ -30,6 +30,7 @@ describe('a pair of servers', () => {
     // Together: what is written at one is at the other, whatever the command.
     await a.pipeline([['INCR', 'n'], ['RENAME', 'both', 'renamed'], ['DEL', 'own'], ['SUNIONSTORE', 'union', 'set', 'nothing'], ['MULTI'], ['LPUSH', 'l', 0], ['EXPIRE', 'h', 900], ['EXEC']])
     await untilSettled(a, b)
+    await b.pipeline(Array.from({ length: 3000 }, (_, i) => ['SET', `more:${i}`, i]))
     await b.pipeline([['INCR', 'n'], ['HSET', 'h', 'g', 'w'], ['COPY', 's', 's2', 'DB', 3], ['MOVE', 'z', 3], ['SET', 'short', 1, 'PX', 30]])
     await untilSettled(a, b)
     expect(await a.command('GET', 'n')).toBe('2')

@@ -106,6 +106,21 @@ describe('a side', () => {
     expect(store.log.length).toBe(length)
   })
 
+  it('takes many at once, the position with the last of them', async () => {
+    const { store, side } = await sideOf()
+    const before = store.log.length
+    side.apply([
+      ...Array.from({ length: 2500 }, (_, i) =>
+        mergeCommand({ db: 0, key: bytes(`k${i}`), record: theirs(i + 1), seenUs: 0, payload: bytes('v') })),
+      commandIn(0, 'SET', '__binlog:{p}:log', 'here'),
+    ])
+    expect(Object.keys(store.data())).toHaveLength(2500)
+    const added = store.log.slice(before)
+    expect(added.length).toBeGreaterThan(2)
+    expect(added.map(({ commands }) => commands.some(({ words }) => Buffer.from(words[1]!).toString() === '__binlog:{p}:log')))
+      .toEqual(added.map((_, i) => i === added.length - 1))
+  })
+
   it('decides anew if a key is written meanwhile', async () => {
     const found = await sideOf()
     const { store, side } = found

@@ -40,6 +40,8 @@ export interface PairSideOptions {
 const READ_COUNT = 1000
 const DRAIN_BATCHES_MAX = 200
 const WATCHED_ATTEMPTS = 3
+/** In one transaction: a session watches 1,000 keys at most, and clients wait meanwhile. */
+const MERGE_KEYS = 250
 const FORGET_COUNT = 1000
 
 export class PairSide implements LogTarget {
@@ -141,6 +143,18 @@ export class PairSide implements LogTarget {
   apply(commands: readonly LogCommand[]): readonly string[] {
     const merges = commands.map(readMergeCommand)
     for (const merge of merges) if (merge.type === 'flush') this.#flushOlder(merge.db, merge.stamp)
+    const versions = latestOf(merges).map((version): MergeCommand => ({ type: 'merge', version }))
+    const others = merges.filter(({ type }) => type !== 'merge')
+    const errors: string[] = []
+    // What was taken is known if the rest, with the position, comes again.
+    do {
+      const some = versions.splice(0, MERGE_KEYS)
+      errors.push(...this.#mergeSoon(versions.length === 0 ? [...some, ...others] : some))
+    } while (versions.length > 0)
+    return errors
+  }
+
+  #mergeSoon(merges: readonly MergeCommand[]): readonly string[] {
     for (let attempt = 0; ; attempt++) {
       for (let i = 0; i < DRAIN_BATCHES_MAX && this.track(); i++);
       const errors = this.#merge(merges, attempt < WATCHED_ATTEMPTS)
