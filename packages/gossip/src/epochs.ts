@@ -11,8 +11,12 @@ import type { ClusterView } from './cluster-view.js'
 const EPOCH_JUMP_MAX = 2 ** 20
 
 /** A node that knows no epoch yet must be able to learn that of an old cluster. */
-export const isEpochPlausible = (view: ClusterView, header: BusHeader): boolean =>
-  view.currentEpoch === 0 || Math.max(header.currentEpoch, header.configEpoch) <= view.largestEpoch + EPOCH_JUMP_MAX
+export function isEpochPlausible(view: ClusterView, header: BusHeader): boolean {
+  const epoch = Math.max(header.currentEpoch, header.configEpoch)
+  // All nodes are looked at for those only that are far beyond the present epoch.
+  return view.currentEpoch === 0 || epoch <= view.currentEpoch + EPOCH_JUMP_MAX ||
+    epoch <= view.largestEpoch + EPOCH_JUMP_MAX
+}
 
 export function learnEpochs(view: ClusterView, sender: ClusterNode, header: BusHeader): void {
   if (header.currentEpoch > view.currentEpoch) view.currentEpoch = header.currentEpoch

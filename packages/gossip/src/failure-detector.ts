@@ -70,6 +70,7 @@ export function report(view: ClusterView, node: ClusterNode, reporter: ClusterNo
     return
   }
   node.reports ??= new Map()
+  node.reports.delete(reporter) // the oldest report is the first
   node.reports.set(reporter, view.now)
   markFailIfAgreed(view, node)
 }
@@ -78,7 +79,10 @@ export function report(view: ClusterView, node: ClusterNode, reporter: ClusterNo
 export function reportCount(view: ClusterView, node: ClusterNode): number {
   if (node.reports === null) return 0
   const oldest = view.now - REPORT_TIMEOUTS * view.options.nodeTimeoutMs
-  for (const [reporter, time] of node.reports) if (time < oldest) node.reports.delete(reporter)
+  for (const [reporter, time] of node.reports) {
+    if (time >= oldest) break
+    node.reports.delete(reporter)
+  }
   return node.reports.size
 }
 
