@@ -7,6 +7,7 @@
  *   default          as CONFIG GET prints it; redisDefault + why where ours differs on purpose
  *   min, max         inclusive, as strings since 64-bit bounds are no JSON numbers; unsigned: compared as uint64
  *   values           enum names and their numbers; flags to be added up if the directive is multi
+ *   namedElsewhere   of values: whose C++ name stands where it is used, not in the header that everything includes
  *   check            a rule beyond the type; clamp: out-of-range values are moved to the bounds, not refused
  *   immutable, multi, hidden, protected, sensitive, denyWhileLoading, emptyIsUnset, binary, alwaysApply   flags
  *   status           supported | accepted (known, without effect yet: one warning if set; quietValues do not warn)
@@ -66,7 +67,8 @@ function cppEnums(directives) {
   const values = directives
     .filter((d) => d.type === 'enum')
     .map((d) => {
-      const rows = Object.entries(d.values).map(([name, number]) => `  k${pascal(name)} = ${number},\n`)
+      const named = Object.entries(d.values).filter(([name]) => d.namedElsewhere?.includes(name) !== true)
+      const rows = named.map(([name, number]) => `  k${pascal(name)} = ${number},\n`)
       return `// ${d.name}\nenum class ${pascal(d.name)} : int {\n${rows.join('')}};\n`
     })
   return (
@@ -141,6 +143,7 @@ const tsRows = (rows) => rows.map((row) => `  ${tsValue(row)},\n`).join('')
 
 function typeScript({ directives: known, gateway, fileOnly, ignored }) {
   const directives = [...known, ...gateway].sort((a, b) => (a.name < b.name ? -1 : 1))
+    .map(({ namedElsewhere, ...directive }) => directive)
   const names = directives.flatMap((d) => (d.alias === undefined ? [d.name] : [d.name, d.alias])).sort()
   return (
     '// Generated from native/tables/directives.json by `node native/tables/generate.mjs --ts`. Do not edit.\n' +

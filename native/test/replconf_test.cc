@@ -52,6 +52,13 @@ TEST(Replconf, AnAcknowledgementMaySayWhatIsFsynced) {
   EXPECT_EQ(Parse({"ACK", "123", "capa", "eof"}).fsynced, -1);
 }
 
+TEST(Replconf, AnAcknowledgementMayHaveATag) {
+  EXPECT_EQ(Parse({"ACK", "123", "FACK", "100", "TAG", "7-a-1"}).tag, "7-a-1");
+  EXPECT_EQ(Parse({"ACK", "123", "FACK", "100"}).tag, "");
+  EXPECT_EQ(Parse({"ACK", "123", "FACK", "100", "TAG", std::string(129, 'x')}).tag, "");
+  EXPECT_EQ(Parse({"ACK", "123", "TAG", "7-a-1"}).tag, "");
+}
+
 TEST(Replconf, Errors) {
   EXPECT_EQ(Parse({"listening-port"}).error, "ERR syntax error");
   EXPECT_EQ(Parse({"listening-port", "x"}).error, "ERR value is not an integer or out of range");

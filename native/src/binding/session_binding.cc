@@ -7,7 +7,9 @@
 #include "binding/napi_util.h"
 #include "engine/cluster.h"
 #include "engine/control_desk.h"
+#include "engine/copy_lease.h"
 #include "engine/pubsub.h"
+#include "engine/replication.h"
 #include "net/server.h"
 
 namespace slotwise::binding {
@@ -115,6 +117,7 @@ Status SessionBinding::WaitUntilPromised(Engine& engine) {
   while (!engine.semi_sync().Await(offset, kAwaitMs)) {
     if (closing_.load(std::memory_order_relaxed)) return Status::Error(ECANCELED, "the store was closed before enough replicas had acknowledged");
   }
+  if (engine.semi_sync().Broken(offset)) return Status::Error(EIO, "this server became a replica before enough others had acknowledged");
   return Status::Ok();
 }
 
@@ -260,7 +263,7 @@ napi_value SessionBinding::CallWithKey(napi_env env, napi_callback_info info) {
 
 template <napi_value (SessionBinding::*Method)(napi_env, napi_value*, std::size_t)>
 napi_value SessionBinding::Call(napi_env env, napi_callback_info info) {
-  Arguments<SessionBinding, 4> a(env, info);
+  Arguments<SessionBinding, 5> a(env, info);
   return (a.data->*Method)(env, a.values, a.count);
 }
 
@@ -287,6 +290,7 @@ napi_value SessionBinding::MakeObject() {
       {"openControl", Call<&SessionBinding::OpenControl>},     {"answerControl", Call<&SessionBinding::AnswerControl>},
       {"setSlotMap", Call<&SessionBinding::SetSlotMap>},       {"clearSlot", Call<&SessionBinding::ClearSlot>},
       {"deliver", Call<&SessionBinding::Deliver>},             {"setServesUntil", Call<&SessionBinding::SetServesUntil>},
+      {"setCopyDuty", Call<&SessionBinding::SetCopyDuty>},
   };
   for (const Function& f : functions) {
     napi_value function = nullptr;
@@ -622,6 +626,14 @@ napi_value SessionBinding::SetServesUntil(napi_env env, napi_value* args, std::s
   if (!session_ || session_->engine().cluster() == nullptr) return Throw(env, "ERR", "the engine is not a node of a cluster");
   const double ms = Double(env, args[0]);
   session_->engine().cluster()->SetServesUntil(ms < 9e15 ? static_cast<std::int64_t>(ms) : Cluster::kForever);
+  return nullptr;
+}
+
+// setCopyDuty(tag, needed, servesUntilMs, feeds, why): as engine/copy_lease.h says.
+napi_value SessionBinding::SetCopyDuty(napi_env env, napi_value* args, std::size_t) {
+  if (!session_) return nullptr;
+  CopyDuty duty{String(env, args[0]), Uint32(env, args[1]), static_cast<std::int64_t>(Double(env, args[2])), Bool(env, args[3]), String(env, args[4])};
+  session_->engine().replication().copies().SetDuty(std::move(duty));
   return nullptr;
 }
 

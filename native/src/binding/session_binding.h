@@ -92,6 +92,7 @@ class SessionBinding final : public EventListener {
   napi_value AnswerControl(napi_env env, napi_value* args, std::size_t count);
   napi_value SetSlotMap(napi_env env, napi_value* args, std::size_t count);
   napi_value SetServesUntil(napi_env env, napi_value* args, std::size_t count);
+  napi_value SetCopyDuty(napi_env env, napi_value* args, std::size_t count);
   napi_value ClearSlot(napi_env env, napi_value* args, std::size_t count);
   napi_value Deliver(napi_env env, napi_value* args, std::size_t count);
   void CloseControl();

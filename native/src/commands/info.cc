@@ -18,6 +18,7 @@
 #include "engine/access_control.h"
 #include "engine/blocking.h"
 #include "engine/client_registry.h"
+#include "engine/copy_lease.h"
 #include "engine/cron.h"
 #include "engine/engine.h"
 #include "engine/failover.h"
@@ -311,8 +312,24 @@ const char* StateName(SemiSync::State state) {
   return "";
 }
 
+// Of a shard whose copies are counted: the lease of this primary, or what this replica acknowledges.
+void QuorumLines(CommandContext& ctx, InfoText& out) {
+  const CopyLease& copies = ctx.engine.replication().copies();
+  const CopyDuty duty = copies.duty();
+  if (!ctx.engine.is_replica()) {
+    const std::int64_t left_ms = std::max<std::int64_t>(0, copies.end_ms() - MonotonicMs());
+    out.Line("quorum_status", left_ms == 0 ? "OFF" : "ON");
+    out.Line("quorum_lease_left_ms", left_ms);
+    out.Line("quorum_replicas_needed", duty.needed);
+    out.Line("quorum_replicas_acknowledging", ctx.engine.semi_sync().info().clients);
+    out.Line("quorum_reason", duty.why);
+  }
+  out.Line("quorum_ballot", duty.tag);
+}
+
 // MySQL's counters by its names; a transaction is a command that wrote, times are microseconds.
 void SemiSyncLines(CommandContext& ctx, const Replication::Info& replication, InfoText& out) {
+  if (ctx.engine.replication().copies().counted()) QuorumLines(ctx, out);
   if (!ctx.engine.semi_sync().on()) return;
   const SemiSyncGate::Info info = ctx.engine.semi_sync().info();
   out.Line("semi_sync_master_status", info.state == SemiSync::State::kOn ? "ON" : "OFF");

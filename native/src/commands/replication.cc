@@ -7,6 +7,7 @@
 #include "commands/command_table.h"
 #include "commands/debug.h"
 #include "engine/client.h"
+#include "engine/copy_lease.h"
 #include "engine/engine.h"
 #include "engine/failover.h"
 #include "engine/replica.h"
@@ -28,6 +29,11 @@ bool MayFollow(CommandContext& ctx) {
   }
   if (ctx.engine.replication().failover().state() != Failover::State::kNone) {
     ctx.Error("NOMASTERLINK Can't SYNC while failing over");
+    return false;
+  }
+  if (!ctx.engine.is_replica() && !ctx.engine.replication().copies().feeds()) {
+    // What it has may be less than what its replicas have acknowledged.
+    ctx.Error("NOMASTERLINK Can't SYNC while this primary does not lead the copies of its shard");
     return false;
   }
   if (!ctx.client.sink || ctx.client.fd < 0 || ctx.inside_exec()) {
@@ -107,7 +113,7 @@ void Replconf(CommandContext& ctx) {
   if (!result.error.empty()) return ctx.Error(result.error);
   if (result.channel != ReplconfResult::Channel::kNone) return SecondChannel(ctx, result.channel);
   if (!result.silent) return ctx.reply.Ok();
-  if (result.acknowledges && client.replica) ctx.engine.replication().Acknowledged(*client.replica, result.offset, result.fsynced);
+  if (result.acknowledges && client.replica) ctx.engine.replication().Acknowledged(*client.replica, result.offset, result.fsynced, result.tag);
 }
 
 void Role(CommandContext& ctx) {

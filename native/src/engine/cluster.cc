@@ -1,13 +1,16 @@
 #include "engine/cluster.h"
 
+#include <algorithm>
 #include <utility>
 #include <vector>
 
 #include "base/ticks.h"
 #include "commands/key_positions.h"
 #include "engine/blocking.h"
+#include "engine/copy_lease.h"
 #include "engine/engine.h"
 #include "engine/pubsub.h"
+#include "engine/replication.h"
 #include "engine/slot_export.h"
 #include "engine/slot_import.h"
 #include "resp/reply_writer.h"
@@ -33,6 +36,12 @@ bool NamesMine(const SlotMap& map, const Command& command, const Args& args) {
   bool found = false;
   ForEachKeyIndex(command, args.data(), args.size(), [&](std::size_t i) { found = found || map.IsMine(HashSlot(args[i])); });
   return found;
+}
+
+std::string RefusalWithoutLease(const CopyLease& copies, const SlotQuestion& question, const WhenDown& when_down) {
+  if (!copies.counted()) return RefusalWhenDown(question, when_down);
+  const std::string why = copies.duty().why;
+  return "CLUSTERDOWN No quorum: " + (why.empty() ? "the copies of this shard have not renewed the lease of this primary" : why);
 }
 
 bool Exists(const Database& db, const KeyRef& key, std::int64_t now_ms) {
@@ -81,7 +90,7 @@ void Cluster::SetMap(std::shared_ptr<const SlotMap> map) {
 }
 
 bool Cluster::LeaseEnded() const {
-  const std::int64_t end_ms = serves_until_ms_.load(std::memory_order_acquire);
+  const std::int64_t end_ms = std::min(serves_until_ms_.load(std::memory_order_acquire), engine_.replication().copies().end_ms());
   return end_ms != kForever && !engine_.is_replica() && MonotonicMs() >= end_ms;
 }
 
@@ -101,6 +110,7 @@ bool Cluster::LookAtLease() {
 
 bool Cluster::WaitsForLease(const Client& client, const Command& command, std::span<const std::string_view> args) const {
   if (client.kind != ClientKind::kNormal || MonotonicMs() - lapsed_ms_.load(std::memory_order_relaxed) >= kLeaseWaitMs) return false;
+  if (engine_.replication().copies().end_ms() == 0) return false;  // there is none to return
   const std::shared_ptr<const SlotMap> present = map();
   if (!present->ok()) return false;
   if (!command.Is(CommandId::kExec)) return NamesMine(*present, command, args);
@@ -154,7 +164,7 @@ std::string Cluster::Refusal(const Client& client, std::span<const Call> calls, 
   }
   std::string error = Redirection(*present_, question, when_down);
   if (error.empty() && !question.channels && (bars_.load(std::memory_order_relaxed) & kLapsed) != 0 && !engine_.is_replica()) [[unlikely]] {
-    error = RefusalWhenDown(question, when_down);
+    error = RefusalWithoutLease(engine_.replication().copies(), question, when_down);
   }
   if (!held) stripe.lock.Unlock();
   return error;

@@ -33,6 +33,10 @@ struct Replica {
   bool early_ack = false;      // acknowledged before its snapshot was known to be sent
   std::int64_t soft_limit_since_ms = 0;
   std::uint64_t floor_at = 0;  // position when the log was last told
+  // Its last acknowledgements with one tag (engine/copy_lease.h), offsets in the stream.
+  std::string tag;
+  std::int64_t tagged_acked = -1;
+  std::int64_t tagged_fsynced = -1;
   // Of a second channel (replication_relays.cc); it stands by while it is kWaiting.
   bool relay = false;
   bool invited = false;        // told that its replica lags, and has not asked yet

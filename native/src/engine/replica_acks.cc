@@ -32,6 +32,17 @@ void Replication::CollectAcks(bool durable, bool relays, std::vector<std::uint64
   }
 }
 
+void Replication::CollectTagged(const std::string& tag, bool durable, std::vector<std::uint64_t>* acks) const {
+  acks->clear();
+  std::lock_guard<std::mutex> guard(mutex_);
+  if (!active() || tag.empty()) return;
+  for (const auto& replica : replicas_) {
+    if (replica->state.load() != Replica::State::kOnline || replica->tag != tag) continue;
+    const std::int64_t offset = durable ? replica->tagged_fsynced : replica->tagged_acked;
+    if (offset >= 0) acks->push_back(origin_ + static_cast<std::uint64_t>(offset));
+  }
+}
+
 void Replication::AppendGetAck() {
   LogUnit unit;
   unit.SetAnywhere(kGetAck);

@@ -12,6 +12,7 @@
 #include <cstring>
 
 #include "base/ticks.h"
+#include "engine/copy_lease.h"
 #include "engine/engine.h"
 #include "engine/failover.h"
 #include "engine/peer_socket.h"
@@ -110,6 +111,11 @@ void ReplicaLink::Give(Order order) {
   eventfd_write(wake_, 1);
 }
 
+void ReplicaLink::AcknowledgeSoon() {
+  acknowledge_soon_.store(true);
+  eventfd_write(wake_, 1);
+}
+
 void ReplicaLink::Pause(std::int64_t ms) { paused_until_ms_.store(MonotonicMs() + ms); }
 
 bool ReplicaLink::Stalled() const { return !engine_.log().healthy() || MonotonicMs() < paused_until_ms_.load(std::memory_order_relaxed); }
@@ -139,6 +145,7 @@ void ReplicaLink::Run() {
   };
   while (!stopping_.load()) {
     if (HasOrder()) TakeOrder();
+    if (acknowledge_soon_.exchange(false) && streaming_) Acknowledge();
     FinishRelayHere();
     Step({LinkEvent::Type::kTick});
     if (streaming_ && (merge_ || relay_.wanted())) FollowRelay();
@@ -282,10 +289,15 @@ bool ReplicaLink::SendPending() {
 void ReplicaLink::Acknowledge() {
   if (fd_ < 0) return;
   auto bulk = [](const std::string& word) { return "$" + std::to_string(word.size()) + "\r\n" + word + "\r\n"; };
+  // Whoever takes the tag away knows afterwards that nothing beyond what it then finds is acknowledged with it.
+  std::lock_guard<std::mutex> guard(replication_.copies().tag_mutex());
+  const std::string& tag = replication_.copies().tag();
   const std::int64_t fsynced = replication_.info().fsynced;
   std::string words = bulk("REPLCONF") + bulk("ACK") + bulk(std::to_string(replication_.offset()));
-  if (fsynced >= 0) words += bulk("FACK") + bulk(std::to_string(fsynced));
-  output_ += (fsynced >= 0 ? "*5\r\n" : "*3\r\n") + words;
+  const bool tells = fsynced >= 0 || !tag.empty();
+  if (tells) words += bulk("FACK") + bulk(std::to_string(fsynced));
+  if (!tag.empty()) words += bulk("TAG") + bulk(tag);
+  output_ += (!tag.empty() ? "*7\r\n" : tells ? "*5\r\n" : "*3\r\n") + words;
   told_fsynced_ = fsynced;
   (void)SendPending();  // what fails is noticed by reading
 }

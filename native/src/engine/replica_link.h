@@ -58,6 +58,8 @@ class ReplicaLink {
     std::uint64_t bytes_read = 0;       // ever
   };
   Info info() const;
+  // What is acknowledged has a new meaning: the primary hears so at once.
+  void AcknowledgeSoon();
 
  private:
   struct Order {
@@ -107,6 +109,7 @@ class ReplicaLink {
   Replication& replication_;
   std::atomic<bool> stopping_{false};
   std::atomic<bool> has_order_{false};
+  std::atomic<bool> acknowledge_soon_{false};
   std::atomic<std::int64_t> paused_until_ms_{0};
   int wake_ = -1;                      // an eventfd
   mutable std::mutex mutex_;           // guards the next six

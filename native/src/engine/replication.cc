@@ -7,6 +7,7 @@
 #include "base/random_hex.h"
 #include "base/ticks.h"
 #include "engine/blocking.h"
+#include "engine/copy_lease.h"
 #include "engine/engine.h"
 #include "engine/failover.h"
 #include "engine/position_waits.h"
@@ -40,7 +41,7 @@ std::int64_t Seconds(std::int64_t ms) { return ms < 0 ? 0 : ms / 1000; }
 Replication::Replication(Engine& engine)
     : engine_(engine), sync_(std::make_unique<ReplicaSync>(engine, *this)), link_(std::make_unique<ReplicaLink>(engine, *this)),
       failover_(std::make_unique<Failover>(engine, *this)), staleness_(std::make_unique<Staleness>(engine, *this)),
-      position_waits_(std::make_unique<PositionWaits>(engine, *this)), id_(RandomHex(20)) {
+      position_waits_(std::make_unique<PositionWaits>(engine, *this)), copies_(std::make_unique<CopyLease>(engine)), id_(RandomHex(20)) {
   Configure();
   engine.config().OnChange({Directive::kMinReplicasToWrite, Directive::kMinReplicasMaxLag, Directive::kReplBacklogSize,
                             Directive::kReplicaReadOnly, Directive::kReplicaServeStaleData}, [this] {
@@ -309,7 +310,7 @@ void Replication::SnapshotSent(Replica& replica, bool wait_for_ack) {
   engine_.semi_sync().ReplicasChanged();
 }
 
-void Replication::Acknowledged(Replica& replica, std::int64_t offset, std::int64_t fsynced) {
+void Replication::Acknowledged(Replica& replica, std::int64_t offset, std::int64_t fsynced, std::string_view tag) {
   std::vector<std::shared_ptr<Waiter>> answered;
   {
     std::lock_guard<std::mutex> guard(mutex_);
@@ -317,6 +318,14 @@ void Replication::Acknowledged(Replica& replica, std::int64_t offset, std::int64
     const std::int64_t end = OffsetOf(engine_.log().tail());
     if (offset > replica.acked && offset <= end) replica.acked = offset;
     if (fsynced > replica.fsynced && fsynced <= end) replica.fsynced = fsynced;
+    if (tag != replica.tag) {
+      replica.tag = tag;
+      replica.tagged_acked = replica.tagged_fsynced = -1;
+    }
+    if (!tag.empty() && offset <= end && fsynced <= end) {
+      replica.tagged_acked = std::max(replica.tagged_acked, offset);
+      replica.tagged_fsynced = std::max(replica.tagged_fsynced, fsynced);
+    }
     replica.acked_ms = MonotonicMs();
     replica.early_ack = true;
     if (replica.state.load() == Replica::State::kOnline && !replica.announced.rdb_only && !replica.left) replica.streams = true;

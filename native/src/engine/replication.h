@@ -32,6 +32,7 @@
 namespace slotwise {
 
 struct Command;
+class CopyLease;
 class Engine;
 class Failover;
 class OutBuffer;
@@ -55,8 +56,8 @@ class Replication {
   bool Continue(Client& client, std::string_view asked_id, std::int64_t asked_offset, OutBuffer& out);
   // The client waits for a snapshot, and then streams.
   void StartFullResync(Client& client, bool acknowledges);
-  // `fsynced`: -1 if it does not say.
-  void Acknowledged(Replica& replica, std::int64_t offset, std::int64_t fsynced);
+  // `fsynced`: -1 if it does not say; `tag`: empty if there is none.
+  void Acknowledged(Replica& replica, std::int64_t offset, std::int64_t fsynced, std::string_view tag = {});
   void Gone(Client& client);
 
   // --- the stream.
@@ -87,6 +88,8 @@ class Replication {
   // What each online replica has acknowledged, as log offsets; `durable`: has fsynced, of those that say so; `relays`: what its
   // second channel has counts.
   void CollectAcks(bool durable, bool relays, std::vector<std::uint64_t>* acks) const;
+  // The same of those that acknowledge under `tag` (engine/copy_lease.h); empty: of none.
+  void CollectTagged(const std::string& tag, bool durable, std::vector<std::uint64_t>* acks) const;
 
   // --- second channels of replicas (replication_relays.cc).
   void AddStandby(Client& client);
@@ -139,6 +142,7 @@ class Replication {
   // At the start: the data set is the one that a history had there.
   void RestorePlace(const StreamPlace& place);
   Failover& failover() { return *failover_; }
+  CopyLease& copies() const { return *copies_; }
   // Under some stripe: whether the client, a link, is that of the present role.
   bool Obeys(const Client& client) const { return client.role == role_.load(std::memory_order_relaxed); }
   std::uint64_t role() const { return role_.load(std::memory_order_acquire); }
@@ -223,6 +227,7 @@ class Replication {
   std::unique_ptr<Failover> failover_;
   std::unique_ptr<Staleness> staleness_;
   std::unique_ptr<PositionWaits> position_waits_;
+  std::unique_ptr<CopyLease> copies_;
   std::atomic<bool> active_{false};
   std::atomic<int> count_{0};               // replicas and second channels
   std::atomic<std::uint32_t> restrictions_{0};

@@ -4,11 +4,17 @@
 #include <utility>
 
 #include "base/ticks.h"
+#include "engine/copy_lease.h"
 #include "engine/engine.h"
 #include "engine/replication.h"
 #include "log/log_buffer.h"
 
 namespace slotwise {
+namespace {
+
+constexpr auto kQuorum = static_cast<config_value::ReplAck>(2);  // as native/tables/directives.json numbers it
+
+}  // namespace
 
 void SemiSyncGate::Start() {
   {
@@ -21,22 +27,34 @@ void SemiSyncGate::Start() {
 void SemiSyncGate::Configure() {
   const Config& config = engine_.config();
   SemiSyncOptions options;
-  options.enabled = config.EnumAs<config_value::ReplAck>(Directive::kReplAck) == config_value::ReplAck::kSemisync || config.Bool(Directive::kReplSemiSync);
-  options.enabled = options.enabled && !engine_.is_replica();
+  const auto promised = config.EnumAs<config_value::ReplAck>(Directive::kReplAck);
+  const bool quorum = promised == kQuorum;
+  const bool wanted = promised != config_value::ReplAck::kAsync || config.Bool(Directive::kReplSemiSync);
+  options.enabled = wanted && !engine_.is_replica();
   options.acks = config.Int(Directive::kReplSemiSyncAcks);
   options.timeout_ms = config.Int(Directive::kReplSemiSyncTimeout);
-  options.strict = config.Bool(Directive::kReplSemiSyncStrict);
+  options.strict = quorum || config.Bool(Directive::kReplSemiSyncStrict);
+  // Of a replica too: the lease begins with its role. Without a cluster nobody says which copies there are: then new writes are refused.
+  const bool counted = options.strict && wanted && engine_.cluster() != nullptr;
+  if (quorum) options.acks = SemiSync::kNever;
   takes_relays_.store(options.enabled && !options.strict && config.Bool(Directive::kReplSemiSyncDualChannel), std::memory_order_relaxed);
   // What is not in the stream no replica can acknowledge, so it begins before the first replica does.
   engine_.replication().KeepStream(options.enabled);
   std::lock_guard<std::mutex> guard(mutex_);
   if (!started_ || stopped_) return;
+  CopyLease& copies = engine_.replication().copies();
+  const bool fsyncs = config.Bool(Directive::kAppendonly) && config.EnumAs<config_value::Appendfsync>(Directive::kAppendfsync) == config_value::Appendfsync::kAlways;
+  copies.Configure(counted, !quorum || fsyncs, options.timeout_ms);
+  if (counted) {
+    const std::int64_t needed = copies.duty().needed;
+    options.acks = needed > 0 ? needed : SemiSync::kNever;
+  }
   // A primary that becomes a replica loses what its replicas have not got: who waits for it is not answered.
   if (engine_.is_replica() && machine_.state() == SemiSync::State::kOn) {
     broken_from_.store(promise(), std::memory_order_relaxed);
     broken_to_.store(engine_.log().tail(), std::memory_order_seq_cst);
   }
-  durable_ = config.EnumAs<config_value::ReplSemiSyncAckOn>(Directive::kReplSemiSyncAckOn) == config_value::ReplSemiSyncAckOn::kDurable;
+  durable_ = quorum || config.EnumAs<config_value::ReplSemiSyncAckOn>(Directive::kReplSemiSyncAckOn) == config_value::ReplSemiSyncAckOn::kDurable;
   Apply(machine_.Step(SemiSync::Configured{options, engine_.log().tail()}, MonotonicMs()), true);
   Refresh();
 }
@@ -66,7 +84,9 @@ void SemiSyncGate::ReplicasChanged() {
 
 void SemiSyncGate::Refresh() {
   if (machine_.state() == SemiSync::State::kOff) return;
-  engine_.replication().CollectAcks(durable_, !machine_.options().strict, &acks_);
+  const CopyLease& copies = engine_.replication().copies();
+  if (copies.counted()) engine_.replication().CollectTagged(copies.duty().tag, durable_, &acks_);
+  else engine_.replication().CollectAcks(durable_, !machine_.options().strict, &acks_);
   Apply(machine_.Step(SemiSync::Replicas{acks_, engine_.log().tail()}, MonotonicMs()), true);
 }
 
@@ -91,7 +111,8 @@ void SemiSyncGate::Apply(const SemiSync::Effects& effects, bool flush) {
   on_.store(machine_.state() != SemiSync::State::kOff, std::memory_order_relaxed);
   acked_.store(machine_.acked(), std::memory_order_relaxed);
   tick_at_ms_.store(effects.tick_at_ms, std::memory_order_relaxed);
-  engine_.replication().RefuseForSemiSync(effects.refuse);
+  const bool counted = engine_.replication().copies().counted();
+  engine_.replication().RefuseForSemiSync(effects.refuse && !counted);  // else the lease decides
   if (effects.change != SemiSync::Change::kNone) Say(effects.change);
   if (effects.ask) {
     engine_.replication().AppendGetAck();
@@ -108,7 +129,8 @@ void SemiSyncGate::Apply(const SemiSync::Effects& effects, bool flush) {
 
 // One line for each change, and an event for who embeds the engine.
 void SemiSyncGate::Say(SemiSync::Change change) {
-  const std::string k = std::to_string(machine_.options().acks) + (machine_.options().acks == 1 ? " replica" : " replicas");
+  const bool counted = engine_.replication().copies().counted();
+  const std::string k = counted ? "the copies of this shard" : std::to_string(machine_.options().acks) + (machine_.options().acks == 1 ? " replica" : " replicas");
   Logger& logger = engine_.logger();
   switch (change) {
     case SemiSync::Change::kNone: return;

@@ -410,7 +410,7 @@ void IoThread::RunBatch() {
       continue;
     }
     const std::uint64_t gate = c->client.gate;
-    if (role != 0 && !lapsed) [[unlikely]] NoteWrite(c, command, role);
+    if (role != 0 && !lapsed) [[unlikely]] NoteTold(c, command, role);
     engine_.Execute(*state_, prepared_[i], c->out);
     if (count_writes) [[unlikely]] c->writes += c->client.gate > gate && !state_->unit.empty();
     if (c->client.close_after_reply) [[unlikely]] c->closing = c->lingers = true;

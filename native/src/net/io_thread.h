@@ -119,8 +119,9 @@ class IoThread {
     std::uint64_t gate = 0;     // what this turn's replies wait for
     std::uint64_t role = 0;     // as Connection::Gate's, of this turn's replies
   };
-  static void NoteWrite(Connection* c, const Command* command, std::uint64_t role);
+  void NoteTold(Connection* c, const Command* command, std::uint64_t role) const;
   Leave WithinLease(Connection* c, std::uint64_t promise);
+  void GiveUp(Connection* c);
 
   // io_thread_mailbox.cc.
   static void SetCurrent(IoThread* thread);

@@ -1,12 +1,14 @@
 // Replies of a node of a cluster, and its lease (engine/cluster.h): a write that was executed within it and is answered after
 // its end may be one that whoever serves the slots now has never seen. So the clock is looked at once more before replies to
 // writes leave. They wait for the lease's return; with the role in which they were made they go.
-// Reads of a primary that has been replaced may be old, as in Redis.
+// Reads of a primary that has been replaced may be old, as in Redis; where copies are counted they are held as writes are.
 #include <algorithm>
 #include <utility>
 
 #include "base/ticks.h"
+#include "commands/key_positions.h"
 #include "engine/cluster.h"
+#include "engine/copy_lease.h"
 #include "engine/replication.h"
 #include "net/io_thread.h"
 
@@ -15,7 +17,7 @@ namespace {
 
 // Stands before what waits for the lease alone: no unit of the log is that short.
 constexpr std::uint64_t kLeaseGate = 1;
-// So long, and the connection is closed: nobody knows what becomes of the write.
+// So long, and the connection is closed: nobody knows what becomes of the write. Where copies are counted repl-semi-sync-timeout says it.
 constexpr std::int64_t kHeldUsMax = 10'000'000;
 
 }  // namespace
@@ -24,8 +26,9 @@ constexpr std::int64_t kHeldUsMax = 10'000'000;
 std::uint64_t IoThread::Role() const { return engine_.replication().role() + 1; }
 
 // Within the lease; outside of it nothing is written.
-void IoThread::NoteWrite(Connection* c, const Command* command, std::uint64_t role) {
-  if (c->role == 0 && command != nullptr && (command->Is(CommandFlag::kWrite) || command->Is(CommandId::kExec))) c->role = role;
+void IoThread::NoteTold(Connection* c, const Command* command, std::uint64_t role) const {
+  if (c->role != 0 || command == nullptr) return;
+  if (command->Is(CommandFlag::kWrite) || command->Is(CommandId::kExec) || (engine_.replication().copies().counted() && MayHaveKeys(*command))) c->role = role;
 }
 
 IoThread::Leave IoThread::WithinLease(Connection* c, std::uint64_t promise) {
@@ -36,14 +39,13 @@ IoThread::Leave IoThread::WithinLease(Connection* c, std::uint64_t promise) {
   const std::uint64_t role = Role();
   const auto needs = [](const Connection::Gate& gate) { return gate.role != 0; };
   const auto outlived = [role](const Connection::Gate& gate) { return gate.role != 0 && gate.role != role; };
-  const bool gone = (leave.role != 0 && leave.role != role) || std::any_of(c->gates.begin(), c->gates.end(), outlived);
-  const auto first = std::find_if(c->gates.begin(), c->gates.end(), needs);
-  if (gone || (ended && first != c->gates.end() && MonotonicUs() - first->since_us >= kHeldUsMax)) {
-    engine_.logger().Info("Closing a client whose writes were not answered before this primary's lease had ended: " + c->client.address);
+  if ((leave.role != 0 && leave.role != role) || std::any_of(c->gates.begin(), c->gates.end(), outlived)) {
+    engine_.logger().Info("Closing a client who was not answered before this primary's lease had ended: " + c->client.address);
     Destroy(c);
     leave.closed = true;
     return leave;
   }
+  const auto first = std::find_if(c->gates.begin(), c->gates.end(), needs);
   if (leave.role == 0 && first == c->gates.end()) return leave;
   if (ended) {
     leave.promise = 0;
@@ -51,7 +53,29 @@ IoThread::Leave IoThread::WithinLease(Connection* c, std::uint64_t promise) {
   } else {
     leave.promise = std::max(promise, kLeaseGate);
   }
+  // Within a lease, where copies are not counted, only the disk is waited for.
+  const CopyLease& copies = engine_.replication().copies();
+  if ((!ended && !copies.counted()) || first == c->gates.end() || first->offset <= leave.promise || engine_.is_replica()) return leave;
+  if (MonotonicUs() - first->since_us < (copies.counted() ? copies.held_ms_max() * 1000 : kHeldUsMax)) return leave;
+  GiveUp(c);
+  leave.closed = c->dead;
+  leave.gate = leave.role = 0;
   return leave;
+}
+
+// Whoever has waited too long is told so where there is a word for it, and closed.
+void IoThread::GiveUp(Connection* c) {
+  if (!engine_.replication().copies().counted() || c->out.consumed() < c->released) {
+    engine_.logger().Info("Closing a client whose replies have waited too long for this primary's lease: " + c->client.address);
+    return Destroy(c);
+  }
+  c->gates.clear();
+  c->out.Reset();
+  c->out.Append("-CLUSTERDOWN No quorum: what was asked has waited for a majority of the shard's copies for too long (repl-semi-sync-timeout); if it was "
+                "a write, it may have taken effect and may still be undone\r\n");
+  c->client.gate = 0;
+  c->writes = 0;
+  c->closing = c->lingers = true;
 }
 
 }  // namespace slotwise

@@ -59,7 +59,7 @@ void IoThread::RunHeld(Connection* c) {
       Hold(c, args);
       continue;
     }
-    if (role != 0 && !lapsed) NoteWrite(c, p.command, role);
+    if (role != 0 && !lapsed) NoteTold(c, p.command, role);
     engine_.Execute(*state_, p, c->out);
     if (c->client.close_after_reply) c->closing = c->lingers = true;
     if (c->client.hold_replies_until_ms != 0) HoldReplies(c);

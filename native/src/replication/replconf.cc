@@ -28,6 +28,7 @@ std::optional<std::int64_t> Integer(std::string_view text) {
   return value;
 }
 
+constexpr std::size_t kTagMax = 128;
 constexpr std::size_t kIpMax = 255;
 constexpr const char* kNotInteger = "ERR value is not an integer or out of range";
 
@@ -92,6 +93,7 @@ ReplconfResult ParseReplconf(std::span<const std::string_view> args, ReplicaAnno
         result.acknowledges = true;
         result.offset = *offset;
         if (i + 3 < args.size() && Is(args[i + 2], "fack")) result.fsynced = Integer(args[i + 3]).value_or(-1);
+        if (i + 5 < args.size() && Is(args[i + 4], "tag") && args[i + 5].size() <= kTagMax) result.tag = args[i + 5];
       }
       return result;
     } else if (Is(name, "getack")) {

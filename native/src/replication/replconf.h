@@ -27,6 +27,7 @@ struct ReplconfResult {
   bool acknowledges = false;     // ACK with a number
   std::int64_t offset = 0;
   std::int64_t fsynced = -1;     // ACK offset FACK offset; -1: not told
+  std::string tag;               // ACK offset FACK offset TAG tag: of a shard whose copies are counted
   // Of the second channel: offered, stood by on, to be used from now on, become the replica's connection; the old one is not read.
   enum class Channel : std::uint8_t { kNone, kOffered, kStandsBy, kStarts, kMerged, kLeft } channel = Channel::kNone;
 };

@@ -360,7 +360,7 @@ export const directives: readonly DirectiveSpec[] = [
   { name: 'rdb-save-incremental-fsync', type: 'bool', default: 'yes', status: 'accepted', summary: 'Sync an RDB file in steps while it is written.' },
   { name: 'rdbchecksum', type: 'bool', default: 'yes', immutable: true, status: 'supported', summary: 'Append and verify a CRC64 at the end of RDB files.' },
   { name: 'rdbcompression', type: 'bool', default: 'yes', status: 'supported', summary: 'Compress strings in RDB files with LZF.' },
-  { name: 'repl-ack', type: 'enum', default: 'async', values: { async: 0, semisync: 1 }, status: 'supported', summary: 'What the reply to a write promises about replicas: nothing, or that repl-semi-sync-acks of them have it.' },
+  { name: 'repl-ack', type: 'enum', default: 'async', values: { async: 0, semisync: 1, quorum: 2 }, status: 'supported', summary: 'What the reply to a write promises about replicas: nothing, that repl-semi-sync-acks of them have it, or, in a cluster, that a majority of the shard\'s copies has fsynced it and every later primary has it.' },
   { name: 'repl-backlog-size', type: 'memory', default: '1048576', min: '1', max: '9223372036854775807', status: 'supported', summary: 'Bytes of the replication backlog.' },
   { name: 'repl-backlog-ttl', type: 'int', default: '3600', min: '0', max: '9223372036854775807', status: 'supported', summary: 'Seconds the backlog outlives the last replica; 0 for ever.' },
   { name: 'repl-disable-tcp-nodelay', type: 'bool', default: 'no', status: 'accepted', summary: 'Let the kernel batch small packets to replicas.' },

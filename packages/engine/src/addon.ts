@@ -66,6 +66,7 @@ export interface AddonSession {
   clearSlot(slot: number): number
   deliver(channel: Uint8Array, message: Uint8Array, shard: boolean): void
   setServesUntil(ms: number): void
+  setCopyDuty(tag: string, needed: number, servesUntilMs: number, feeds: boolean, why: string): void
   sync(): Promise<unknown>
   listen(anyPort: boolean, directives: readonly (readonly string[])[]): Promise<number>
   close(): Promise<unknown>

@@ -77,6 +77,18 @@ export function encodeSlotMap(map: SlotMap): Uint8Array {
   return bytes
 }
 
+export interface DataPlaneDuty {
+  /** Of acknowledgements that count; empty: none do. */
+  readonly tag: string
+  /** How many replicas must acknowledge. */
+  readonly needed: number
+  readonly servesUntilMs: number
+  /** Replicas may begin to follow. */
+  readonly feeds: boolean
+  /** Why nothing is served, for clients. */
+  readonly why: string
+}
+
 export class ControlPort {
   readonly #session: AddonSession
 
@@ -96,6 +108,15 @@ export class ControlPort {
    * @param ms  on the clock of process.hrtime; Infinity: no lease applies
    */
   setServesUntil(ms: number): void { this.#session.setServesUntil(ms) }
+
+  /**
+   * What this node is to do as a copy of its shard, where acknowledgements outlive every fail-over. From its return on
+   * nothing is acknowledged with another tag.
+   * @param duty.servesUntilMs  on the clock of process.hrtime
+   */
+  setCopyDuty({ tag, needed, servesUntilMs, feeds, why }: DataPlaneDuty): void {
+    this.#session.setCopyDuty(tag, needed, servesUntilMs, feeds, why)
+  }
 
   /** Deletes the keys of a slot, here and at replicas. @returns how many there were */
   clearSlot(slot: number): number { return this.#session.clearSlot(slot) }

@@ -11,7 +11,7 @@ const ASK_EVERY_MS = 100
 export class NodeFacts {
   /** There is an append-only file. */
   persistent = false
-  /** A reply waits for the disk (appendfsync always) or for replicas (repl-ack semisync). */
+  /** A reply waits for the disk (appendfsync always) or for replicas (repl-ack). */
   waits = false
   replica = false
   /** There is a replication stream, so that positions in it mean something. */
@@ -27,7 +27,7 @@ export class NodeFacts {
     const config = pairs(replyOrNull(engine, ['CONFIG', 'GET', ...asked]))
     this.persistent = config.get('appendonly') !== 'no'
     this.waits = (this.persistent && (config.get('appendfsync') ?? 'always') === 'always') ||
-      config.get('repl-ack') === 'semisync'
+      ['semisync', 'quorum'].includes(config.get('repl-ack') ?? '')
     this.protectedMode = config.get('protected-mode') !== 'no'
     const info = infoOf(engine, 'replication')
     this.replica = /^role:slave/m.test(info)

@@ -134,6 +134,8 @@ async function start(): Promise<Engine> {
   const source = await loadMysqlSource()
   const engine = options.standbyDir === '' ? await open() : await openInTurn(options.standbyDir)
   try {
+    const ack = options.directives.find(([name]) => name === 'repl-ack')?.[1]
+    if (ack === 'quorum' && !options.cluster) throw new Error('repl-ack quorum needs cluster-enabled yes: only a cluster elects primaries that keep it')
     if (options.cluster) {
       driver = new ClusterDriver({
         engine,

@@ -2,6 +2,7 @@
 export { describePeer, peer, type Peer, type PeerName } from './peer.js'
 export { describeMariadb, purgeBinlog, startMariadb, type MariadbOptions, type MariadbProcess } from './mariadb.js'
 export { freePort, freePortRun, freePorts } from './free-port.js'
+export { isLinearizable, type RegisterOperation } from './register-history.js'
 export { RespClient, type RespClientOptions } from './resp-client.js'
 export { encodeCommand, RespDecoder, RespError, RespPush, type RespReply } from './resp-decoder.js'
 export { type Disturbance, type Place, PrivateNetwork, whyNoNetwork } from './private-network.js'

@@ -6,6 +6,8 @@ export interface ClusterConfig {
   readonly machine: ClusterOptions
   readonly endpointType: EndpointType
   readonly linkSendBufferLimit: number
+  /** Why what repl-ack promises cannot be kept with these directives, or empty. */
+  readonly promiseWhy: string
 }
 
 /** Replica pings and the bus port of `port`, where the directive says 0. */
@@ -33,10 +35,20 @@ export function clusterConfig(get: (name: string) => string, clientPort: number)
       busPort: int('cluster-announce-bus-port') || busPort,
       announceIp: get('cluster-announce-ip'),
       announceHostname: get('cluster-announce-hostname'),
+      ackReplicas: ackReplicas(get),
     },
     endpointType: get('cluster-preferred-endpoint-type') as EndpointType,
     linkSendBufferLimit: int('cluster-link-sendbuf-limit'),
+    promiseWhy: get('repl-ack') === 'quorum' && !(yes('appendonly') && get('appendfsync') === 'always')
+      ? 'repl-ack quorum needs appendonly yes and appendfsync always' : '',
   }
+}
+
+/** Fsynced by a majority, or, with strict semi-sync, received by so many; elections keep it. */
+function ackReplicas(get: (name: string) => string): number | null {
+  if (get('repl-ack') === 'quorum') return 0
+  const semiSync = get('repl-ack') === 'semisync' || get('repl-semi-sync') === 'yes'
+  return semiSync && get('repl-semi-sync-strict') === 'yes' ? Number(get('repl-semi-sync-acks')) : null
 }
 
 export const busPortOf = (get: (name: string) => string, clientPort: number): number =>

@@ -4,16 +4,19 @@
  * Elsewhere: every decision (packages/cluster, gossip, election), serving slots (native/src/cluster).
  */
 import { join } from 'node:path'
-import { type ClusterEffect, type ClusterEvent, ClusterMachine, type CommandReply, type KeyCounts, TICK_MS } from '@slotwise/cluster'
+import {
+  type ClusterEffect, type ClusterEvent, ClusterMachine, type CommandReply, type KeyCounts, type ReplicationState,
+  type SavedCopy, TICK_MS,
+} from '@slotwise/cluster'
 import { type ControlPort, type ControlRequest, type Engine, type LogLevel, ReplyError } from '@slotwise/engine'
 import { BusKeys } from './bus-key.js'
 import { BusSockets } from './bus-sockets.js'
 import { busPortOf, type ClusterConfig, clusterConfig } from './cluster-config.js'
-import { ClusterFiles, type Persisting } from './cluster-files.js'
+import { ClusterFiles, type FoundFacts, type Persisting } from './cluster-files.js'
 import { answerOf } from './cluster-requests.js'
+import { CopyDutyKeeper, whyLess } from './copy-duty-keeper.js'
 import { ReplicationWatch } from './replication-watch.js'
 import { encodeReply, type RespValue } from './resp-writer.js'
-import { ServingLease } from './serving-lease.js'
 import { slotMapOf } from './slot-map-of.js'
 import { SlotMigrations } from './slot-migrations.js'
 
@@ -70,20 +73,23 @@ export class ClusterDriver {
   #offsetTimer: NodeJS.Timeout | undefined
   #offsetUntilMs = 0
   #mapStale = false
+  #duty: CopyDutyKeeper | null = null
+  /** Whom to copy from as soon as that may be. */
+  #wanted: { node: string; ip: string; port: number } | null = null
+  /** Events that follow from effects, after the effects that stand behind those. */
+  readonly #following: ClusterEvent[] = []
   /** What was told last, so that only changes are. */
   readonly #told = { epoch: -1, slots: '', slotsAtMs: 0, offset: -1, offsetAtMs: 0 }
   #failed = false
   /** What clients asked before the machine was there. */
   readonly #early: ControlRequest[] = []
   readonly #clockBase = Date.now() - performance.now()
-  readonly #lease: ServingLease
 
   /** Nothing is served before `start`. The engine was opened with `cluster`, and its events come to this object. */
   constructor(options: DriverOptions) {
     this.#options = options
     this.#engine = options.engine
     this.#control = options.engine.control()
-    this.#lease = new ServingLease(this.#control, this.#clockBase)
     this.#replication = new ReplicationWatch(this.#now())
     this.#migrations = new SlotMigrations({
       engine: this.#engine, control: this.#control, directive: this.#directive,
@@ -104,13 +110,14 @@ export class ClusterDriver {
     const get = this.#directive
     const config = this.#config = clusterConfig(get, clientPort)
     const path = join(get('dir'), get('cluster-config-file'))
-    const { files, saved } = ClusterFiles.open(path, (text) => this.#options.onLog('warn', text))
+    const { files, saved, found } = ClusterFiles.open(path, (text) => this.#options.onLog('warn', text))
     this.#files = files
     const nowMs = this.#now()
     this.#machine = new ClusterMachine({
       options: config.machine, random: this.#options.random ?? Math.random, nowMs,
-      ...(saved !== undefined && { saved }),
+      ...(saved !== undefined && { saved }), copy: this.#savedCopy(found, config.machine.ackReplicas ?? 0),
     })
+    this.#duty = new CopyDutyKeeper(this.#control, files, this.#clockBase)
     const words = get('bind').split(' ').filter((word) => word !== '')
     const source = get('bind-source-addr')
     this.#bus.sendBufferLimit = config.linkSendBufferLimit
@@ -125,6 +132,8 @@ export class ClusterDriver {
       ? `No cluster configuration found, I'm ${this.#machine.view.self.id}`
       : `Node configuration loaded, I'm ${this.#machine.view.self.id}`)
     this.#perform(this.#machine.start(nowMs))
+    // Goes on with whom it followed, who feeds nobody unless that is right: meanwhile nothing else may write here.
+    if (this.#wanted !== null) this.#follow(this.#wanted)
     this.#adoptKeys()
     for (const request of this.#early.splice(0)) this.request(request)
     this.#timer = setInterval(() => this.#tick(), TICK_MS)
@@ -197,10 +206,39 @@ export class ClusterDriver {
   }
 
   #tellReplication(): void {
-    const info = String(this.#engine.command(['INFO', 'replication']))
-    const replication = this.#replication.read(info, this.#now())
+    const replication = this.#readReplication()
     this.#step({ type: 'replication', replication })
     this.#tellFigures(replication.offset)
+    if (this.#machine === null || this.#failed) return
+    try {
+      this.#duty?.noteLog(this.#machine.copyDuty.isActive, replication)
+    } catch (error) {
+      // An older note says less, and one of another history makes a start take this copy in again.
+      this.#options.onLog('warn', `How far the log goes could not be noted: ${(error as Error).message}`)
+    }
+  }
+
+  #readReplication(): ReplicationState {
+    return this.#replication.read(String(this.#engine.command(['INFO', 'replication'])), this.#now())
+  }
+
+  /** Is the log what it was when this copy promised things? */
+  #savedCopy({ facts, log, isNew }: FoundFacts, received: number): SavedCopy {
+    const copies = facts?.copies
+    const remembers = isNew || facts !== null
+    if (copies === undefined) return { intact: true, remembers }
+    const info = String(this.#engine.command(['INFO', 'replication']))
+    const why = log === null ? 'nothing was noted of it' : whyLess(info, log, received)
+    if (why !== '') this.#options.onLog('warn', `The log is not what this copy may have acknowledged (${why}): it is taken in again by a primary`)
+    return { facts: copies, intact: why === '', remembers }
+  }
+
+  #follow({ node, ip, port }: { node: string; ip: string; port: number }): void {
+    this.#wanted = null
+    this.#options.onLog('debug', `Copying from ${node}`)
+    this.#setMap() // who writes to what was mine is told MOVED, not READONLY
+    this.#replication.restart(this.#now())
+    this.#run('REPLICAOF', ip, String(port))
   }
 
   #tellFigures(offset: number): void {
@@ -290,8 +328,16 @@ export class ClusterDriver {
       if (this.#failed) return
     }
     if (this.#mapStale) this.#setMap()
-    // After the map: who is to serve nobody finds no lease with an old one.
-    this.#lease.tell(this.#machine!.leaseUntilMs)
+    this.#applyDuty()
+    if (this.#wanted !== null && this.#machine!.mayFollow(this.#wanted.node)) this.#follow(this.#wanted)
+    for (let event = this.#following.shift(); event !== undefined; event = this.#following.shift()) this.#step(event)
+  }
+
+  /** After the map: who is to serve nobody finds no lease with an old one. */
+  #applyDuty(): void {
+    const machine = this.#machine!
+    this.#duty?.apply(machine.copyDuty, this.#config!.promiseWhy)
+    this.#duty?.lease(machine.leaseUntilMs)
   }
 
   #performOne(effect: ClusterEffect, onReply?: (reply: CommandReply) => void): void {
@@ -301,10 +347,18 @@ export class ClusterDriver {
       case 'send': return this.#bus.send(effect.link, effect.message)
       case 'close': return this.#bus.close(effect.link)
       case 'replicateFrom':
-        this.#setMap() // who writes to what was mine is told MOVED, not READONLY
-        this.#replication.restart(this.#now())
-        return this.#run('REPLICAOF', effect.ip, String(effect.port))
-      case 'becomePrimary': return this.#run('REPLICAOF', 'NO', 'ONE')
+        this.#wanted = { node: effect.node, ip: effect.ip, port: effect.port }
+        if (this.#machine!.mayFollow(effect.node)) this.#follow(this.#wanted)
+        return
+      case 'fence': {
+        this.#applyDuty()
+        const { offset, durableOffset = 0 } = this.#readReplication()
+        this.#following.push({ type: 'fenced', ballot: effect.ballot, offset, durableOffset })
+        return
+      }
+      case 'becomePrimary':
+        this.#wanted = null
+        return this.#run('REPLICAOF', 'NO', 'ONE')
       case 'pauseWrites':
         this.#watchOffset() // until it is at rest
         return this.#run('CLIENT', 'PAUSE', String(Math.max(1, Math.round(effect.untilMs - this.#now()))), 'WRITE')
@@ -324,7 +378,6 @@ export class ClusterDriver {
       case 'askNode': case 'startExport': case 'finishExport': case 'holdSlots': case 'openImport':
         return this.#migrations.perform(effect)
       case 'flushData': return this.#run('FLUSHALL')
-      case 'fence': throw new Error('copies that promise (decision 0026) are not there in a live node yet')
       case 'slotMapChanged':
       case 'stateChanged':
         this.#mapStale = true

@@ -51,6 +51,22 @@ test.each([
   await files.close()
 })
 
+test('a start finds the promises of a copy, how far its log went, and whether there was ever a store', async () => {
+  const first = open()
+  expect(first.found).toEqual({ facts: null, log: null, isNew: true })
+  const note = { history: 'ab'.repeat(20), offset: 77, boot: 'this one' }
+  first.files.noteLog(note)
+  first.files.save(() => facts(5, 4), { durable: true })
+  await first.files.close()
+  const second = open()
+  expect(second.found).toMatchObject({ facts: { id, currentEpoch: 5 }, log: note, isNew: false })
+  await second.files.close()
+  rmSync(`${path}.mdb`, { recursive: true })
+  const third = open()
+  expect(third.found).toEqual({ facts: null, log: null, isNew: false })
+  await third.files.close()
+})
+
 test('a vote is remembered, whatever an older nodes.conf says', async () => {
   await saved([facts(9, 9), true])
   writeFileSync(path, facts(3, 2).nodesConf)

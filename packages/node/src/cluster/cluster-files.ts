@@ -16,6 +16,7 @@ import { lockDescriptor } from '@slotwise/engine'
 import { State } from '@slotwise/state'
 
 const FACTS = 'cluster'
+const LOG = 'copy-log'
 /** nodes.conf is so much behind LMDB at most, and on disk not much later. */
 const BEHIND_MS = 100
 const RETRY_MS = 1000
@@ -24,6 +25,22 @@ const RETRY_MS = 1000
 export interface Persisting { readonly durable: boolean; readonly mayWait?: boolean }
 
 type SavedFacts = ClusterFacts & { fileVersion?: number }
+
+/** How far the log of a copy went, and of which history it was, when that was noted last. */
+export interface CopyLogNote {
+  history: string
+  offset: number
+  /** Of the machine: another one has forgotten what was not fsynced. */
+  boot: string
+}
+
+/** What was found at a start; `facts` null: this store has never had any. */
+export interface FoundFacts {
+  facts: ClusterFacts | null
+  log: CopyLogNote | null
+  /** There was neither a store nor a nodes.conf. */
+  isNew: boolean
+}
 
 export class ClusterFilesError extends Error { override readonly name = 'ClusterFilesError' }
 
@@ -50,7 +67,8 @@ export class ClusterFiles {
    * @param path  of nodes.conf (cluster-config-file)
    * @throws {ClusterFilesError} if another process has the file, or nothing that is there can be believed
    */
-  static open(path: string, log: (text: string) => void): { files: ClusterFiles; saved: SavedCluster | undefined } {
+  static open(path: string, log: (text: string) => void):
+  { files: ClusterFiles; saved: SavedCluster | undefined; found: FoundFacts } {
     const fd = openSync(path, 'a')
     if (!lockDescriptor(fd)) {
       closeSync(fd)
@@ -66,7 +84,10 @@ export class ClusterFiles {
     }
     const files = new ClusterFiles(path, state, log)
     files.#locked = fd
-    return { files, saved: files.#read() }
+    const saved = files.#read()
+    const facts = (state.get(FACTS) as ClusterFacts | undefined) ?? null
+    const noted = (state.get(LOG) as CopyLogNote | undefined) ?? null
+    return { files, saved, found: { facts, log: noted, isNew: saved === undefined } }
   }
 
   /**
@@ -85,6 +106,9 @@ export class ClusterFiles {
     else return this.#write(textOf(read()))
     this.#timer ??= setTimeout(this.#catchUp, BEHIND_MS)
   }
+
+  /** Durable when it returns. */
+  noteLog(note: CopyLogNote): void { this.#state.put(LOG, note) }
 
   async close(): Promise<void> {
     clearTimeout(this.#timer)

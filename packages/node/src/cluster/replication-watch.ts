@@ -35,6 +35,9 @@ export class ReplicationWatch {
     const isWhole = isReplica && field('master_sync_in_progress') === '0'
     if (isWhole && (connected || this.#history !== this.#historyBefore)) this.#loaded = true
     const offset = Number(field(isReplica ? 'slave_repl_offset' : 'master_repl_offset') ?? 0)
-    return { offset: Math.max(0, offset), connected, sinceMs: this.#sinceMs, loaded: this.#loaded }
+    return {
+      offset: Math.max(0, offset), connected, sinceMs: this.#sinceMs, loaded: this.#loaded,
+      durableOffset: Math.max(0, Number(field('master_fsynced_offset') ?? 0)), history: field('master_replid') ?? '',
+    }
   }
 }
