@@ -12,7 +12,8 @@ import { join } from 'node:path'
 const [LOWEST, END] = [10_000, 32_000]
 const ATTEMPTS = 1000
 const STALE_MS = 3_600_000
-const folder = join(tmpdir(), 'slotwise-test-ports')
+/** Each user has one: another's files could not be written. */
+const folder = join(tmpdir(), `slotwise-test-ports-${process.getuid?.() ?? ''}`)
 /** Reserved by this process. */
 const own = new Set<number>()
 let listening = false
