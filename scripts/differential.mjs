@@ -61,30 +61,68 @@ async function report(pair, number, list, difference) {
 const isBareGrowth = (command) =>
   command[0].toUpperCase() === 'BITFIELD' && command.some((arg) => arg.toUpperCase() === 'FAIL')
 
-/** A command and the three behind it. */
-async function withNext({ value = 'the end' }, log) {
-  const commands = [value]
-  while (commands.length < 4) commands.push((await log.next()).value ?? 'the end')
-  return commands
+/** What a log holds: commands by themselves, and transactions whole. */
+async function* unitsOf(log) {
+  let transaction = null
+  for await (const command of log) {
+    const name = command[0].toUpperCase()
+    if (name === 'MULTI') transaction = []
+    if (transaction === null) yield [command]
+    else transaction.push(command)
+    if (name !== 'EXEC') continue
+    yield transaction
+    transaction = null
+  }
+  if (transaction !== null) yield transaction
 }
 
-/** In step through both logs. */
-async function compareLogs([redis, slotwise], swaps) {
+/** Of a unit of ours: what is left of it without the bare growths that `wanted` does not have. */
+function withoutGrowth(found, wanted, isSame) {
+  const isTransaction = found.length > 1
+  const rest = wanted.length > 1 ? wanted.slice(1, -1) : [...wanted]
+  const kept = (isTransaction ? found.slice(1, -1) : found).filter((command) => {
+    if (rest.length > 0 && isSame(rest[0], command)) return rest.shift() !== undefined
+    return !isBareGrowth(command)
+  })
+  // Redis writes no transaction of one command.
+  return kept.length > 1 ? [found[0], ...kept, found.at(-1)] : kept
+}
+
+/** The words of a unit and of those behind it. */
+async function withNext({ value = [['the end']] }, units) {
+  const commands = [...value]
+  while (commands.length < 4) commands.push(...(await units.next()).value ?? [['the end']])
+  return commands.map(show).join(' ')
+}
+
+/** In step through both logs. @returns the number of commands in Redis's, or -1 */
+async function compareLogs(logs, swaps) {
+  const [redis, slotwise] = logs.map(unitsOf)
   const before = []
-  for (let at = 0; ; ++at) {
+  const isSame = (wanted, found) => sameLogged(wanted, found, swaps)
+  const areSame = (wanted, found) =>
+    wanted.length === found.length && wanted.every((command, i) => isSame(command, found[i]))
+  for (let at = 0; ;) {
     const wanted = await redis.next()
     let found = await slotwise.next()
-    const same = () => wanted.done === found.done && (wanted.done || sameLogged(wanted.value, found.value, swaps))
-    while (!found.done && !same() && isBareGrowth(found.value)) found = await slotwise.next()
-    if (!same()) {
+    let left = found.value
+    for (; !found.done; left = found.value) {
+      if (!wanted.done && areSame(wanted.value, left)) break
+      left = withoutGrowth(found.value, wanted.value ?? [], isSame)
+      if (left.length > 0) break
+      found = await slotwise.next()
+    }
+    const isEqual = wanted.done ? found.done : !found.done && areSame(wanted.value, left)
+    if (!isEqual) {
       console.log(`AOF: first difference at ${at}, after ${before.map(show).join(' ')}`)
-      console.log(`  redis     ${(await withNext(wanted, redis)).map(show).join(' ')}`)
-      console.log(`  slotwise  ${(await withNext(found, slotwise)).map(show).join(' ')}`)
+      console.log(`  redis     ${await withNext(wanted, redis)}`)
+      console.log(`  slotwise  ${await withNext(found, slotwise)}`)
       return -1
     }
     if (wanted.done) return at
-    before.push(wanted.value)
-    if (before.length > 4) before.shift()
+    at += wanted.value.length
+    before.push(...wanted.value)
+    before.splice(0, before.length - 4)
   }
 }
 

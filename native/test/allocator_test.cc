@@ -1,9 +1,12 @@
 #include "keyspace/allocator.h"
 
+#include <atomic>
+#include <cstdlib>
 #include <cstring>
 #include <thread>
 #include <vector>
 
+#include "base/ablation.h"
 #include "base/random.h"
 #include "test.h"
 
@@ -35,6 +38,34 @@ TEST(Allocator, SlabsAreFilledToTheEnd) {
     EXPECT_LE(SlabMemory() - before, 68u * 1024 * 1024);  // one slab of a chunk of 64 holds what is to be known of them
     for (void* p : objects) Release(p, size);
   }
+}
+#endif
+
+#if !defined(SLOTWISE_ASAN) && !defined(SLOTWISE_TSAN)
+TEST(Allocator, HugePagesHoldWhatTheSmallOnesHeld) {
+  while (MakeHugePage()) continue;
+  std::vector<std::uint64_t*> objects;
+  // Until some chunks are new and used up, whatever earlier tests have left to be taken.
+  for (const std::uint64_t before = SlabMemory(); SlabMemory() - before < 24 * 1024 * 1024;) {
+    const std::uint64_t i = objects.size();
+    objects.push_back(static_cast<std::uint64_t*>(Allocate(64)));
+    for (std::uint64_t k = 0; k < 8; ++k) objects.back()[k] = i * 8 + k;
+  }
+  std::atomic<bool> stop{false};
+  std::thread reader([&] {  // others go on meanwhile
+    for (std::size_t i = 0; !stop.load(); i = (i + 997) % objects.size()) {
+      if (objects[i][3] != i * 8 + 3) std::abort();
+    }
+  });
+  int made = 0;
+  while (MakeHugePage()) ++made;
+  stop = true;
+  reader.join();
+  if (!Ablated().hugepages) EXPECT_GE(made, 4);  // of what chunks that are used up hold
+  for (std::size_t i = 0; i < objects.size(); ++i) {
+    for (std::uint64_t k = 0; k < 8; ++k) ASSERT_EQ(objects[i][k], i * 8 + k);
+  }
+  for (std::uint64_t* p : objects) Release(p, 64);
 }
 #endif
 

@@ -14,11 +14,13 @@
 #include "engine/latency_monitor.h"
 #include "engine/totals.h"
 #include "engine/tracking.h"
+#include "keyspace/allocator.h"
 
 namespace slotwise {
 namespace {
 
 constexpr std::int64_t kIdlePeriodMs = 500;
+constexpr int kHugePagesARound = 2;
 
 }  // namespace
 
@@ -106,6 +108,7 @@ std::int64_t Cron::Step(std::int64_t now_ms) {
   busy |= engine_.replication().Step();
   engine_.semi_sync().Tick();
   engine_.replication().WakeFeeders();
+  for (int i = 0; i < kHugePagesARound && !engine_.loading() && MakeHugePage(); ++i) busy = true;
   SamplePeak();
   std::uint64_t used = UsedMemory();
   busy |= used != last_used_memory_;

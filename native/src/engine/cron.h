@@ -1,5 +1,5 @@
 // The engine's housekeeping, on one native thread: active expiry, eviction that commands left unfinished, the memory
-// peak, and freeing what commands left for later. It sleeps between rounds; while there is nothing that could become
+// peak, huge pages, and freeing what commands left for later. It sleeps between rounds; while there is nothing that could become
 // due it looks twice a second, which is what bounds how late the first key with an expiry is noticed.
 // Step() makes all decisions and can be called without the thread.
 #pragma once

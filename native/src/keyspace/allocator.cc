@@ -7,6 +7,7 @@
 #include <bit>
 #include <cstdio>
 #include <cstdlib>
+#include <deque>
 #include <mutex>
 #include <vector>
 
@@ -19,8 +20,12 @@ namespace {
 constexpr std::size_t kSlabSize = 64 * 1024;
 constexpr std::size_t kChunkSize = 4 * 1024 * 1024;
 constexpr std::size_t kChunkHeader = 4096;  // at the begin of a chunk: what is to be known of each of its slabs
+constexpr std::size_t kHugePage = 2 * 1024 * 1024;
 // Before that much there are no huge pages: every class begins a slab of its own, of which a small store uses little.
 constexpr std::uint64_t kHugeFrom = 16 * 1024 * 1024;
+#ifndef MADV_COLLAPSE
+#define MADV_COLLAPSE 25  // Linux 6.1
+#endif
 constexpr std::size_t kMaxSlabObject = 16 * 1024;
 
 // Class sizes: steps of 8 to 256, 16 to 512, 64 to 1024, 128 to 2048, then an eighth of the next power of two.
@@ -94,6 +99,7 @@ struct SlabPool {
   static constexpr std::size_t kWarmMax = 128;
   Slab* chunk = nullptr;  // the next of the last chunk's
   std::size_t chunk_left = 0;
+  std::deque<char*> small;  // where chunks are used up and could be huge pages
   std::atomic<std::uint64_t> mapped{0};
 
   Slab* Take() {
@@ -117,12 +123,26 @@ struct SlabPool {
       if (end > aligned + kChunkSize) munmap(reinterpret_cast<void*>(aligned + kChunkSize), end - aligned - kChunkSize);
       chunk = reinterpret_cast<Slab*>(aligned);
       chunk_left = kChunkSize / kSlabSize;
-      // Huge pages: random access to gigabytes is bound by TLB misses otherwise. There is no fork that would copy them.
-      if (!Ablated().hugepages && mapped.load(std::memory_order_relaxed) >= kHugeFrom) madvise(chunk, kChunkSize, MADV_HUGEPAGE);
       mapped.fetch_add(kChunkSize, std::memory_order_relaxed);
     }
-    --chunk_left;
+    if (--chunk_left == 0 && !Ablated().hugepages && mapped.load(std::memory_order_relaxed) > kHugeFrom) {
+      char* begin = reinterpret_cast<char*>(reinterpret_cast<std::uintptr_t>(chunk) & ~(kChunkSize - 1));
+      for (std::size_t at = 0; at < kChunkSize; at += kHugePage) small.push_back(begin + at);
+    }
     return chunk++;
+  }
+  bool MakeHugePage() {
+    char* begin;
+    {
+      std::lock_guard<FutexLock> guard(lock);
+      if (small.empty()) return false;
+      begin = small.front();
+      small.pop_front();
+    }
+    // Without the second call (before Linux 6.1), or when there is none to be had, khugepaged does it in time.
+    madvise(begin, kHugePage, MADV_HUGEPAGE);
+    madvise(begin, kHugePage, MADV_COLLAPSE);
+    return true;
   }
   // A few slabs stay resident for the next taker; the pages of others go back to the system. The content is not needed
   // any more, the addresses stay readable (zeros).
@@ -363,6 +383,7 @@ std::uint64_t PeakUsedMemory() {
 }
 void ResetPeak() { G().peak.store(UsedMemory(), std::memory_order_relaxed); }
 void AccountMemory(std::int64_t delta) { t_cache.Count(delta); }
+bool MakeHugePage() { return G().pool.MakeHugePage(); }
 std::uint64_t SlabMemory() { return G().pool.mapped.load(std::memory_order_relaxed); }
 void FlushThreadCache() {
   for (int c = 0; c < kClassCount; ++c) t_cache.Flush(c, t_cache.bins[c].count);

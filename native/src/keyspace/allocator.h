@@ -27,6 +27,11 @@ void ResetPeak();
 void AccountMemory(std::int64_t delta);
 // Bytes mapped from the system for slabs.
 std::uint64_t SlabMemory();
+// Puts 2 MiB of small pages together to a huge one, where a chunk of slabs is used up. Random access to gigabytes is bound by
+// TLB misses otherwise; but memory that is huge when it is first touched stalls its writer for the whole 2 MiB, which
+// on a virtual machine the host may have to find first. For a background thread: a few milliseconds, in which page
+// faults of other threads wait. False if there was nothing to do.
+bool MakeHugePage();
 // Returns the calling thread's cached objects to their slabs (before it sleeps for long, or for exact tests).
 void FlushThreadCache();
 

@@ -9,10 +9,10 @@ import {
   type ControlPort, type ControlRequest, directoryHolder, Engine, LockedError, type LogLevel,
 } from '@slotwise/engine'
 import type { GatewayThread, GatewayThreadOptions } from '@slotwise/http'
-import { ClusterDriver } from './cluster/cluster-driver.js'
+import type { ClusterDriver } from './cluster/cluster-driver.js'
 import type { FromControl, ToControl } from './control-messages.js'
 import { encodeReply } from './cluster/resp-writer.js'
-import { FollowDriver, isFollowRequest } from './follow/follow-driver.js'
+import type { FollowDriver } from './follow/follow-driver.js'
 import { isMysqlRequest, NO_SOURCE } from './mysql/mysql-requests.js'
 import type { MysqlSource, readMysqlSettings } from './mysql/mysql-source.js'
 import type { NodeOptions } from './node-options.js'
@@ -25,6 +25,7 @@ const tell = (message: FromControl): void => parent.postMessage(message)
 const standbyPollMs = 20
 let standbyEnded = false
 let driver: ClusterDriver | undefined
+let parts: Awaited<ReturnType<typeof loadParts>> | undefined
 let follow: FollowDriver | undefined
 let mysql: MysqlSource | undefined
 let control: ControlPort | undefined
@@ -50,7 +51,7 @@ const open = (): Promise<Engine> => Engine.open({
 
 function request(asked: ControlRequest): void {
   const isMysql = isMysqlRequest(asked)
-  if (!isMysql && !isFollowRequest(asked)) driver?.request(asked)
+  if (!isMysql && parts?.follow.isFollowRequest(asked) === false) driver?.request(asked)
   else if (follow === undefined || control === undefined) early.push(asked)
   else if (!isMysql) follow.request(asked)
   else if (mysql !== undefined) mysql.request(asked)
@@ -63,7 +64,7 @@ function startFollowing(engine: Engine, source: MysqlStart | null): void {
   if (options.persistent && (bytes > 0 || seconds > 0)) engine.command(['BINLOG', 'RETAIN', String(bytes), String(seconds)])
   control = engine.control()
   const onLog = (level: LogLevel, message: string): void => tell({ type: 'log', level, message })
-  follow = new FollowDriver(engine, control, onLog)
+  follow = new parts!.follow.FollowDriver(engine, control, onLog)
   follow.start()
   if (source !== null) {
     mysql = new source.MysqlSource({ engine, control, file: options.mysqlSource, settings: source.settings, onLog })
@@ -130,14 +131,24 @@ async function openInTurn(dir: string): Promise<Engine> {
   }
 }
 
+/** What only serves once the data is there is loaded meanwhile: a start waits for neither. */
+const loadParts = async () => ({
+  cluster: options.cluster ? await import('./cluster/cluster-driver.js') : null,
+  follow: await import('./follow/follow-driver.js'),
+})
+
 async function start(): Promise<Engine> {
   const source = await loadMysqlSource()
-  const engine = options.standbyDir === '' ? await open() : await openInTurn(options.standbyDir)
+  const opening = options.standbyDir === '' ? open() : openInTurn(options.standbyDir)
+  const loading = loadParts()
+  loading.catch(() => undefined) // it is said below, unless there is more to say
+  const engine = await opening
   try {
     const ack = options.directives.find(([name]) => name === 'repl-ack')?.[1]
     if (ack === 'quorum' && !options.cluster) throw new Error('repl-ack quorum needs cluster-enabled yes: only a cluster elects primaries that keep it')
-    if (options.cluster) {
-      driver = new ClusterDriver({
+    parts = await loading
+    if (parts.cluster !== null) {
+      driver = new parts.cluster.ClusterDriver({
         engine,
         onLog: (level, message) => tell({ type: 'log', level, message }),
         onChange: (change) => tell({ type: 'clusterChange', change }),
