@@ -246,6 +246,13 @@ describe('bad input', () => {
     expect(decodeMessage(bytes)).toEqual({ refused: expect.stringMatching(why) })
   })
 
+  it('what is read of a Buffer is no part of it: whoever copies its slots and changes the copy changes nothing else', () => {
+    const { slots } = decoded(Buffer.from(encodeMessage({ header, body: bodies[1]! }))).header
+    const before = Uint8Array.from(slots)
+    slots.slice().fill(0)
+    expect(Uint8Array.from(slots)).toEqual(before)
+  })
+
   it('an extension of a type that nobody knows is kept for whoever does, and the hostname behind it is read', () => {
     const body: BusBody = { type: 'pong', gossip: [], hostname: '',
       extensions: [{ type: 9, data: new Uint8Array(16) }] }

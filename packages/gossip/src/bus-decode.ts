@@ -21,6 +21,9 @@ export type Decoded = { message: BusMessage } | { refused: string }
 /** Thrown inside this file only: the shortest way out of a nested field. */
 class Refusal extends Error {}
 
+/** Not `slice`: of a Buffer, which is what sockets give, that is no copy, and neither is a slice of what it gave. */
+const copyOf = (bytes: Uint8Array, start: number, end?: number): Uint8Array => Uint8Array.from(bytes.subarray(start, end))
+
 /** @returns the message, or why it is dropped; `bytes` are copied where the record keeps them. */
 export function decodeMessage(bytes: Uint8Array): Decoded {
   try {
@@ -56,7 +59,7 @@ function readHeader(bytes: Uint8Array, view: DataView): BusHeader {
     configEpoch: readNumber(view, at.configEpoch, 'configEpoch'),
     offset: readNumber(view, at.offset, 'offset'),
     sender: readId(bytes, at.sender, 'sender'),
-    slots: bytes.slice(at.slots, at.slots + SLOT_BYTES),
+    slots: copyOf(bytes, at.slots, at.slots + SLOT_BYTES),
     replicaOf: isZero(bytes, at.replicaOf, ID_BYTES) ? null : readId(bytes, at.replicaOf, 'slaveof'),
     ip: readIp(bytes, at.ip),
     flags: view.getUint16(at.flags),
@@ -90,7 +93,7 @@ function readBody(bytes: Uint8Array, view: DataView, number: number): BusBody {
         type,
         configEpoch: readNumber(view, HEADER_BYTES, 'configEpoch'),
         subject: readId(bytes, HEADER_BYTES + 8, 'subject'),
-        slots: bytes.slice(HEADER_BYTES + 8 + ID_BYTES),
+        slots: copyOf(bytes, HEADER_BYTES + 8 + ID_BYTES),
       }
     }
     case 'module': {
