@@ -207,6 +207,30 @@ describe('a target that loses power while it claims', () => {
     }
   }, 120_000)
 
+  it('has the slots when it is back if the source heard the claim that its disk did not get', () => {
+    const world = populated()
+    const [source, target] = world.nodes as [typeof world.nodes[0], typeof world.nodes[0]]
+    world.migrate(source, target, 0, 2)
+    while (source.machine!.migration.rows.at(-1)!.state !== 'handover') world.run(1)
+    const { job } = source.durable!.migrations.outgoing!
+    const { machine } = target
+    const claim = { type: 'import', args: ['CLAIM', job], mustBeDurable: false } as const
+    for (const effect of machine!.step(claim, machine!.view.now)) {
+      if (effect.type !== 'send') continue
+      const { peer, link } = target.links.get(effect.link)!
+      if (peer === source) world.step(source, { type: 'message', link, message: effect.message })
+    }
+    target.losesPower = true
+    world.crash(target)
+    expect([source.held.size, source.machine!.view.ownerOf(0)!.id]).toEqual([0, target.id])
+    expect([state(world, 0), source.durable!.migrations.outgoing?.job]).toEqual(['handover', job])
+    world.run(3000)
+    world.start(target)
+    expect(target.machine!.migration.rows.at(-1)!.state).toBe('settling')
+    world.until('an end', () => world.settledState() === null && state(world, 0) === 'success')
+    expect([world.owner(0) === target, world.violation]).toEqual([true, null])
+  })
+
   it('and the source is started anew as well: one of them has the slots, and everybody believes it', () => {
     const owners = new Set<number>()
     for (const effects of effectCounts) {
