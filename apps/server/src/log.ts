@@ -3,9 +3,7 @@
  * lines, and the last one before the end of the process matters most.
  */
 import { appendFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
 import { pino, type DestinationStream, type Logger } from 'pino'
-import type pinoPretty from 'pino-pretty'
 
 export type { Logger } from 'pino'
 
@@ -19,14 +17,15 @@ export const pinoLevel = (loglevel: string): string => levels[loglevel] ?? 'info
  * @param where.level  `loglevel` of the configuration
  * @param where.file  absolute; '' for standard output
  */
-export function openLog(where: { level: string; file: string }): Logger {
+export async function openLog(where: { level: string; file: string }): Promise<Logger> {
   const options = {
     level: pinoLevel(where.level),
     base: { pid: process.pid },
     timestamp: pino.stdTimeFunctions.isoTime,
     formatters: { level: (label: string) => ({ level: label }) },
   }
-  return pino(options, where.file !== '' ? fileStream(where.file) : process.stdout.isTTY ? terminal() : pino.destination({ dest: 1, sync: true }))
+  if (where.file !== '') return pino(options, fileStream(where.file))
+  return pino(options, process.stdout.isTTY ? await terminal() : pino.destination({ dest: 1, sync: true }))
 }
 
 /** Opened for each line, as Redis does: a file that was rotated away or removed is simply made again. */
@@ -42,10 +41,11 @@ function fileStream(file: string): DestinationStream {
   }
 }
 
-/** Loaded by who has a terminal: it takes a tenth of a start. */
-const pretty = (): typeof pinoPretty => createRequire(import.meta.url)('pino-pretty') as typeof pinoPretty
-
-const terminal = (): DestinationStream => pretty()({
-  destination: 1, sync: true, colorize: process.env.NO_COLOR === undefined,
-  translateTime: 'SYS:dd mmm yyyy HH:MM:ss.l', ignore: 'hostname',
-})
+/** Loaded only by who has a terminal: it takes a tenth of a start. */
+async function terminal(): Promise<DestinationStream> {
+  const { default: pretty } = await import('pino-pretty')
+  return pretty({
+    destination: 1, sync: true, colorize: process.env.NO_COLOR === undefined,
+    translateTime: 'SYS:dd mmm yyyy HH:MM:ss.l', ignore: 'hostname',
+  })
+}

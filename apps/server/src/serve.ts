@@ -7,6 +7,7 @@ import { resolve } from 'node:path'
 import { ConfigError, loadConfig, nodeFiles, parseCommandLine, type ServerConfig } from '@slotwise/config'
 import { product, usage, version, versionLine } from './product.js'
 import { goToBackground, isInBackground } from './daemon.js'
+import { openLog } from './log.js'
 import { Supervisor } from './supervisor.js'
 
 export async function serve(args: readonly string[]): Promise<void> {
@@ -39,5 +40,7 @@ export async function serve(args: readonly string[]): Promise<void> {
   }
   // Everything relative is relative to the data directory from here on, as in Redis.
   process.chdir(resolve(config.get('dir')))
-  await new Supervisor(config, version).run()
+  const logfile = config.get('logfile')
+  const log = await openLog({ level: config.get('loglevel'), file: logfile === '' ? '' : resolve(logfile) })
+  await new Supervisor(config, version, log).run()
 }

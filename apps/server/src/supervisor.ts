@@ -3,11 +3,10 @@
  * signal, a client's SHUTDOWN, or a failure. Stop the node (which syncs the log), remove the pid file, exit. The first
  * reason counts; a second signal does not wait for the end of the first.
  */
-import { resolve } from 'node:path'
 import type { ServerConfig } from '@slotwise/config'
 import { Node, NodeError, nodeOptionsOf, type NodeEvents } from '@slotwise/node'
 import { tellForeground } from './daemon.js'
-import { openLog, pinoLevel, type Logger } from './log.js'
+import { pinoLevel, type Logger } from './log.js'
 import { pidFileOf, removePidFile, writePidFile } from './pid-file.js'
 import { notifySystemd } from './systemd.js'
 
@@ -25,11 +24,10 @@ export class Supervisor {
   /** Before that it is somebody else's, such as that of the server we stand by for. */
   #ownsPidFile = false
 
-  constructor(config: ServerConfig, version: string) {
-    const logfile = config.get('logfile')
+  constructor(config: ServerConfig, version: string, log: Logger) {
     this.#config = config
     this.#version = version
-    this.#log = openLog({ level: config.get('loglevel'), file: logfile === '' ? '' : resolve(logfile) })
+    this.#log = log
     this.#pidFile = pidFileOf(config)
   }
 

@@ -22,7 +22,8 @@ export type Decoded = { message: BusMessage } | { refused: string }
 class Refusal extends Error {}
 
 /** Not `slice`: of a Buffer, which is what sockets give, that is no copy, and neither is a slice of what it gave. */
-const copyOf = (bytes: Uint8Array, start: number, end?: number): Uint8Array => Uint8Array.from(bytes.subarray(start, end))
+const copyOf = (bytes: Uint8Array, start: number, end?: number): Uint8Array =>
+  Uint8Array.from(bytes.subarray(start, end))
 
 /** @returns the message, or why it is dropped; `bytes` are copied where the record keeps them. */
 export function decodeMessage(bytes: Uint8Array): Decoded {

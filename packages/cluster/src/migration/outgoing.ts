@@ -6,8 +6,9 @@
  * epoch. That it is going to ask is written before writers are held back, while there is time (`promised`), and the
  * target puts on its disk what it has by then, and the epoch of its claim, so that the claim waits for nothing. Until
  * the target answers that the claim itself is on disk, the source keeps its note (`given`): a target that lost power
- * meanwhile asks itself whether it had claimed, and the source repeats that it is to. Neither knows it only if both were
- * started anew: then it counts as not claimed, and the source has the slots under a newer epoch than others may know.
+ * meanwhile asks itself whether it had claimed, and the source repeats that it is to. Neither knows it only if both
+ * were started anew: then it counts as not claimed, and the source has the slots under a newer epoch than others may
+ * know.
  * From the question on it does not know whether the slots are still its own, and serves nobody there, over a restart
  * too, until it hears the claim or the target says that there is none and will be none. A restart cannot tell whether
  * the question was asked already, and asks.
