@@ -1,6 +1,8 @@
 /** `slotwise cluster`: whole clusters of real processes, started and ended as a user does. */
 import { execFile } from 'node:child_process'
+import { once } from 'node:events'
 import { readdirSync } from 'node:fs'
+import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { describe, expect, it } from 'vitest'
@@ -48,6 +50,20 @@ describe('slotwise cluster', () => {
     for (let index = 0; index < 6; index++) expect(await answers(port + index)).toBe(false)
     expect(readdirSync(dir.path)).toEqual([])
   }, 300_000)
+
+  it('up says what a node has said that found the port of its bus taken', async () => {
+    const port = await freePorts(2)
+    const taken = createServer().listen(port + 10_001, '127.0.0.1')
+    try {
+      await once(taken, 'listening')
+      await using up = slotwise(['cluster', 'up', '--nodes', 2, '--replicas', 0, '--port', port])
+      expect(await up.exited).toBe(1)
+      expect(up.err).toMatch(new RegExp(`node ${port + 1} ended with exit code 1[^]*${port + 10_001}`))
+      expect(up.err).toContain('in use')
+    } finally {
+      taken.close()
+    }
+  }, 120_000)
 
   it('up --dir --detach returns, down ends it, and the same folder is the same cluster with its data', async () => {
     const port = await freePorts(2)

@@ -36,8 +36,9 @@ const ATTEMPTS = 5
 /** @returns when every node agrees and all slots are served. @throws {Error} with what the command said */
 export async function startCluster(options: StartClusterOptions = {}): Promise<TestCluster> {
   for (let attempt = 1; ; attempt++) {
-    // Others choose ports too: another try, elsewhere, if one is taken.
-    const port = options.port ?? 20_000 + Math.floor(Math.random() * 12_000)
+    // Others choose ports too: another try, elsewhere, if one is taken. Those of the bus, 10,000 above, stay below
+    // what the system takes for connections.
+    const port = options.port ?? 10_000 + Math.floor(Math.random() * 12_000)
     const cluster = await start(options, port)
     if (!(cluster instanceof Error)) return cluster
     if (options.port !== undefined || attempt === ATTEMPTS || !/in use/i.test(cluster.message)) throw cluster

@@ -70,8 +70,13 @@ export class LocalNode {
       if (connection !== null) return connection
       await pause(30)
     }
+    throw this.failure()
+  }
+
+  /** Why it does not serve, with the end of its log. */
+  failure(): UserError {
     const why = this.#end === null ? 'does not answer' : `ended with ${this.#end}`
-    throw new UserError(`node ${this.endpoint.port} ${why}${this.#lastLines()}`)
+    return new UserError(`node ${this.endpoint.port} ${why}${this.#lastLines()}`)
   }
 
   async #connect(): Promise<Connection | null> {

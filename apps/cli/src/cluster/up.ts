@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import type { Connection } from '../connection.js'
 import { type Terminal, plural } from '../terminal.js'
+import { pause } from '../pause.js'
 import { UsageError, UserError } from '../user-error.js'
 import { readClusterFile, writeClusterFile } from './cluster-file.js'
 import { formCluster } from './form.js'
@@ -24,6 +25,8 @@ export interface UpOptions {
   readonly directives: readonly string[]
 }
 
+/** From a connection's end to its process's. */
+const END_TIMEOUT_MS = 2000
 const DEFAULTS = { host: '127.0.0.1', port: 7000, nodes: 6, replicas: 1 }
 
 /** @returns the exit code */
@@ -79,6 +82,10 @@ async function form(plan: Parameters<typeof formCluster>[0], nodes: readonly Loc
   try {
     connections.push(...await Promise.all(nodes.map((node) => node.answering())))
     await formCluster(plan, connections)
+  } catch (error) {
+    // A node that answered may still find the port of its bus taken. What it says is of more use than that it is gone.
+    await Promise.race([...nodes.map((node) => node.ended), pause(END_TIMEOUT_MS)])
+    throw nodes.find((node) => !node.isRunning)?.failure() ?? error
   } finally {
     for (const connection of connections) connection.close()
   }
