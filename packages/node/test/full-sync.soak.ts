@@ -63,7 +63,10 @@ const numberOf = async (client: RespClient, section: string, name: string): Prom
 describePeer(['redis-server', 'redis-benchmark'], 'a big copy', () => {
   it(`${megabytes} MB to a redis-server under load; ${cuts} times its link is lost, and what is in files is never copied again`, async () => {
     await using primary = await startSlotwise({
-      args: [...common, '--appendonly', 'yes', '--auto-aof-rewrite-percentage', '0', '--repl-diskless-sync-delay', '0', '--repl-backlog-size', String(BACKLOG_BYTES)],
+      args: [
+        ...common, '--appendonly', 'yes', '--auto-aof-rewrite-percentage', '0', '--repl-diskless-sync-delay', '0',
+        '--repl-backlog-size', String(BACKLOG_BYTES), '--repl-ping-replica-period', '3600', // nothing moves while digests are made
+      ],
     })
     await using client = await primary.client()
     await fill(client)
