@@ -15,7 +15,7 @@ Status Failed(const std::string& what, const std::string& name, int error) {
 
 std::uint32_t UnixSeconds() {
   timespec now;
-  clock_gettime(CLOCK_REALTIME_COARSE, &now);
+  clock_gettime(CLOCK_REALTIME, &now);
   return static_cast<std::uint32_t>(now.tv_sec);
 }
 

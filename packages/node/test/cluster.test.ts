@@ -27,6 +27,8 @@ describePeer(['redis-server', 'redis-cli'], 'a cluster', () => {
     expect((await redisCli('-c', '-p', port, 'GET', 'name')).output.trim()).toBe('test')
     const victim = cluster.nodes.findIndex((node) => node.port === owner.port)
     await using client = await cluster.nodes[victim]!.client()
+    // WAIT is about what its own connection wrote.
+    expect(await client.command('SET', 'name', 'test')).toBe('OK')
     await waitFor(async () => await client.command('WAIT', 1, 100) === 1, { timeoutMs: 60_000, what: 'the write at the replica' })
 
     await cluster.nodes[victim]!.sigkill()

@@ -11,8 +11,9 @@ import { type PastTarget, planPast, printSeconds, purged } from './plan-past.js'
 
 const ATTEMPTS = 5
 const DATED_AFTER_MS = 150
-/** The kernel's clock for files stands still between two of its ticks. */
+/** The kernel's clock for files stands still between two of its ticks, and longer where a host takes the core away. */
 const MTIME_LATE_MS = 20
+const MTIME_LATE_MAX_MS = 1000
 
 /**
  * @param to  a folder, which is made
@@ -65,16 +66,18 @@ function cutAtPosition({ name, path }: Pick<HeldFile, 'name' | 'path'>, byte: nu
 
 /**
  * What was written in the last tenth of a second has no date yet. It is in time if nothing was written to the file
- * since; else it gets one soon, if somebody is writing.
+ * since; else it gets one soon, if somebody is writing. If nobody is, the date of the file is believed more closely.
  */
 function cutAtTime(path: string, seconds: number, lastSeconds: number): number {
+  const isBefore = (lateMs: number): boolean =>
+    Math.floor(Math.min(statSync(path).mtimeMs + lateMs, Date.now()) / 1000) <= seconds
+  const whole = (): number => findCut(path, { position: segmentFacts(path).size }).end
   for (let attempt = 1; ; attempt++) {
-    const { mtimeMs } = statSync(path)
-    const isBefore = Math.floor(Math.min(mtimeMs + MTIME_LATE_MS, Date.now()) / 1000) <= seconds
-    if (isBefore) return findCut(path, { position: segmentFacts(path).size }).end
+    if (isBefore(MTIME_LATE_MAX_MS)) return whole()
     const { end, size, undatedAt } = findCut(path, { seconds })
     if (undatedAt === null || end === size) return end
     if (lastSeconds === 0 || attempt === ATTEMPTS) {
+      if (isBefore(MTIME_LATE_MS)) return whole()
       throw new OpenError(`nothing says when what begins at byte ${undatedAt} of ${path} was written: name a position instead of a time`)
     }
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, DATED_AFTER_MS)
