@@ -13,6 +13,8 @@ export interface Answer {
 export interface StreamSink {
   /** @returns the bytes that the client has not taken yet */
   write(text: string): number
+  /** When the client has taken all of it, or has gone; only for those who were told of much. */
+  drained(): Promise<void>
   end(): void
 }
 

@@ -1,7 +1,7 @@
 /**
  * Channels: who of this gateway listens to which channels and patterns. One session of the engine, attached with the
  * first of them, subscribes once to each name however many listen.
- * Elsewhere: how a message is sent on (event-stream.ts, websocket.ts), who may listen (command-rules.ts).
+ * Elsewhere: how a message is sent on (channel-stream.ts, websockets.ts), who may listen (command-rules.ts).
  */
 import { Engine } from '@slotwise/engine'
 import type { EnginePlace } from './gateway-options.js'

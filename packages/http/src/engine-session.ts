@@ -32,6 +32,8 @@ export class EngineSession {
     }
   }
 
+  get db(): number { return this.place.db ?? 0 }
+
   /** Null while it is being replaced, and when it is closed. */
   get engine(): Engine | null { return this.#engine }
 

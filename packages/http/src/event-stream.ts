@@ -1,18 +1,14 @@
 /**
- * Event streams: `/subscribe/CHANNEL` and `/psubscribe/PATTERN` as server-sent events, in Upstash's words: `subscribe,
- * CHANNEL,1`, then `message,CHANNEL,TEXT` (`pmessage,PATTERN,CHANNEL,TEXT`). A client that does not read is cut off
- * rather than kept in memory; a comment now and then shows proxies that the stream lives, and ends one whose token has.
- * Source: HTML Living Standard, server-sent events; Upstash's REST API documentation.
+ * Event streams: what all answers that are server-sent events share. A comment now and then shows proxies that the
+ * stream lives, and ends one whose token has. Source: HTML Living Standard, server-sent events.
+ * Elsewhere: what is told (channel-stream.ts, change-stream.ts).
  */
-import type { StreamAnswer } from './answer.js'
-import type { Channels } from './channels.js'
+import type { Writable } from 'node:stream'
+import type { StreamAnswer, StreamSink } from './answer.js'
 
 const KEEP_ALIVE_MS = 15_000
-const UNREAD_MAX = 1024 * 1024
 
-export interface StreamOptions {
-  readonly names: readonly string[]
-  readonly isPattern: boolean
+export interface StreamLife {
   /** Whether whoever listens still may. */
   readonly mayGoOn: () => boolean
   /** It has begun; calling `end` ends it. */
@@ -20,13 +16,14 @@ export interface StreamOptions {
   readonly onEnd: (end: () => void) => void
 }
 
-export function eventStream(
-  channels: Channels, { names, isPattern, mayGoOn, onStart, onEnd }: StreamOptions,
+/** @param begin  starts what tells something and returns what stops it; its sink takes nothing once it is over */
+export function streamAnswer(
+  { mayGoOn, onStart, onEnd }: StreamLife, begin: (sink: StreamSink) => () => void,
 ): StreamAnswer {
   return {
     status: 200,
     type: 'text/event-stream',
-    start(sink) {
+    start(socket) {
       let stop: (() => void) | null = null
       let isOver = false
       const over = (): void => {
@@ -38,24 +35,18 @@ export function eventStream(
       }
       const end = (): void => {
         over()
-        sink.end()
+        socket.end()
       }
-      const send = (text: string): void => {
-        if (!isOver && sink.write(text) > UNREAD_MAX) end()
-      }
+      const write = (text: string): number => isOver ? 0 : socket.write(text)
       const keepAlive = setInterval(() => {
-        if (mayGoOn()) send(': keep-alive\n\n')
+        if (mayGoOn()) write(': keep-alive\n\n')
         else end()
       }, KEEP_ALIVE_MS)
       keepAlive.unref()
       onStart(end)
-      channels.listen(names, isPattern, ({ pattern, channel, text }) => {
-        send(event(pattern === null ? `message,${channel},${text}` : `pmessage,${pattern},${channel},${text}`))
-      }).then((leave) => {
-        stop = leave
-        if (isOver) return leave()
-        for (const [i, name] of names.entries()) send(event(`${isPattern ? 'psubscribe' : 'subscribe'},${name},${i + 1}`))
-      }, end)
+      const started = begin({ write, end, drained: () => socket.drained() })
+      if (isOver) started()
+      else stop = started
       return over
     },
   }
@@ -63,3 +54,17 @@ export function eventStream(
 
 /** Each line of the data is a line of the event. */
 export const event = (data: string): string => `${data.split(/\r\n|\r|\n/).map((line) => `data: ${line}\n`).join('')}\n`
+
+/** When what was written has been taken, or never will be. Only of one that has said that it is full. */
+export function drained(stream: Writable): Promise<void> {
+  return new Promise((resolve) => {
+    const done = (): void => {
+      stream.off('drain', done)
+      stream.off('close', done)
+      resolve()
+    }
+    stream.on('drain', done)
+    stream.on('close', done)
+    if (stream.destroyed || !stream.writableNeedDrain) done()
+  })
+}

@@ -10,10 +10,12 @@ import { type Engine, LogError, OtherHistoryError, type Page, ReplyError, StoreC
 import { type RequestHead, scopeOf } from './access.js'
 import { Acknowledgement, NotAcknowledgedError } from './acknowledgement.js'
 import { type Answer, errorAnswer, jsonAnswer, type StreamAnswer } from './answer.js'
+import { changeStream, startOf } from './change-stream.js'
+import { channelStream } from './channel-stream.js'
 import { type Channels, CHANNELS_MAX } from './channels.js'
 import { channelRefusal, refusalOf, ruleFor } from './command-rules.js'
 import type { EngineSession } from './engine-session.js'
-import { eventStream } from './event-stream.js'
+import type { StreamLife } from './event-stream.js'
 import type { GatewayLimits, GatewayLogger } from './gateway-options.js'
 import { Metrics } from './metrics.js'
 import { infoOf, NodeFacts } from './node-facts.js'
@@ -23,7 +25,8 @@ import { BadRequest, bodyCommand, bodyCommands, type CommandArgs, pathCommand } 
 import type { Scope, Tokens } from './tokens.js'
 
 type Route =
-  | 'path' | 'body' | 'pipeline' | 'multi-exec' | 'live' | 'ready' | 'metrics' | 'openapi' | 'subscribe' | 'websocket'
+  | 'path' | 'body' | 'pipeline' | 'multi-exec' | 'live' | 'ready' | 'metrics' | 'openapi' | 'subscribe' | 'changes'
+  | 'websocket'
 
 /** A request that may come in. */
 export interface Admitted {
@@ -35,6 +38,8 @@ export interface Admitted {
   readonly resp2: boolean
   /** As the client sent it, '' too; undefined if it did not ask for one. */
   readonly syncToken: string | undefined
+  /** Of one that comes back to a stream of changes. */
+  readonly lastEventId?: string | undefined
 }
 
 export interface CoreParts {
@@ -52,6 +57,7 @@ const BODY_ROUTES = new Map<string, Route>([['/', 'body'], ['/pipeline', 'pipeli
 /** So many commands of a pipeline run in one crossing. */
 const PIECE = 128
 const CLOSING = errorAnswer(503, 'ERR the server is not available: it ends, or begins again')
+const CHANGES_QUERY = new Set(['from', 'prefix', '_token'])
 const STREAM_PATH = /^\/p?subscribe\//
 const TEXT = 'text/plain; charset=utf-8'
 const POSITION = /^[0-9a-f]{40}:\d{1,16}$/
@@ -135,8 +141,9 @@ export class GatewayCore {
     if ('status' in scope) return scope
     const hasBody = method === 'POST' || method === 'PUT'
     const route = path === '/metrics' ? 'metrics' : path === '/ws' ? 'websocket'
-      : STREAM_PATH.test(path) ? 'subscribe' : BODY_ROUTES.get(path) ?? 'path'
-    if (method === 'HEAD' && route === 'subscribe') return errorAnswer(405, 'Method Not Allowed', ['allow', 'GET, POST'])
+      : path === '/changes' ? 'changes' : STREAM_PATH.test(path) ? 'subscribe' : BODY_ROUTES.get(path) ?? 'path'
+    const isStream = route === 'subscribe' || route === 'changes'
+    if (method === 'HEAD' && isStream) return errorAnswer(405, 'Method Not Allowed', ['allow', 'GET, POST'])
     if (!hasBody && BODY_ROUTES.has(path)) return errorAnswer(405, 'Method Not Allowed', ['allow', 'POST, PUT'])
     const encoding = head.header('upstash-encoding')
     const format = head.header('upstash-response-format')
@@ -147,12 +154,16 @@ export class GatewayCore {
     const resp2 = format === 'resp2'
     if (resp2 && encoding !== undefined) return errorAnswer(400, 'ERR Upstash-Encoding is not for Upstash-Response-Format resp2')
     if (resp2 && route === 'multi-exec') return errorAnswer(400, 'ERR Upstash-Response-Format resp2 is not for /multi-exec')
-    return { route, path, query, scope, base64: encoding !== undefined, resp2, syncToken: head.header('upstash-sync-token') }
+    const syncToken = head.header('upstash-sync-token')
+    const admitted = { route, path, query, scope, base64: encoding !== undefined, resp2, syncToken } satisfies Admitted
+    return route === 'changes' ? { ...admitted, lastEventId: head.header('last-event-id') } : admitted
   }
 
   /** Never rejects, never throws. */
   answer(request: Admitted, body: Buffer | null): Answer | StreamAnswer | Promise<Answer> {
-    return request.route === 'subscribe' ? this.#subscribe(request) : this.#guarded(() => this.#route(request, body))
+    if (request.route === 'subscribe') return this.#stream(request, (life) => this.#subscribe(request, life))
+    if (request.route === 'changes') return this.#stream(request, (life) => this.#changes(request, life))
+    return this.#guarded(() => this.#route(request, body))
   }
 
   #guarded(run: () => Answer | Promise<Answer>): Answer | Promise<Answer> {
@@ -174,13 +185,24 @@ export class GatewayCore {
       case 'body': return this.#commands(request, bodyCommand(body))
       case 'pipeline': case 'multi-exec': return this.#commands(request, bodyCommands(body))
       case 'websocket': return errorAnswer(426, 'ERR this path is for WebSockets', ['upgrade', 'websocket'])
-      case 'subscribe': throw new Error('a stream is no answer')
+      case 'subscribe': case 'changes': throw new Error('a stream is no answer')
     }
   }
 
-  /** Where a change feed would come in: it is another source of such streams. */
-  #subscribe(request: Admitted): Answer | StreamAnswer {
+  #stream(request: Admitted, open: (life: StreamLife) => Answer | StreamAnswer): Answer | StreamAnswer {
     if (this.#streams.size >= this.#limits.streamsMax) return errorAnswer(503, 'ERR too many streams', ['retry-after', '1'])
+    try {
+      return open({
+        mayGoOn: () => this.mayGoOn(request),
+        onStart: (end) => this.#streams.add(end),
+        onEnd: (end) => this.#streams.delete(end),
+      })
+    } catch (error) {
+      return error instanceof ReplyError ? errorAnswer(400, `${error.code} ${error.message}`) : this.#failure(error)
+    }
+  }
+
+  #subscribe(request: Admitted, life: StreamLife): Answer | StreamAnswer {
     const words = pathCommand(request.path.slice(1), '', null)
     if (words instanceof BadRequest) return errorAnswer(400, words.error)
     const [kind, ...names] = words
@@ -190,11 +212,22 @@ export class GatewayCore {
       const refusal = channelRefusal(name, request.scope!)
       if (refusal !== null) return errorAnswer(400, refusal)
     }
-    return eventStream(this.#channels, {
-      names: names as string[], isPattern: kind === 'psubscribe',
-      mayGoOn: () => this.mayGoOn(request),
-      onStart: (end) => this.#streams.add(end),
-      onEnd: (end) => this.#streams.delete(end),
+    return channelStream(this.#channels, { names: names as string[], isPattern: kind === 'psubscribe', ...life })
+  }
+
+  #changes({ query, lastEventId, scope, base64 }: Admitted, life: StreamLife): Answer | StreamAnswer {
+    const engine = this.#session.engine
+    if (engine === null) return CLOSING
+    const asked = new URLSearchParams(query)
+    for (const name of asked.keys()) {
+      if (!CHANGES_QUERY.has(name)) return errorAnswer(400, 'ERR Protocol error: /changes takes from and prefix')
+    }
+    const prefixes = asked.getAll('prefix')
+    if (prefixes.length > CHANNELS_MAX) return errorAnswer(400, `ERR more than ${CHANNELS_MAX} prefixes`)
+    const from = startOf(engine, lastEventId ?? asked.get('from') ?? '$')
+    return changeStream(engine, {
+      from, prefixes, base64, keyPrefix: scope!.keyPrefix, db: this.#session.db,
+      bytesMax: this.#limits.replyBytesMax, ...life,
     })
   }
 

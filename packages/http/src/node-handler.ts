@@ -7,6 +7,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { RequestHead } from './access.js'
 import { type Answer, errorAnswer, type StreamAnswer } from './answer.js'
+import { drained } from './event-stream.js'
 import type { Admitted, GatewayCore } from './gateway-core.js'
 import type { GatewayLimits } from './gateway-options.js'
 
@@ -99,6 +100,7 @@ export class NodeHandler {
         response.write(text)
         return response.writableLength
       },
+      drained: () => drained(response),
       end: () => response.end(),
     }))
     this.#core.metrics.answered(status, 0)

@@ -43,6 +43,13 @@ export function openApiDocument(version: string): object {
         parameters: [{ name: 'channel', in: 'path', required: true, schema: { type: 'string' } }],
         get: { summary: 'What is published to a channel, as server-sent events', operationId: 'subscribe', responses: { 200: text('Events'), ...ERRORS } },
       },
+      '/changes': {
+        parameters: [
+          { name: 'from', in: 'query', schema: { type: 'string' }, description: 'A position of the log; the end, if none is given. Last-Event-ID counts more' },
+          { name: 'prefix', in: 'query', schema: { type: 'array', items: { type: 'string' } }, description: 'Only keys that begin so' },
+        ],
+        get: { summary: 'What changes, a transaction an event, as server-sent events', operationId: 'changes', responses: { 200: text('Events'), ...ERRORS } },
+      },
       '/livez': { get: { summary: 'The process runs', operationId: 'live', security: [], responses: { 200: text('It does') } } },
       '/readyz': { get: { summary: 'Requests are answered', operationId: 'ready', security: [], responses: { 200: text('They are'), 503: text('Why not') } } },
       '/metrics': { get: { summary: 'Metrics for Prometheus', operationId: 'metrics', responses: { 200: text('The metrics'), 401: ERRORS[401] } } },

@@ -7,6 +7,7 @@
 import type { Socket } from 'node:net'
 import type { RequestHead } from '../access.js'
 import { type Answer, errorAnswer, type StreamAnswer } from '../answer.js'
+import { drained } from '../event-stream.js'
 import type { Admitted, GatewayCore } from '../gateway-core.js'
 import type { GatewayLimits } from '../gateway-options.js'
 import type { WebSockets } from '../websockets.js'
@@ -202,6 +203,7 @@ export class Connection {
         this.#wrote(socket.write(text))
         return socket.writableLength
       },
+      drained: () => drained(socket),
       end: () => socket.end(),
     })
     socket.once('close', stop)
