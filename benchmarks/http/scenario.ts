@@ -1,7 +1,7 @@
 /**
  * Question   What does a store cost a small Node service that answers HTTP?
  * Workload   autocannon on one core, the service on the other: GET and PUT of 64 B and 4 KiB, a page of 50 values;
- *            10, 100 and 500 connections, and 2,000 and 6,000 requests a second. 10,000 keys.
+ *            10, 100 and 500 connections, and 2,000 and 6,000 requests a second (latencies corrected). 10,000 keys.
  * Output     CPU per request (redis-server's included), requests a second, p50, p99, p99.9, RSS, delay of the loop.
  * Yardstick  ioredis to redis-server on loopback, on the service's core; lmdb without fsync; a Map is the floor. The
  *            gateway is no service in front of a store but answers itself.
