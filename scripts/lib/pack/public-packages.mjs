@@ -63,4 +63,5 @@ export const packages = [
     inside: ['@slotwise/http', '@slotwise/binlog'],
   },
   { name: '@slotwise/adapters', folder: 'packages/adapters', typed: true },
+  { name: 'slotwise-follow', folder: 'apps/follow' },
 ]

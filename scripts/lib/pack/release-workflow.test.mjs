@@ -38,7 +38,7 @@ describe('the release workflow', () => {
     expect(files.toSorted()).toEqual(order.toSorted())
     expect(files[0]).toBe('slotwise-native-*')
     expect(files.indexOf('slotwise-engine-*')).toBeLessThan(files.indexOf('slotwise-server-*'))
-    expect(files.slice(-3)).toEqual(['slotwise-[0-9]*', 'slotwise-member-*', 'slotwise-adapters-*'])
+    expect(files.slice(-4)).toEqual(['slotwise-[0-9]*', 'slotwise-member-*', 'slotwise-adapters-*', 'slotwise-follow-*'])
   })
 
   it('gives no job more than it needs, an identity to publishing alone, and no secret to anybody', () => {

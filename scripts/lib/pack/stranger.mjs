@@ -82,6 +82,26 @@ async function main() {
 main()
 `
 
+/** Compiled only: what programs write that use the packages beside the library. */
+const OTHERS = `import { startCluster, type TestCluster } from '@slotwise/adapters/testing'
+import { KeyvSlotwise } from '@slotwise/adapters/keyv'
+import { follow, Mapping } from '@slotwise/binlog'
+import { createGateway, type Gateway } from '@slotwise/http'
+import { join, type Member } from '@slotwise/member'
+import { type AsyncStore, open } from 'slotwise'
+
+const store = await open({ dir: './data' })
+export const keyv = new KeyvSlotwise(store)
+export const gateway: Gateway = await createGateway({ store, tokens: [{ token: 'a-secret-of-16-characters' }] })
+export const member: Member<string> = await join({ dir: './member', codec: 'text' })
+export const far: AsyncStore<string> = member
+export const cluster: TestCluster = await startCluster({ nodes: 3 })
+export const done: Promise<void> = follow({
+  sources: [{ host: 'db1', user: 'repl', password: '' }], serverId: 4001, into: await open({ codec: 'text' }),
+  mapping: Mapping.parse('tables: []'),
+})
+`
+
 export class Stranger {
   #installer
   #dir
@@ -129,6 +149,10 @@ export const count = (store: Store): number => store.incr('visits')
 void open({ name: 'common' }).then((store) => { console.log(count(store)); return store.close() })
 `)
     if (resolution === 'nodenext') files.push('common.cts')
+    await this.#tsc(resolution, files)
+  }
+
+  async #tsc(resolution, files) {
     const options = {
       module: resolution === 'nodenext' ? 'nodenext' : 'esnext', moduleResolution: resolution, target: 'es2022',
       lib: ['es2023', 'esnext.disposable'], types: ['node'], typeRoots: [inRoot('node_modules', '@types')],
@@ -207,7 +231,12 @@ void open({ name: 'common' }).then((store) => { console.log(count(store)); retur
 
   /** The packages beside it; the cluster for tests is also that of the published command. */
   async useOthers() {
-    await this.install(['@slotwise/binlog', '@slotwise/adapters', '@slotwise/member'])
+    await this.install(['@slotwise/binlog', '@slotwise/adapters', '@slotwise/http', '@slotwise/member', 'slotwise-follow'])
+    writeFileSync(this.#path('others.mts'), OTHERS)
+    for (const resolution of ['nodenext', 'bundler']) await this.#tsc(resolution, ['others.mts'])
+    const follow = realpathSync(this.#path('node_modules', 'slotwise-follow', 'bin', 'slotwise-follow'))
+    const help = await must('slotwise-follow', process.execPath, [follow, '--help'], { cwd: this.#dir })
+    if (!help.startsWith('Usage: slotwise-follow --mapping FILE')) throw new Problem(`slotwise-follow --help printed ${help}`)
     const code = `import { Mapping } from '@slotwise/binlog'
 import { KeyvSlotwise } from '@slotwise/adapters/keyv'
 import { startCluster } from '@slotwise/adapters/testing'
