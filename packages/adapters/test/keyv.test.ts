@@ -1,7 +1,12 @@
-/** Keyv's own suite, and cache-manager over it. */
+/** Keyv's own suite, and what builds on Keyv: cache-manager, Cacheable, Nest's cache module. */
+import 'reflect-metadata'
+import { CACHE_MANAGER, CacheModule } from '@nestjs/cache-manager'
+import { Module } from '@nestjs/common'
+import { NestFactory } from '@nestjs/core'
 import * as vitest from 'vitest'
 import keyvTestSuite, { keyvIteratorTests } from '@keyv/test-suite'
-import { createCache } from 'cache-manager'
+import { type Cache, createCache } from 'cache-manager'
+import { Cacheable } from 'cacheable'
 import Keyv from 'keyv'
 import { open, type Store } from 'slotwise'
 import { KeyvSlotwise } from '../src/keyv.js'
@@ -41,5 +46,26 @@ describe('a Keyv store', () => {
     expect(await cache.mget(['a', 'b', 'none'])).toEqual([1, 2, undefined])
     await cache.clear()
     expect(await cache.get('answer')).toBeUndefined()
+  })
+
+  it('serves Cacheable, as the layer that processes share', async () => {
+    const layers = (): Cacheable => new Cacheable({ secondary: new Keyv({ store: new KeyvSlotwise(store, { prefix: 'layer:' }) }) })
+    const [one, other] = [layers(), layers()]
+    await one.set('k', { a: 1 }, '1h')
+    expect(await other.get('k')).toEqual({ a: 1 })
+    await one.delete('k')
+    expect(await layers().get('k')).toBeUndefined()
+  })
+
+  it('serves the cache module of Nest, which leaves the store open', async () => {
+    class Root {}
+    const keyv = new Keyv({ store: new KeyvSlotwise(store, { prefix: 'nest:' }) })
+    Module({ imports: [CacheModule.register({ stores: [keyv] })] })(Root)
+    const app = await NestFactory.createApplicationContext(Root, { logger: false })
+    const cache = app.get<Cache>(CACHE_MANAGER)
+    await cache.set('a', { b: 1 }, 60_000)
+    expect(await cache.get('a')).toEqual({ b: 1 })
+    await app.close()
+    expect(store.ttlMs('nest:keyv:a')).toSatisfy((ttlMs: number) => ttlMs > 50_000 && ttlMs <= 60_000)
   })
 })
