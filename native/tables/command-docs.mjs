@@ -47,7 +47,7 @@ export function generateDocs({ check = false } = {}) {
   return [relative(root, path)]
 }
 
-function differences() {
+export function differences() {
   const list = JSON.parse(readFileSync(join(tablesDir, 'differences.json'), 'utf8'))
   for (const { command, difference, reason } of list)
     if (!command || !difference || !reason) throw new Error(`differences.json: ${command}: command, difference, reason`)
@@ -150,8 +150,8 @@ function sectionLines(members, isServed) {
 }
 
 const ratio = (members, isServed) => members.filter(isServed).length / members.length
-const display = (command) => command.fullName.replace('|', ' ').toUpperCase()
-const title = (group) => (group[0].toUpperCase() + group.slice(1)).replace('-', ' ')
+export const display = (command) => command.fullName.replace('|', ' ').toUpperCase()
+export const title = (group) => (group[0].toUpperCase() + group.slice(1)).replace('-', ' ')
 const anchor = (group) => group
 const cell = (text) => text.replaceAll('|', '\\|')
 
