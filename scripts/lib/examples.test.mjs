@@ -1,5 +1,6 @@
 /** The examples: programs run and print what they say they do; manifests are whole, and name what there is. */
-import { execFile } from 'node:child_process'
+import { execFile, spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { promisify } from 'node:util'
 import { describe, expect, it } from 'vitest'
@@ -34,6 +35,26 @@ describe('the examples', () => {
     expect((await node('leader-board.mjs')).trim().split('\n')).toEqual([
       'top: ada 80, bob 70', 'dan is number 3, between bob and cleo', 'eve: null',
     ])
+  })
+
+  it('live page: its own script hears of orders, and ends with the program', async () => {
+    const child = spawn(process.execPath, [inRoot('examples', 'live-page.mjs'), '0'], { stdio: ['ignore', 'pipe', 'inherit'] })
+    const ended = once(child, 'exit')
+    try {
+      const [line] = await once(child.stdout, 'data')
+      const url = String(line).trim()
+      const [, path] = /new EventSource\('([^']+)'\)/.exec(await (await fetch(url)).text())
+      let text = ''
+      for await (const chunk of (await fetch(new URL(path, url))).body) {
+        text += Buffer.from(chunk).toString()
+        if (/^data: .*\n\n/m.test(text)) break
+      }
+      expect(text).toMatch(/^id: \S+\ndata: \{"time":(?:\d+|null),"changes":\[\{"keys":\["order:\d+"\],"command":\["SET","order:\d+","\w+"\]\}\]\}\n\n/m)
+      expect((await fetch(new URL(path.replace('/changes', '/set/order:1/x'), url))).status).toBe(400)
+    } finally {
+      child.kill('SIGTERM')
+    }
+    expect(await ended).toEqual([0, null])
   })
 })
 
