@@ -3,7 +3,7 @@ import { createServer } from 'node:http'
 import { type AddressInfo, connect } from 'node:net'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import WebSocket from 'ws'
-import { waitFor } from '@slotwise/testing'
+import { tempDir, waitFor } from '@slotwise/testing'
 import { open, type Store } from 'slotwise'
 import { createGateway, type Gateway } from './gateway.js'
 
@@ -112,8 +112,8 @@ describe('an event stream', () => {
 })
 
 interface Talk { socket: WebSocket; heard: unknown[]; code: number; say: (message: unknown) => void }
-async function talk(token = TOKEN, headers: Record<string, string> = {}): Promise<Talk> {
-  const socket = new WebSocket(`ws://127.0.0.1:${port}/ws?_token=${token}`, { headers })
+async function talk(token = TOKEN, headers: Record<string, string> = {}, at = port): Promise<Talk> {
+  const socket = new WebSocket(`ws://127.0.0.1:${at}/ws?_token=${token}`, { headers })
   const it: Talk = { socket, heard: [], code: 0, say: (message) => socket.send(typeof message === 'string' ? message : JSON.stringify(message)) }
   socket.on('message', (data: Buffer) => it.heard.push(JSON.parse(data.toString())))
   socket.on('close', (code) => { it.code = code })
@@ -189,6 +189,39 @@ describe('a WebSocket', () => {
     long.say(['SET', 'a', 'x'.repeat(200_000)])
     await waitFor(() => long.code === 1009)
     expect(store.get('a')).not.toBe('x'.repeat(200_000))
+  })
+
+  it('a flood of messages ahead of their answers ends the connection, and nothing more of it is run', async () => {
+    await using dir = tempDir()
+    await using durable = await open({ dir: dir.path, codec: 'text', appendFsync: 'always' })
+    await using served = await createGateway({ store: durable, tokens: [{ token: TOKEN }] })
+    const { port: other } = await served.listen()
+    const it = await talk(TOKEN, {}, other)
+    const flood = 3000
+    for (let i = 0; i < flood; i++) it.say(['INCR', 'n']) // each answer waits for the disk
+    await waitFor(() => it.code === 1008)
+    expect(Number(durable.get('n'))).toBeLessThan(flood / 2)
+    const again = await talk(TOKEN, {}, other)
+    again.say(['PING'])
+    await hears(again, 1)
+    again.socket.close()
+  })
+
+  it('answers that nobody reads end the connection', async () => {
+    const it = await talk()
+    const count = 100
+    store.set('big', 'x'.repeat(1_000_000))
+    it.socket.pause()
+    for (let i = 0; i < count; i++) it.say(['GET', 'big'])
+    // Behind them, by another connection: they have been answered, as far as they ever will be.
+    const other = await talk()
+    other.say(['PING'])
+    await hears(other, 1)
+    it.socket.resume()
+    await waitFor(() => it.code === 1013)
+    expect(it.heard.length).toBeLessThan(count)
+    other.socket.close()
+    store.del('big')
   })
 
   it('connections have a limit, and end with their token', async () => {

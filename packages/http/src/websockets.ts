@@ -71,6 +71,8 @@ class Talk {
   readonly #listening = new Map<string, () => void>()
   #isBusy = false
   #isAlive = true
+  /** The end has been said: what the client sends until it has heard of it is neither run nor kept. */
+  #isOver = false
 
   constructor(
     socket: WebSocket, private readonly core: GatewayCore, private readonly channels: Channels,
@@ -94,9 +96,14 @@ class Talk {
     this.#socket.ping()
   }
 
-  end(code: number, why: string): void { this.#socket.close(code, why) }
+  end(code: number, why: string): void {
+    this.#isOver = true
+    this.#waiting.length = 0
+    this.#socket.close(code, why)
+  }
 
   #message(data: RawData, isBinary: boolean): void {
+    if (this.#isOver) return
     if (isBinary) return this.end(NO_TEXT, 'messages are text')
     this.#waiting.push(data)
     if (this.#waiting.length > AHEAD_MAX) return this.end(POLICY, 'too many messages ahead')
