@@ -1,6 +1,6 @@
 /**
  * The pages of the site: the repository's guides where they lie, so that their links hold, beside generated references.
- * `navigation` is their order; a guide that it does not name is an error, so that none is written and never found.
+ * `sections` is their order; guides that it does not name stand at its end, so that none is written and never found.
  */
 import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
@@ -10,7 +10,7 @@ import { apiReference } from './api-reference.mjs'
 import { commandReference } from './command-reference.mjs'
 
 /** Title -> files, with what they are called in the menu where their heading is too long for it. */
-export const sections = [
+const named = [
   ['Begin', ['docs/start.md', ['README.md', 'What it is, measured'], 'docs/packages.md', 'examples/README.md']],
   ['In your process', ['docs/library.md', 'docs/near-and-far.md', ['docs/member.md', 'Members']]],
   ['Server and cluster', ['docs/server.md', 'docs/configuration.md', 'docs/http.md', 'docs/acl.md', 'docs/cluster.md',
@@ -21,6 +21,13 @@ export const sections = [
     'CONTRIBUTING.md', 'CHANGELOG.md', ['docs/decisions/index.md', 'Decisions']]],
 ]
 
+export function sections() {
+  const known = new Set(named.flatMap(([, files]) => files.map((item) => [item].flat()[0])))
+  const others = readdirSync(inRoot('docs')).filter((name) => name.endsWith('.md')).map((name) => `docs/${name}`)
+    .filter((file) => !known.has(file))
+  return named.map(([title, files], index) => [title, index === named.length - 1 ? [...files, ...others] : files])
+}
+
 const headingOf = (text, file) => {
   const heading = /^# (.+)$/m.exec(text)?.[1]
   if (heading === undefined) throw new Problem(`${file} has no heading`)
@@ -28,18 +35,12 @@ const headingOf = (text, file) => {
 }
 const linkOf = (file) => `/${file.replace(/(^|\/)index\.md$/, '$1').replace(/\.md$/, '')}`
 
-/** All guides, of which the site has to have each. */
-export const guides = () => readdirSync(inRoot('docs')).filter((name) => name.endsWith('.md')).map((name) => `docs/${name}`)
-
 /**
  * Writes all pages below `to`, which is emptied.
  * @returns the menu, as VitePress takes it
- * @throws {Problem} if a guide is nowhere in the menu
+ * @throws {Problem} if a page has no heading
  */
 export function writePages(to) {
-  const named = new Set(sections.flatMap(([, files]) => files.map((item) => [item].flat()[0])))
-  const lost = guides().filter((file) => !named.has(file))
-  if (lost.length > 0) throw new Problem(`In no section of scripts/lib/site/pages.mjs: ${lost.join(', ')}`)
   rmSync(to, { recursive: true, force: true })
   const write = (file, text) => {
     mkdirSync(dirname(join(to, file)), { recursive: true })
@@ -52,7 +53,7 @@ export function writePages(to) {
     if (file !== 'docs/decisions/index.md') write(file, readFileSync(inRoot(file), 'utf8'))
     return { text: label ?? headingOf(readFileSync(join(to, file), 'utf8'), file), link: linkOf(file) }
   }
-  const guideMenu = sections.map(([text, files]) => ({ text, items: files.map((item) => items([item].flat())) }))
+  const guideMenu = sections().map(([text, files]) => ({ text, items: files.map((item) => items([item].flat())) }))
   const reference = (text, folder, pages) => {
     for (const page of pages) write(`reference/${folder}/${page.file}`, page.text)
     return { text, items: pages.map(({ title, file }) => ({ text: title, link: linkOf(`reference/${folder}/${file}`) })) }

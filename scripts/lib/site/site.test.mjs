@@ -1,5 +1,5 @@
 /** The site's sources: what is generated is whole, and the menu has every guide. VitePress itself finds dead links. */
-import { readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
 import { registeredCommands } from '../../../native/tables/command-docs.mjs'
@@ -7,7 +7,7 @@ import { inRoot } from '../repository.mjs'
 import { apiReference, documented } from './api-reference.mjs'
 import { commandReference, namesOf } from './command-reference.mjs'
 import { docMarkdown, escaped } from './doc-comment.mjs'
-import { guides, sections } from './pages.mjs'
+import { sections } from './pages.mjs'
 
 describe('a docstring', () => {
   it('is sentences, then what its tags say', () => {
@@ -62,8 +62,10 @@ describe('the API reference', () => {
 
 describe('the menu', () => {
   it('has every guide, and the first page leads to such', () => {
-    const files = sections.flatMap(([, items]) => items.map((item) => [item].flat()[0]))
-    expect(guides().filter((file) => !files.includes(file))).toEqual([])
+    const files = sections().flatMap(([, items]) => items.map((item) => [item].flat()[0]))
+    expect(new Set(files).size).toBe(files.length)
+    for (const name of readdirSync(inRoot('docs'))) if (name.endsWith('.md')) expect(files).toContain(`docs/${name}`)
+    expect(files.filter((file) => file !== 'docs/decisions/index.md' && !existsSync(inRoot(file)))).toEqual([])
     const [, front] = /^---\n(.*?)^---$/ms.exec(readFileSync(inRoot('site', 'home.md'), 'utf8'))
     const { hero, features } = parse(front)
     const links = [...hero.actions, ...features].map(({ link }) => link)
