@@ -1,7 +1,7 @@
 /** Keyv's own suite, and what builds on Keyv: cache-manager, Cacheable, Nest's cache module. */
 import 'reflect-metadata'
 import { CACHE_MANAGER, CacheModule } from '@nestjs/cache-manager'
-import { Module } from '@nestjs/common'
+import { Logger, Module } from '@nestjs/common'
 import { NestFactory } from '@nestjs/core'
 import * as vitest from 'vitest'
 import keyvTestSuite, { keyvIteratorTests } from '@keyv/test-suite'
@@ -58,11 +58,13 @@ describe('a Keyv store', () => {
   })
 
   it('serves the cache module of Nest, which leaves the store open', async () => {
+    // eslint-disable-next-line @typescript-eslint/no-extraneous-class -- Nest keeps what is said of a class
     class Root {}
+    Logger.overrideLogger(false)
     const keyv = new Keyv({ store: new KeyvSlotwise(store, { prefix: 'nest:' }) })
     // Nest's types mean the Keyv of CommonJS, which to the compiler is another class.
     Module({ imports: [CacheModule.register({ stores: [keyv as never] })] })(Root)
-    const app = await NestFactory.createApplicationContext(Root, { logger: false })
+    const app = await NestFactory.createApplicationContext(Root)
     const cache = app.get<Cache>(CACHE_MANAGER)
     await cache.set('a', { b: 1 }, 60_000)
     expect(await cache.get('a')).toEqual({ b: 1 })

@@ -25,7 +25,7 @@ export function streamAnswer(
     type: 'text/event-stream',
     start(socket) {
       let stop: (() => void) | null = null
-      let isOver = false
+      let isOver = false as boolean // whatever `begin` has done by the time it returns
       const over = (): void => {
         if (isOver) return
         isOver = true
