@@ -183,13 +183,13 @@ function docOf(declarations) {
   return ''
 }
 
-/** A class that is all of its file is explained at the file's head. */
+/** A class that is all of its file is explained at the file's head, which ends with where other things are. */
 function classDocOf(declarations) {
   const own = docOf(declarations)
   const source = declarations[0].getSourceFile()
   const [head] = ts.getLeadingCommentRanges(source.text, 0) ?? []
   if (own !== '' || head === undefined) return own
-  const text = commentText(source.text.slice(head.pos, head.end))
+  const text = commentText(source.text.slice(head.pos, head.end)).replace(/\s+Elsewhere: .*$/s, '')
   const [name] = /^\w+: /.exec(text) ?? []
   return name === `${declarations[0].name.text}: ` ? `${text[name.length].toUpperCase()}${text.slice(name.length + 1)}` : own
 }

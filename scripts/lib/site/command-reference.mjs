@@ -27,7 +27,7 @@ function section(command, known) {
   const name = display(command)
   const { since, complexity, summary, deprecated, flags = [], group } = command
   const facts = [
-    group === 'slotwise' ? 'Slotwise only' : `since Redis ${since}`,
+    group === 'slotwise' ? 'Slotwise only' : `Since Redis ${since}`,
     ...complexity === undefined ? [] : [complexity],
     ...Object.entries(KINDS).filter(([flag]) => flags.includes(flag)).map(([, word]) => word),
   ]
