@@ -54,24 +54,28 @@ it('services are a cluster, a program beside them uses it, and one that was stop
     await program.said('ready')
     return program
   }
-  const ask = (index: number): Promise<Response> => fetch(`http://127.0.0.1:${port + 1000 + index}/page`)
+  /** Asked again where the answer was that it takes too long: such a request may have been counted. */
+  const ask = async (index: number): Promise<{ visits: number; where: string }> => {
+    let text = ''
+    await waitFor(async () => {
+      const response = await fetch(`http://127.0.0.1:${port + 1000 + index}/page`)
+      text = await response.text()
+      return response.ok
+    }, { timeoutMs: 60_000, what: `an answer of service ${index}` })
+    const [, visits, where] = /^\/page: (\d+), (here|elsewhere)\n$/.exec(text)!
+    return { visits: Number(visits), where: where! }
+  }
   const services = [await begin(0), await begin(1)]
-  const answers = [await (await ask(0)).text(), await (await ask(1)).text()]
-  expect(answers.map((text) => text.replace(/, .*\n/, ''))).toEqual(['/page: 1', '/page: 2'])
-  expect(answers.filter((text) => text.endsWith(', here\n')).length).toBe(1)
+  const [one, other] = [await ask(0), await ask(1)]
+  expect(one.visits).toBeGreaterThanOrEqual(1)
+  expect(other.visits).toBeGreaterThan(one.visits)
+  expect([one.where, other.where].sort()).toEqual(['elsewhere', 'here'])
 
   expect(guide).toContain('redis://127.0.0.1:7000')
   expect(await run(far.replace('7000', String(port)), dir.path).ended()).toEqual({ code: 0, output: '{ name: \'Ada\' }\n' })
 
   expect(await services[1]!.stop()).toBe(0)
   services[1] = await begin(1)
-  let page = ''
-  await waitFor(async () => {
-    const response = await ask(1)
-    page = await response.text()
-    return response.ok
-  }, { timeoutMs: 60_000, what: 'an answer of the one that came back' })
-  // One that was refused meanwhile may have been counted.
-  expect(Number(/^\/page: (\d+), /.exec(page)![1])).toBeGreaterThanOrEqual(3)
+  expect((await ask(1)).visits).toBeGreaterThan(other.visits)
   for (const program of services) expect(await program.stop()).toBe(0)
 }, 240_000)
