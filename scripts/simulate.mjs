@@ -5,6 +5,7 @@
  * found. `-- --restarts`: a primary is killed and comes back, at any moment of a fail-over, each seed one moment.
  * `-- --copies 3|5 [--received K]`: a shard whose acknowledgements outlive every fail-over, by fsyncing
  * majorities, or by K replicas that have received; `--plant noLease|electAlone|resetVotes`.
+ * `-- --nodes 1000 --schedules 10`: of more than a hundred nodes each schedule is told, with its time and memory.
  * `-- --large 1000 --schedules 10`: half of the primaries of a large cluster are killed at once.
  */
 import { bootstrap } from './lib/bootstrap.mjs'
@@ -30,6 +31,7 @@ await main(async () => {
   if (values.replay !== undefined && values.copies === undefined) return console.log(tell(Number(values.replay)))
   if (values.copies !== undefined) return copies(simulator, values, faults)
   if (values.large !== undefined) return large(simulator, values)
+  if (nodes > 100) return hundreds(simulator, values, nodes, faults)
 
   const endAt = performance.now() + Number(values.minutes) * 60_000
   const startAt = performance.now()
@@ -58,6 +60,23 @@ await main(async () => {
   console.log(JSON.stringify({ nodes, minutes: Number(minutes.toFixed(2)),
     schedulesPerMinute: Math.round(sums.schedules / minutes), ...sums }))
 })
+
+/** A seed takes minutes: all are run, and those that broke an invariant are told at the end. */
+function hundreds(simulator, values, nodes, faults) {
+  const endAt = performance.now() + Number(values.minutes) * 60_000
+  const broken = []
+  let schedules = 0
+  for (let seed = Number(values.seed); performance.now() < endAt && schedules < Number(values.schedules); seed++) {
+    const startAt = performance.now()
+    const result = simulator.runSchedule({ seed, nodes, faults })
+    schedules++
+    const seconds = Number(((performance.now() - startAt) / 1000).toFixed(1))
+    console.log(JSON.stringify({ nodes, ...result, seconds, peakMegabytes: Math.round(process.resourceUsage().maxRSS / 1024) }))
+    if (result.violation !== null) broken.push(seed)
+  }
+  console.log(JSON.stringify({ nodes, schedules, clean: schedules - broken.length }))
+  if (broken.length > 0) throw new Problem(`Seeds ${broken.join(', ')} broke an invariant.`)
+}
 
 function copies(simulator, values, faults) {
   const options = { copies: Number(values.copies), received: Number(values.received), faults }
@@ -107,9 +126,9 @@ function large(simulator, values) {
     const startAt = performance.now()
     const result = simulator.runLarge({ seed: Number(values.seed) + index, nodes: Number(values.large),
       nodeTimeoutMs: Number(values.timeout) })
-    const megabytes = Math.round(process.memoryUsage().rss / 2 ** 20)
+    const peakMegabytes = Math.round(process.resourceUsage().maxRSS / 1024)
     console.log(JSON.stringify({ ...result, seconds: Number(((performance.now() - startAt) / 1000).toFixed(1)),
-      megabytes }))
+      peakMegabytes }))
     if (result.violation !== null) throw new Problem(`Seed ${result.seed}: ${result.violation}`)
   }
 }

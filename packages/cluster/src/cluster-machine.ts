@@ -18,7 +18,7 @@ import {
 } from '@slotwise/election'
 import {
   broadcast, type BusMessage, type ClusterOptions, ClusterView, type Effect, Gossip, leaseUntilMs, type LinkId,
-  NodeFlag, type NodeId, sendTo, updateState,
+  NodeFlag, type NodeId, type NodePlaces, sendTo, updateState,
 } from '@slotwise/gossip'
 import type { CommandReply } from './command-reply.js'
 import { runCommand } from './commands.js'
@@ -76,6 +76,8 @@ export interface MachineOptions {
   faults?: VoteFaults & CopyFaults
   /** What was found of a copy's promises and log. @default a node that never was one */
   copy?: SavedCopy
+  /** Of simulated nodes, which know the same nodes in one process. */
+  places?: NodePlaces
 }
 
 export class ClusterMachine {
@@ -89,9 +91,9 @@ export class ClusterMachine {
   #roleVersion: number
   #replication: ReplicationState
 
-  constructor({ options, random, nowMs, saved, faults = {}, copy }: MachineOptions) {
+  constructor({ options, random, nowMs, saved, faults = {}, copy, places }: MachineOptions) {
     const id = saved?.self.id ?? Array.from({ length: 40 }, () => Math.floor(random() * 16).toString(16)).join('')
-    this.view = new ClusterView({ id, options, random, nowMs })
+    this.view = new ClusterView({ id, options, random, nowMs, ...(places !== undefined && { places }) })
     if (saved !== undefined) restore(this.view, saved)
     this.#faults = faults
     this.migration = new Migration(this.view, saved?.migrations)

@@ -4,7 +4,9 @@
  * line, `vars`, must be there and end with a line feed, or the file is refused and the caller has to find a better one.
  * Source: Redis 7.0, cluster config file. Elsewhere: files (a driver), when to write (`persist` effects).
  */
-import { ClusterNode, type ClusterView, flagsText, type NodeId, NodeFlag, parseFlags, SLOT_COUNT, slotsOf } from '@slotwise/gossip'
+import {
+  ClusterNode, type ClusterView, flagsText, type NodeId, NodeFlag, NodePlace, parseFlags, SLOT_COUNT, slotsOf,
+} from '@slotwise/gossip'
 import type { MigrationFacts } from './migration/migration-facts.js'
 import { nodeLine, ownIp } from './nodes-text.js'
 
@@ -226,9 +228,7 @@ export function restore(view: ClusterView, saved: SavedCluster): void {
   for (const row of saved.nodes) {
     const node = row === saved.self ? view.self : new ClusterNode(row.id, row.flags, view.now)
     node.flags = row.flags
-    node.ip = row.ip
-    node.port = row.port
-    node.busPort = row.busPort
+    node.place = new NodePlace(row.id, row.ip, row.port, 0, row.busPort)
     node.hostname = row.hostname
     node.configEpoch = row.configEpoch
     if (node.isMyself) node.clear(NodeFlag.pfail | NodeFlag.fail | NodeFlag.noAddress)

@@ -9,6 +9,9 @@ export const MIGRATION_DELAY_MS = 5000
 
 /** Every tick, on every node: since when is each primary without a healthy replica? */
 export function noteOrphans(view: ClusterView): void {
+  // Nobody became one or ended to be one while no flag, no replica and no owner of slots has changed.
+  if (view.orphansVersion === view.rows.version) return
+  view.orphansVersion = view.rows.version
   for (const node of view.list) {
     const isOrphan = node.isVoter && !node.isFail && node.has(NodeFlag.migrateTo) && node.healthyReplicaCount === 0
     if (!isOrphan) node.orphanedAt = 0

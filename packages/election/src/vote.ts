@@ -42,6 +42,10 @@ function refusalOf(view: ClusterView, sender: ClusterNode, { header }: BusMessag
   if (primary.votedAt !== 0 && waitMs > 0 && !isSecondTry && faults.voteTwice !== true)
     return `can't vote about this master before ${Math.ceil(waitMs)} milliseconds`
   for (let slot = 0; slot < SLOT_COUNT; slot++) {
+    if ((slot & 7) === 0 && header.slots[slot >> 3] === 0) { // none of these eight is claimed
+      slot += 7
+      continue
+    }
     const owner = view.ownerOf(slot)
     if (owner === null || view.notClaiming[slot] === 1 || owner.configEpoch <= header.configEpoch) continue
     if (hasSlot(header.slots, slot))

@@ -8,7 +8,6 @@
  */
 import type { ClusterView } from './cluster-view.js'
 import { leaseUntilMs } from './lease.js'
-import { NodeFlag } from './node-flags.js'
 import { SLOT_COUNT } from './slots.js'
 
 /** After a start a primary waits this long for news of who it is now. */
@@ -50,19 +49,14 @@ export function updateState(view: ClusterView): void {
 
 function uncovered(view: ClusterView): string {
   if (view.assignedCount < SLOT_COUNT) return `${SLOT_COUNT - view.assignedCount} slots have no owner`
+  if (view.rows.failedOwners === 0) return ''
   for (const node of view.list)
     if (node.isFail && node.slotCount > 0) return `node ${node.id} failed and ${node.slotCount} slots are not served`
   return ''
 }
 
 function minorityWhy(view: ClusterView): string {
-  let voters = 0
-  let reachable = 0
-  for (const node of view.list) {
-    if (!node.isVoter) continue
-    voters++
-    if (!node.has(NodeFlag.pfail | NodeFlag.fail)) reachable++
-  }
+  const { voters, reachableVoters: reachable } = view.rows
   const quorum = Math.floor(voters / 2) + 1
   if (reachable >= quorum) return ''
   return voters === 0 ? 'no primary with slots is known' : `${reachable} of ${voters} primaries are reachable, ${quorum} are needed`

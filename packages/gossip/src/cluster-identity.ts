@@ -18,11 +18,15 @@ import { encodeSlotwise, findSlotwise } from './slotwise-extension.js'
 const NO_ID = '0'.repeat(32)
 const VERSION = 1
 
-export function identityOf(view: ClusterView): BusExtension[] {
-  return [encodeSlotwise({
-    version: VERSION, clusterId: view.clusterId === '' ? NO_ID : view.clusterId, shared: view.clusterIdShared,
-    durableOffset: 0, acknowledgedOffset: 0,
-  })]
+/** What was said last: nearly always the same again, a value as all messages are. */
+let said: { clusterId: string; shared: boolean; extensions: readonly BusExtension[] } | null = null
+
+export function identityOf({ clusterId, clusterIdShared: shared }: ClusterView): readonly BusExtension[] {
+  if (said?.clusterId === clusterId && said.shared === shared) return said.extensions
+  const id = clusterId === '' ? NO_ID : clusterId
+  const extensions = [encodeSlotwise({ version: VERSION, clusterId: id, shared, durableOffset: 0, acknowledgedOffset: 0 })]
+  said = { clusterId, shared, extensions }
+  return extensions
 }
 
 /** Does `node` have to hear the id, as far as it has told? */

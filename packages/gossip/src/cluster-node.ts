@@ -1,11 +1,17 @@
 /**
  * One node as another one sees it. Times are milliseconds of the machine's clock, 0 means never.
+ * What gossip and the schedule look at lies in a row of the view's numbers (node-rows.ts), and who and where it is in a
+ * value that views may share (node-place.ts); this is the face of both, and a change that could make the schedule act
+ * marks the node to be looked at.
  * Source: Redis 7.0 cluster, node table. Elsewhere: the table and the slots (cluster-view.ts), the rules (one file
  * each).
  */
 import type { LinkId } from './bus-effect.js'
-import type { GossipEntry, NodeId } from './bus-message.js'
-import { NodeFlag } from './node-flags.js'
+import type { NodeId } from './bus-message.js'
+import type { FailureReports } from './failure-reports.js'
+import { FAILURE_FLAGS, NodeFlag } from './node-flags.js'
+import { NodePlace } from './node-place.js'
+import { Cell, CELLS, NodeRows } from './node-rows.js'
 
 export interface Link {
   id: LinkId
@@ -17,11 +23,17 @@ export interface Link {
   localIp: string
 }
 
+/** Where nodes lie until a view takes them, which is at once. */
+const nursery = new NodeRows()
+
+const NO_NODES: readonly ClusterNode[] = []
+
 export class ClusterNode {
-  ip = ''
-  port = 0
-  plainPort = 0
-  busPort = 0
+  /** Kept by the view: the table, the place in its list, and a number that stands for the node as long as it is in. */
+  rows = nursery
+  row = 0
+  number = -1
+
   hostname = ''
   /** Of a primary. Replicas have none of their own: everything shown and sent for them is their primary's. */
   configEpoch = 0
@@ -32,65 +44,72 @@ export class ClusterNode {
   primary: ClusterNode | null = null
   /** Whose replica it was before it said that it is a primary: the one it may have been elected for. */
   formerPrimary: ClusterNode | null = null
-  /** Since when it is known; 0: for long enough. See newcomers.ts. */
-  newcomerAt = 0
   /** When it was last told in the log that its claims are refused, or that it is in two places. */
   refusedClaimsAt = 0
   doubtedAt = 0
-  replicas: ClusterNode[] = []
-  /** How many slots the view binds to this node; kept by ClusterView. */
-  slotCount = 0
-  /**
-   * When the PING that has no answer yet was sent; survives reconnects, or a flapping node would never be suspected.
-   */
-  pingSentAt = 0
-  /** The same, but never moved: when the PING that is pending really left. */
-  pingLeftAt = 0
-  pongAt = 0
-  dataAt = 0
-  failAt = 0
+  /** A value: who holds it sees no change. */
+  replicas: readonly ClusterNode[] = NO_NODES
   /** When I last voted for a replica of this node, and for which. */
   votedAt = 0
   votedFor: ClusterNode | null = null
-  /** Send time of the last PING that was answered: what a lease may count on. */
-  confirmedAt = 0
-  offset = 0
   /** An offset was heard from it; 0 alone does not tell. */
   offsetKnown = false
-  /** Since when this primary has slots, had replicas and has no healthy one. */
-  orphanedAt = 0
   /** Which primaries call it failing, and when they last did. */
-  reports: Map<ClusterNode, number> | null = null
-  link: Link | null = null
+  reports: FailureReports | null = null
   inbound: Link | null = null
-  /** First of the refused connections in a row, and how many; reset by an open link or any data. */
-  refusedAt = 0
-  refusedCount = 0
   /** How many of its slots are marked as claimed no more; kept by ClusterView. */
   notClaimingCount = 0
   /** Grows when slots are bound to it or taken from it. */
   slotsVersion = 0
   /** A bitmap that it sent and that was just what the table says of `of` at that version. */
   claimed: { of: ClusterNode; version: number; bitmap: Uint8Array } | null = null
-  /** Of the view that it is in. */
-  suspects: Set<ClusterNode> | null = null
-  /** What was last said of it in a gossip section. */
-  entry: GossipEntry | null = null
-  /** Which gossip section it was last drawn for. */
-  drawnFor = 0
+  #link: Link | null = null
+  #refusedCount = 0
 
-  constructor(public id: NodeId, public flags: number, readonly createdAt: number) {}
+  constructor(id: NodeId, flags: number, readonly createdAt: number) {
+    this.row = nursery.enter(new NodePlace(id, '', 0, 0, 0))
+    this.flags = flags
+  }
+
+  /** From now on its numbers lie in `rows`. */
+  moveInto(rows: NodeRows): void {
+    const { rows: former, row } = this
+    this.row = rows.adopt(former, row)
+    this.rows = rows
+    if (former === nursery && row === nursery.count - 1) nursery.count--
+  }
+
+  // --- who and where ---
+
+  get place(): NodePlace { return this.rows.places[this.row]! }
+  set place(place: NodePlace) { this.rows.setPlace(this.row, place) }
+  get id(): NodeId { return this.place.id }
+  set id(id: NodeId) { this.place = this.place.changed({ id }) }
+  get ip(): string { return this.place.ip }
+  set ip(ip: string) { this.place = this.place.changed({ ip }) }
+  get port(): number { return this.place.port }
+  set port(port: number) { this.place = this.place.changed({ port }) }
+  get plainPort(): number { return this.place.plainPort }
+  set plainPort(plainPort: number) { this.place = this.place.changed({ plainPort }) }
+  get busPort(): number { return this.place.busPort }
+  set busPort(busPort: number) { this.place = this.place.changed({ busPort }) }
+
+  // --- flags ---
+
+  get flags(): number { return cell(this, Cell.flags) | 0 }
+  set flags(flags: number) {
+    const former = this.flags
+    if (former === flags) return
+    this.rows.setFlags(this.row, flags)
+    const { suspects } = this.rows
+    if (suspects === null || ((former ^ flags) & NodeFlag.pfail) === 0) return
+    if ((flags & NodeFlag.pfail) === 0) suspects.delete(this)
+    else suspects.add(this)
+  }
 
   has(flag: number): boolean { return (this.flags & flag) !== 0 }
-  set(flag: number): void {
-    this.flags |= flag
-    if ((flag & NodeFlag.pfail) !== 0) this.suspects?.add(this)
-  }
-
-  clear(flag: number): void {
-    this.flags &= ~flag
-    if ((flag & NodeFlag.pfail) !== 0) this.suspects?.delete(this)
-  }
+  set(flag: number): void { this.flags |= flag }
+  clear(flag: number): void { this.flags &= ~flag }
 
   get isPrimary(): boolean { return (this.flags & NodeFlag.primary) !== 0 }
   get isReplica(): boolean { return (this.flags & NodeFlag.replica) !== 0 }
@@ -103,10 +122,99 @@ export class ClusterNode {
   /** Whose slots and epoch stand in this node's headers. */
   get shardPrimary(): ClusterNode { return this.primary ?? this }
 
+  /** How many slots the view binds to this node; kept by ClusterView. */
+  get slotCount(): number { return cell(this, Cell.slotCount) | 0 }
+  set slotCount(count: number) { this.rows.setSlotCount(this.row, count) }
+
   /** Replicas that are neither suspected nor failed. */
   get healthyReplicaCount(): number {
     let count = 0
-    for (const replica of this.replicas) if ((replica.flags & (NodeFlag.pfail | NodeFlag.fail)) === 0) count++
+    for (const replica of this.replicas) if ((replica.flags & FAILURE_FLAGS) === 0) count++
     return count
   }
+
+  // --- signs of life ---
+
+  /**
+   * When the PING that has no answer yet was sent; survives reconnects, or a flapping node would never be suspected.
+   */
+  get pingSentAt(): number { return cell(this, Cell.pingSentAt) }
+  set pingSentAt(time: number) {
+    setCell(this, Cell.pingSentAt, time)
+    this.touch()
+  }
+
+  /** The same, but never moved: when the PING that is pending really left. */
+  get pingLeftAt(): number { return cell(this, Cell.pingLeftAt) }
+  set pingLeftAt(time: number) { setCell(this, Cell.pingLeftAt, time) }
+
+  get pongAt(): number { return cell(this, Cell.pongAt) }
+  set pongAt(time: number) {
+    if (time < this.pongAt) this.touch()
+    setCell(this, Cell.pongAt, time)
+  }
+
+  get dataAt(): number { return cell(this, Cell.dataAt) }
+  set dataAt(time: number) {
+    if (time < this.dataAt) this.touch()
+    setCell(this, Cell.dataAt, time)
+  }
+
+  /** Send time of the last PING that was answered: what a lease may count on. */
+  get confirmedAt(): number { return cell(this, Cell.confirmedAt) }
+  set confirmedAt(time: number) { setCell(this, Cell.confirmedAt, time) }
+
+  get failAt(): number { return cell(this, Cell.failAt) }
+  set failAt(time: number) { setCell(this, Cell.failAt, time) }
+
+  /** How many reports are held; kept by failure-reports.ts. */
+  get reportCount(): number { return cell(this, Cell.reports) }
+  set reportCount(count: number) { setCell(this, Cell.reports, count) }
+
+  get offset(): number { return cell(this, Cell.offset) }
+  set offset(offset: number) { setCell(this, Cell.offset, offset) }
+
+  /** Since when this primary has slots, had replicas and has no healthy one. */
+  get orphanedAt(): number { return cell(this, Cell.orphanedAt) }
+  set orphanedAt(time: number) { setCell(this, Cell.orphanedAt, time) }
+
+  /** Since when it is known; 0: for long enough. See newcomers.ts. */
+  get newcomerAt(): number { return cell(this, Cell.newcomerAt) }
+  set newcomerAt(time: number) { setCell(this, Cell.newcomerAt, time) }
+
+  // --- links ---
+
+  get link(): Link | null { return this.#link }
+  set link(link: Link | null) {
+    this.#link = link
+    setCell(this, Cell.linked, link === null ? 0 : 1)
+    this.touch()
+  }
+
+  /** When it was last tried to connect to it. */
+  get attemptedAt(): number { return cell(this, Cell.attemptedAt) }
+  set attemptedAt(time: number) { setCell(this, Cell.attemptedAt, time) }
+
+  /** First of the refused connections in a row, and how many; reset by an open link or any data. */
+  get refusedAt(): number { return cell(this, Cell.refusedAt) }
+  set refusedAt(time: number) {
+    if (time < this.refusedAt) this.touch()
+    setCell(this, Cell.refusedAt, time)
+  }
+
+  get refusedCount(): number { return this.#refusedCount }
+  set refusedCount(count: number) {
+    if (count === this.#refusedCount) return
+    this.#refusedCount = count
+    this.touch()
+  }
+
+  /** The schedule is to look at it, whatever it expected. */
+  touch(): void { this.rows.dueAt[this.row] = 0 }
+}
+
+const cell = ({ rows, row }: ClusterNode, which: number): number => rows.cells[row * CELLS + which]!
+
+function setCell({ rows, row }: ClusterNode, which: number, value: number): void {
+  rows.cells[row * CELLS + which] = value
 }

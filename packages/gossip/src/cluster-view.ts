@@ -10,7 +10,10 @@ import { messageTypes } from './bus-message.js'
 import type { Effect, EventName, LinkId, LogLevel } from './bus-effect.js'
 import { ClusterNode, type Link } from './cluster-node.js'
 import type { ClusterOptions } from './cluster-options.js'
+import { dropReport } from './failure-reports.js'
 import { NodeFlag } from './node-flags.js'
+import type { NodePlaces } from './node-place.js'
+import { NodeRows } from './node-rows.js'
 import { NO_SLOTS, sameBitmap, SLOT_BYTES, SLOT_COUNT } from './slots.js'
 
 export interface ViewOptions {
@@ -19,6 +22,8 @@ export interface ViewOptions {
   /** Uniform in [0, 1). */
   random: () => number
   nowMs: number
+  /** Of views in one process that know the same nodes: one copy of what is the same. @default none is shared */
+  places?: NodePlaces
 }
 
 /** A bitmap, and which slots of its node have changed since it was made. */
@@ -33,8 +38,12 @@ export class ClusterView {
   readonly nodes = new Map<NodeId, ClusterNode>()
   /** The same nodes, for random draws. */
   readonly list: ClusterNode[] = []
-  /** Those of them that are PFAIL: each message tells of all. */
+  /** Those of them that are PFAIL: each message tells of all. Kept by ClusterNode, with the flag. */
   readonly suspects = new Set<ClusterNode>()
+  /** Their numbers, in the order of `list`. */
+  readonly rows: NodeRows
+  /** The nodes by their numbers, which are small and used again. */
+  readonly numbered: (ClusterNode | undefined)[] = []
   self: ClusterNode
   now: number
   currentEpoch = 0
@@ -74,14 +83,20 @@ export class ClusterView {
   minorityAt = 0
   /** When this node ran again after a pause longer than its lease. */
   wokeAt = 0
+  /** For which version of `rows` primaries without replicas were looked for. */
+  orphansVersion = -1
 
   #effects: Effect[] = []
   #firstEffects: Effect[] = []
   #nextLink = 1
   #persist: Extract<Effect, { type: 'persist' }> | null = null
   readonly #bitmaps = new Map<ClusterNode, KeptBitmap>()
+  readonly #freeNumbers: number[] = []
+  /** How many nodes have replicas. */
+  #followedCount = 0
 
-  constructor({ id, options, random, nowMs }: ViewOptions) {
+  constructor({ id, options, random, nowMs, places }: ViewOptions) {
+    this.rows = new NodeRows(places ?? null, this.suspects)
     this.options = options
     this.random = random
     this.now = nowMs
@@ -99,7 +114,7 @@ export class ClusterView {
   }
 
   end(): Effect[] {
-    const effects = [...this.#firstEffects, ...this.#effects]
+    const effects = this.#firstEffects.length === 0 ? this.#effects : [...this.#firstEffects, ...this.#effects]
     this.#firstEffects = []
     this.#effects = []
     return effects
@@ -143,7 +158,9 @@ export class ClusterView {
   add(node: ClusterNode): void {
     this.nodes.set(node.id, node)
     this.list.push(node)
-    node.suspects = this.suspects
+    node.moveInto(this.rows)
+    node.number = this.#freeNumbers.pop() ?? this.numbered.length
+    this.numbered[node.number] = node
     if (node.isPfail) this.suspects.add(node)
     this.stateStale = true
   }
@@ -167,14 +184,19 @@ export class ClusterView {
       for (const [slot, other] of map) if (other === node) map.delete(slot)
     this.setPrimaryOf(node, null)
     for (const replica of [...node.replicas]) this.setPrimaryOf(replica, null)
-    for (const other of this.list) other.reports?.delete(node)
+    for (const other of this.list) dropReport(other, node)
     if (node.link !== null) this.closeLink(node.link)
     if (node.inbound !== null) this.closeLink(node.inbound)
     if (this.pausedFor === node) this.pausedFor = null
     this.nodes.delete(node.id)
-    this.list.splice(this.list.indexOf(node), 1)
     this.suspects.delete(node)
-    node.suspects = null
+    this.numbered[node.number] = undefined
+    this.#freeNumbers.push(node.number)
+    const { row } = node
+    node.moveInto(new NodeRows())
+    this.rows.drop(row)
+    this.list.splice(row, 1)
+    for (let index = row; index < this.list.length; index++) this.list[index]!.row = index
     this.#bitmaps.delete(node)
     this.stateStale = true
   }
@@ -191,14 +213,19 @@ export class ClusterView {
     if (node.primary === primary) return
     const former = node.primary
     if (former !== null) {
-      former.replicas.splice(former.replicas.indexOf(node), 1)
-      if (former.replicas.length === 0) former.clear(NodeFlag.migrateTo)
+      former.replicas = former.replicas.filter((other) => other !== node)
+      if (former.replicas.length === 0) {
+        this.#followedCount--
+        former.clear(NodeFlag.migrateTo)
+      }
     }
     node.primary = primary
     if (primary !== null) {
-      primary.replicas.push(node)
+      if (primary.replicas.length === 0) this.#followedCount++
+      primary.replicas = [...primary.replicas, node]
       primary.set(NodeFlag.migrateTo)
     }
+    this.rows.version++
   }
 
   // --- slots ---
@@ -218,7 +245,7 @@ export class ClusterView {
     if (node === null) this.assignedCount--
     else {
       // A first slot, while others have replicas: an orphan that replicas may come to.
-      if (node.slotCount === 0 && this.list.some((other) => other.replicas.length > 0)) node.set(NodeFlag.migrateTo)
+      if (node.slotCount === 0 && this.#followedCount > 0) node.set(NodeFlag.migrateTo)
       node.slotCount++
       node.slotsVersion++
       this.#changeBitmap(node, slot)
@@ -312,11 +339,7 @@ export class ClusterView {
   // --- quorum ---
 
   /** Primaries with slots, myself included. */
-  get voterCount(): number {
-    let count = 0
-    for (const node of this.list) if (node.isVoter) count++
-    return count
-  }
+  get voterCount(): number { return this.rows.voters }
 
   get quorum(): number { return Math.floor(this.voterCount / 2) + 1 }
 
@@ -334,6 +357,7 @@ export class ClusterView {
     }
     this.links.set(link.id, link)
     node.link = link
+    node.attemptedAt = this.now
     this.emit({ type: 'connect', link: link.id, node: node.id, ip: node.ip, port: node.busPort })
     return link
   }

@@ -103,6 +103,33 @@ describe('refused connections', () => {
     expect(nodeOf(bench, 1).isPfail).toBe(false)
   })
 
+  it('of many nodes that fail are asked for in turns, and who is heard is connected to at once', () => {
+    const bench = new Bench()
+    bench.own([0])
+    for (let number = 1; number <= 30; number++) bench.add(number, { slots: [number] })
+    const { list, links } = bench.view
+    for (const { link } of list) if (link !== null) bench.at(500, () => bench.gossip.closed(link.id))
+    const refuseAll = (ms: number): void => {
+      for (const { id, open } of [...links.values()]) if (!open) bench.at(ms, () => bench.gossip.failed(id, true))
+    }
+    const asked = (effects: readonly Effect[]): string[] =>
+      effects.flatMap((effect) => effect.type === 'connect' ? [effect.node] : [])
+    const attempts = new Map<string, number>()
+    for (let ms = 600; ms < 7000; ms += 100) {
+      refuseAll(ms - 50)
+      for (const id of asked(bench.tick(ms))) if (ms >= 4000) attempts.set(id, (attempts.get(id) ?? 0) + 1)
+    }
+    expect(list.every((node) => node.isMyself || node.isPfail)).toBe(true)
+    // Ten a tick for thirty of them: each every third tick.
+    expect(new Set(attempts.values())).toEqual(new Set([10]))
+    expect(attempts.size).toBe(30)
+    let ms = 7000
+    while (asked(bench.tick(ms)).length === 0) ms += 100
+    refuseAll(ms + 10)
+    bench.inbound(ms + 20, 1, pingBody())
+    expect(asked(bench.tick(ms + 100))).toEqual([idOf(1)])
+  })
+
   it('do not count with a factor of 0, as in Redis', () => {
     const bench = new Bench(0, { refusedFactor: 0 })
     bench.own([0])

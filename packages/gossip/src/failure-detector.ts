@@ -11,20 +11,20 @@
 import type { BusMessage } from './bus-message.js'
 import type { ClusterNode } from './cluster-node.js'
 import type { ClusterView } from './cluster-view.js'
+import { addReport, dropReport, expireReports, forgetReports } from './failure-reports.js'
 import { broadcast, ping } from './headers.js'
 import { NodeFlag } from './node-flags.js'
+import { REFUSALS_MIN } from './ping-schedule.js'
 
 /** Reports and the verdict over a primary with slots last for this many T. */
 const REPORT_TIMEOUTS = 2
-/** One lost SYN in a restart is not evidence. */
-const REFUSALS_MIN = 3
 /** Above this many voters, suspicion is told at once to the suspect's replicas only. */
 const VOTERS_TOLD_MAX = 16
 
-/** Every tick: who owes me a sign of life for too long? */
-export function suspect(view: ClusterView): void {
+/** Every tick: who of `nodes`, which are all for whom it may be so, owes me a sign of life for too long? */
+export function suspect(view: ClusterView, nodes: readonly ClusterNode[]): void {
   const suspects: ClusterNode[] = []
-  for (const node of view.list) {
+  for (const node of nodes) {
     if (node.has(NodeFlag.myself | NodeFlag.handshake | NodeFlag.noAddress)) continue
     if (node.has(NodeFlag.pfail | NodeFlag.fail)) continue
     const silent = isSilent(view, node)
@@ -66,36 +66,30 @@ function tellAtOnce(view: ClusterView, suspects: readonly ClusterNode[]): void {
 /** A gossip entry of a primary: it fails for `reporter`, or no more. */
 export function report(view: ClusterView, node: ClusterNode, reporter: ClusterNode, failing: boolean): void {
   if (!failing) {
-    node.reports?.delete(reporter)
+    dropReport(node, reporter)
     return
   }
-  node.reports ??= new Map()
-  node.reports.delete(reporter) // the oldest report is the first
-  node.reports.set(reporter, view.now)
+  addReport(node, reporter, view.now)
   markFailIfAgreed(view, node)
 }
 
 /** Reports that are still valid; CLUSTER COUNT-FAILURE-REPORTS. */
-export function reportCount(view: ClusterView, node: ClusterNode): number {
-  if (node.reports === null) return 0
-  const oldest = view.now - REPORT_TIMEOUTS * view.options.nodeTimeoutMs
-  for (const [reporter, time] of node.reports) {
-    if (time >= oldest) break
-    node.reports.delete(reporter)
-  }
-  return node.reports.size
-}
+export const reportCount = (view: ClusterView, node: ClusterNode): number => expireReports(node, oldestReport(view))
+
+const oldestReport = (view: ClusterView): number => view.now - REPORT_TIMEOUTS * view.options.nodeTimeoutMs
 
 export function markFailIfAgreed(view: ClusterView, node: ClusterNode): void {
   if (node.isFail || node.isMyself) return
   // Against one's own eyes only about a primary with slots, whose shard waits for somebody to vote or to stand, and
   // only on fresh reports: a node that came back is reported for some time by those who have not heard of it yet.
   if (!node.isPfail && !node.isVoter) return
-  reportCount(view, node)
-  const oldest = node.isPfail ? 0 : view.now - view.options.nodeTimeoutMs / 2
-  let agreed = node.isPfail && view.self.isVoter ? 1 : 0
-  for (const [reporter, time] of node.reports ?? []) if (reporter.isVoter && time >= oldest) agreed++
-  if (agreed < view.quorum) return
+  const needed = view.quorum - (node.isPfail && view.self.isVoter ? 1 : 0)
+  if (needed > 0) {
+    const { reports } = node
+    if (reports === null || reports.size < needed) return
+    const from = node.isPfail ? oldestReport(view) : view.now - view.options.nodeTimeoutMs / 2
+    if (reports.voters(view, from, needed) < needed) return
+  }
   view.log('info', `Marking node ${node.id} as failing (quorum reached).`)
   markFail(view, node)
   broadcast(view, { type: 'fail', failed: node.id })
@@ -147,7 +141,7 @@ export function clearByPong(view: ClusterView, node: ClusterNode): void {
   view.log('info', `Clear FAIL state for node ${node.id}: ${what}`)
   node.clear(NodeFlag.fail)
   // Who still thinks otherwise will say so again.
-  node.reports = null
+  forgetReports(node)
   view.stateStale = true
   view.persist(false, 'a failure was cleared')
   view.event('recovered', node.id)

@@ -11,16 +11,39 @@ import { report, reportCount } from './failure-detector.js'
 import { moveTo } from './handshake.js'
 import { isNewcomer } from './newcomers.js'
 import { FAILURE_FLAGS, KNOWN_FLAGS, NodeFlag } from './node-flags.js'
+import { Cell, CELLS } from './node-rows.js'
 
 /** Clocks of two hosts may differ by this much before a PONG time is not believed. */
 const CLOCK_SKEW_MS = 500
 
 export function receiveGossip(view: ClusterView, sender: ClusterNode, entries: readonly GossipEntry[]): void {
+  const { rows } = view
   for (const entry of entries) {
-    const node = view.nodes.get(entry.id)
+    const row = entry.number === undefined ? -1 : rows.rowOf(entry.number)
+    if (row >= 0 && learnQuietly(view, row, entry)) continue
+    const node = row >= 0 ? view.list[row] : view.nodes.get(entry.id)
     if (node === undefined) addNode(view, sender, entry)
-    else if (!node.inHandshake) learnOf(view, sender, node, entry)
+    else if (!node.inHandshake && !learnQuietly(view, node.row, entry)) learnOf(view, sender, node, entry)
   }
+}
+
+const notQuiet = FAILURE_FLAGS | NodeFlag.myself | NodeFlag.handshake
+
+/**
+ * What learnOf comes to for nearly all: nobody calls the node failing, so all that is new is that it was heard.
+ * @returns false if it is not so, and nothing was done
+ */
+function learnQuietly({ rows, now }: ClusterView, row: number, entry: GossipEntry): boolean {
+  const { cells } = rows
+  const at = row * CELLS
+  if ((entry.flags & FAILURE_FLAGS) !== 0 || (cells[at + Cell.flags]! & notQuiet) !== 0) return false
+  if (cells[at + Cell.reports] !== 0) return false
+  if (cells[at + Cell.pingSentAt] === 0) {
+    const pongAt = entry.pongSeconds * 1000
+    // Later than before: the schedule has no reason to look sooner.
+    if (pongAt > cells[at + Cell.pongAt]! && pongAt <= now + CLOCK_SKEW_MS) cells[at + Cell.pongAt] = pongAt
+  }
+  return true
 }
 
 function learnOf(view: ClusterView, sender: ClusterNode, node: ClusterNode, entry: GossipEntry): void {

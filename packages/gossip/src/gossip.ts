@@ -19,7 +19,7 @@ import {
 } from './handshake.js'
 import { sendGossip } from './headers.js'
 import { NodeFlag } from './node-flags.js'
-import { runSchedule, type ScheduleState, TICK_MS } from './ping-schedule.js'
+import { planNextLooks, runSchedule, type ScheduleState, TICK_MS } from './ping-schedule.js'
 import { learnRole } from './roles.js'
 import { followGrandPrimary, receiveClaims, receiveUpdate } from './slot-claims.js'
 
@@ -29,9 +29,10 @@ export class Gossip {
   constructor(readonly view: ClusterView) {}
 
   tick(): void {
-    runSchedule(this.view, this.#schedule)
-    suspect(this.view)
+    const nodes = runSchedule(this.view, this.#schedule)
+    suspect(this.view, nodes)
     settleIdentity(this.view)
+    planNextLooks(this.view, nodes)
   }
 
   accepted(id: LinkId, remoteIp: string, localIp: string): void {
@@ -45,6 +46,7 @@ export class Gossip {
     if (link?.node?.link !== link || link === undefined) return
     const node = link.node!
     link.open = true
+    node.touch()
     link.localIp = localIp
     node.refusedAt = 0
     node.refusedCount = 0

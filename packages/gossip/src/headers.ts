@@ -9,6 +9,7 @@ import { identityOf, isToldIdentity } from './cluster-identity.js'
 import type { ClusterNode, Link } from './cluster-node.js'
 import type { ClusterView } from './cluster-view.js'
 import { NodeFlag } from './node-flags.js'
+import { Cell, CELLS, type NodeRows } from './node-rows.js'
 
 export function headerOf(view: ClusterView, forceAck = false): BusHeader {
   const { self, options } = view
@@ -38,30 +39,32 @@ const notToldOf = NodeFlag.pfail | NodeFlag.handshake | NodeFlag.noAddress | Nod
 const notSuspectable = NodeFlag.handshake | NodeFlag.noAddress
 
 export function gossipOf(view: ClusterView): GossipEntry[] {
-  const wanted = gossipCount(view.list.length)
-  const entries: GossipEntry[] = []
+  const { rows, random } = view
+  const { cells, count } = rows
+  const wanted = gossipCount(count)
+  const entries = new Array<GossipEntry>(wanted)
+  let drawn = 0
   const section = ++view.gossipSections
-  for (let draws = wanted * 3; draws > 0 && entries.length < wanted; draws--) {
-    const node = view.randomNode()
-    if (node.has(notToldOf) || (node.link === null && node.slotCount === 0) || node.drawnFor === section) continue
-    node.drawnFor = section
-    entries.push(entryOf(node))
+  for (let draws = wanted * 3; draws > 0 && drawn < wanted; draws--) {
+    const row = Math.floor(random() * count)
+    const at = row * CELLS
+    if ((cells[at + Cell.flags]! & notToldOf) !== 0 || cells[at + Cell.drawnFor] === section) continue
+    if (cells[at + Cell.linked] === 0 && cells[at + Cell.slotCount] === 0) continue
+    cells[at + Cell.drawnFor] = section
+    entries[drawn++] = entryOf(rows, row)
   }
-  for (const node of view.suspects) if (!node.has(notSuspectable)) entries.push(entryOf(node))
+  entries.length = drawn
+  for (const node of view.suspects) if (!node.has(notSuspectable)) entries.push(entryOf(rows, node.row))
   return entries
 }
 
-/** Entries are values: as long as nothing has changed in it, the same one goes into every message. */
-function entryOf(node: ClusterNode): GossipEntry {
-  const { id, ip, port, busPort, flags, plainPort } = node
-  const pingSentSeconds = Math.floor(node.pingSentAt / 1000)
-  const pongSeconds = Math.floor(node.pongAt / 1000)
-  const kept = node.entry
-  const isSame = kept !== null && kept.pongSeconds === pongSeconds && kept.pingSentSeconds === pingSentSeconds &&
-    kept.flags === flags && kept.ip === ip && kept.port === port && kept.busPort === busPort &&
-    kept.plainPort === plainPort && kept.id === id
-  if (isSame) return kept
-  return node.entry = { id, pingSentSeconds, pongSeconds, ip, port, busPort, flags, plainPort }
+/** Of 32 bits, as on the wire. */
+const secondsOf = (time: number): number => (time / 1000) >>> 0
+
+function entryOf({ cells, places }: NodeRows, row: number): GossipEntry {
+  const at = row * CELLS
+  const flags = cells[at + Cell.flags]! | 0
+  return places[row]!.entry(flags, secondsOf(cells[at + Cell.pingSentAt]!), secondsOf(cells[at + Cell.pongAt]!))
 }
 
 export function sendGossip(
@@ -93,9 +96,9 @@ export function sendTo(view: ClusterView, node: ClusterNode, body: BusBody, forc
 
 /** To every node with an open link; handshakes are left out. */
 export function broadcast(view: ClusterView, body: BusBody, forceAck = false): void {
-  const header = headerOf(view, forceAck)
+  const message = { header: headerOf(view, forceAck), body }
   for (const node of view.list)
-    if (!node.isMyself && !node.inHandshake && node.link?.open === true) view.send(node.link, { header, body })
+    if (!node.isMyself && !node.inHandshake && node.link?.open === true) view.send(node.link, message)
 }
 
 /** Tells `nodes`, or everybody, of a change at once, by a PONG that nobody asked for. */

@@ -1,6 +1,9 @@
 /**
  * The cron of membership, every 100 ms: connect, PING, give up links and handshakes.
  * Each second the longest unheard of five random nodes is PINGed, and any node whose last PONG is older than T / 2.
+ * Of a thousand nodes hardly any has something to be done for it in one tick. So each has a time at which a rule could
+ * act if nothing happens to it, and is looked at then, or when something has (ClusterNode.touch); the rules themselves
+ * know nothing of it.
  * Time in which this node did not run is nobody's silence: after a pause what is pending is moved on by it, or a
  * process that wakes up would suspect the whole cluster.
  * Source: Redis 7.0 cluster bus, PING schedule. Elsewhere: the verdict (failure-detector.ts).
@@ -9,31 +12,42 @@ import type { ClusterView } from './cluster-view.js'
 import type { ClusterNode } from './cluster-node.js'
 import { ping } from './headers.js'
 import { hasLease, isLeasePingDue } from './lease.js'
-import { NodeFlag } from './node-flags.js'
+import { FAILURE_FLAGS, NodeFlag } from './node-flags.js'
 
 export const TICK_MS = 100
 const DRAW_EVERY_MS = 1000
 const DRAWS = 5
+
+/**
+ * Hosts that go on refusing for nodes that fail are asked so often in a tick on average, all together. Whoever comes
+ * back connects by itself, and is asked at once when it is heard.
+ */
+const RETRIES_A_TICK = 10
+/** One lost SYN in a restart is not evidence. */
+export const REFUSALS_MIN = 3
 
 export interface ScheduleState {
   lastTickAt: number
   nextDrawAt: number
 }
 
-export function runSchedule(view: ClusterView, state: ScheduleState): void {
+/** @returns the nodes that were looked at: all for which something may have become due. */
+export function runSchedule(view: ClusterView, state: ScheduleState): ClusterNode[] {
   const { now } = view
   const timeout = view.options.nodeTimeoutMs
   notePause(view, state)
   for (const [id, until] of view.blocked) if (until <= now) view.blocked.delete(id)
+  view.pausedFor?.touch()
   const leased = hasLease(view, view.voterCount)
-  for (const node of [...view.list]) {
+  const nodes = leased ? [...view.list] : dueNodes(view)
+  for (const node of nodes) {
     if (node.isMyself) continue
     if (node.inHandshake && now - node.createdAt > Math.max(timeout, 1000)) {
       view.remove(node)
       continue
     }
     if (node.link === null) {
-      if (!node.has(NodeFlag.noAddress)) view.connect(node)
+      if (!node.has(NodeFlag.noAddress) && !isRetriedLater(view, node)) view.connect(node)
       continue
     }
     if (isStuck(view, node)) {
@@ -52,6 +66,42 @@ export function runSchedule(view: ClusterView, state: ScheduleState): void {
     const node = longestUnheard(view)
     if (node !== null) ping(view, node)
   }
+  return nodes
+}
+
+function dueNodes({ rows, list, now }: ClusterView): ClusterNode[] {
+  const { dueAt, count } = rows
+  const nodes: ClusterNode[] = []
+  for (let row = 0; row < count; row++) if (dueAt[row]! <= now) nodes.push(list[row]!)
+  return nodes
+}
+
+/** After all rules of a tick: when each of `nodes` is to be looked at again. */
+export function planNextLooks(view: ClusterView, nodes: readonly ClusterNode[]): void {
+  for (const node of nodes) node.rows.dueAt[node.row] = nextLookAt(view, node)
+}
+
+/** No later than any rule of this file, or suspicion, could act, if nothing happens to `node` until then. */
+function nextLookAt({ options }: ClusterView, node: ClusterNode): number {
+  if (node.isMyself) return Number.POSITIVE_INFINITY
+  const { link, pingSentAt } = node
+  if (node.inHandshake) return 0
+  if (link === null) return node.has(NodeFlag.noAddress) ? Number.POSITIVE_INFINITY : 0
+  const timeout = options.nodeTimeoutMs
+  const asked = pingSentAt !== 0
+  const silentAt = Math.max(pingSentAt, node.dataAt)
+  let at = link.open ? Number.POSITIVE_INFINITY : link.createdAt + timeout / 2
+  if (asked) at = Math.min(at, Math.max(link.createdAt + timeout, Math.min(pingSentAt + timeout, silentAt + timeout / 2)))
+  else if (link.open) at = node.pongAt + timeout / 2
+  if (node.has(FAILURE_FLAGS)) return at
+  if (asked) at = Math.min(at, silentAt + timeout)
+  if (node.refusedCount >= REFUSALS_MIN) at = Math.min(at, node.refusedAt + timeout * options.refusedFactor)
+  return at
+}
+
+function isRetriedLater(view: ClusterView, node: ClusterNode): boolean {
+  if (node.refusedCount < REFUSALS_MIN || !node.has(FAILURE_FLAGS)) return false
+  return view.now - node.attemptedAt < TICK_MS * Math.floor(view.rows.failing / RETRIES_A_TICK)
 }
 
 function notePause(view: ClusterView, state: ScheduleState): void {

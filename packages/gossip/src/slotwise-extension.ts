@@ -36,10 +36,15 @@ export function encodeSlotwise(fields: SlotwiseExtension): BusExtension {
   return { type: SLOTWISE_EXTENSION, data }
 }
 
+/** Messages are values: of bytes that were read last nothing new can be read. */
+let read: { data: Uint8Array; fields: SlotwiseExtension } | null = null
+
 /** The extension among `extensions`, or null if there is none that can be read. */
 export function findSlotwise(extensions: readonly BusExtension[]): SlotwiseExtension | null {
+  if (extensions.length === 0) return null
   const data = extensions.find(({ type }) => type === SLOTWISE_EXTENSION)?.data
   if (data === undefined || data.length < BYTES) return null
+  if (read?.data === data) return read.fields
   const view = new DataView(data.buffer, data.byteOffset, data.byteLength)
   const version = view.getUint16(0)
   const durableOffset = Number(view.getBigUint64(24))
@@ -48,5 +53,7 @@ export function findSlotwise(extensions: readonly BusExtension[]): SlotwiseExten
   let clusterId = ''
   for (const byte of data.subarray(8, 24)) clusterId += byte.toString(16).padStart(2, '0')
   const shared = (view.getUint16(2) & FLAG_SHARED) !== 0
-  return { version, clusterId, shared, durableOffset, acknowledgedOffset }
+  const fields = { version, clusterId, shared, durableOffset, acknowledgedOffset }
+  read = { data, fields }
+  return fields
 }

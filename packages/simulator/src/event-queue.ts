@@ -1,66 +1,93 @@
 /**
  * What will happen when, in virtual milliseconds: a binary heap. Events of one moment come in the order in which they
- * were entered, so that one seed is one story.
+ * were entered, so that one seed is one story. Times lie beside each other and not in objects: of a thousand nodes that
+ * connect to each other a hundred thousand events wait at a time.
  */
-interface Entry {
-  at: number
-  order: number
-  run: () => void
-}
+
+/** What happens: a function, or an object that stands for many alike. */
+export type Happening = (() => void) | { happen: () => void }
 
 export class EventQueue {
-  readonly #heap: Entry[] = []
+  #times = new Float64Array(1024)
+  #orders = new Float64Array(1024)
+  readonly #happenings: (Happening | null)[] = []
   #order = 0
+  #size = 0
   now = 0
 
-  get size(): number { return this.#heap.length }
+  get size(): number { return this.#size }
+  /** How many events were entered so far. */
+  get entered(): number { return this.#order }
 
-  at(time: number, run: () => void): void {
-    const heap = this.#heap
-    const entry: Entry = { at: Math.max(time, this.now), order: this.#order++, run }
-    let index = heap.length
-    heap.push(entry)
-    while (index > 0) {
-      const parent = (index - 1) >> 1
-      if (!before(entry, heap[parent]!)) break
-      heap[index] = heap[parent]!
-      index = parent
-    }
-    heap[index] = entry
+  at(time: number, happening: Happening): void {
+    const index = this.#size++
+    if (index === this.#times.length) this.#grow()
+    this.#rise(index, Math.max(time, this.now), this.#order++, happening)
   }
 
-  after(delay: number, run: () => void): void { this.at(this.now + delay, run) }
+  after(delay: number, happening: Happening): void { this.at(this.now + delay, happening) }
 
   /** Runs the next event. @returns false if there is none up to `until`, which is the time then. */
   next(until: number): boolean {
-    const first = this.#heap[0]
-    if (first === undefined || first.at > until) {
+    if (this.#size === 0 || this.#times[0]! > until) {
       this.now = until
       return false
     }
-    this.now = first.at
+    this.now = this.#times[0]!
+    const first = this.#happenings[0]!
     this.#removeFirst()
-    first.run()
+    if (typeof first === 'function') first()
+    else first.happen()
     return true
   }
 
-  #removeFirst(): void {
-    const heap = this.#heap
-    const last = heap.pop()!
-    const { length } = heap
-    if (length === 0) return
-    let index = 0
-    for (;;) {
-      let child = 2 * index + 1
-      if (child >= length) break
-      if (child + 1 < length && before(heap[child + 1]!, heap[child]!)) child++
-      if (!before(heap[child]!, last)) break
-      heap[index] = heap[child]!
-      index = child
+  /** Puts an event into the heap whose hole is at `index`. */
+  #rise(start: number, time: number, order: number, happening: Happening | null): void {
+    const times = this.#times
+    const orders = this.#orders
+    const happenings = this.#happenings
+    let index = start
+    while (index > 0) {
+      const parent = (index - 1) >> 1
+      const parentTime = times[parent]!
+      if (parentTime < time || (parentTime === time && orders[parent]! < order)) break
+      times[index] = parentTime
+      orders[index] = orders[parent]!
+      happenings[index] = happenings[parent]!
+      index = parent
     }
-    heap[index] = last
+    times[index] = time
+    orders[index] = order
+    happenings[index] = happening
+  }
+
+  #removeFirst(): void {
+    const times = this.#times
+    const orders = this.#orders
+    const happenings = this.#happenings
+    const last = --this.#size
+    // The hole goes down along the earlier children, and the last event rises in it, seldom far.
+    let index = 0
+    for (let child = 1; child < last; child = 2 * index + 1) {
+      const other = child + 1
+      const isOther = other < last &&
+        (times[other]! < times[child]! || (times[other]! === times[child]! && orders[other]! < orders[child]!))
+      const earlier = isOther ? other : child
+      times[index] = times[earlier]!
+      orders[index] = orders[earlier]!
+      happenings[index] = happenings[earlier]!
+      index = earlier
+    }
+    if (index !== last) this.#rise(index, times[last]!, orders[last]!, happenings[last]!)
+    happenings[last] = null
+  }
+
+  #grow(): void {
+    const times = new Float64Array(2 * this.#times.length)
+    const orders = new Float64Array(times.length)
+    times.set(this.#times)
+    orders.set(this.#orders)
+    this.#times = times
+    this.#orders = orders
   }
 }
-
-const before = (left: Entry, right: Entry): boolean => left.at < right.at ||
-  (left.at === right.at && left.order < right.order)

@@ -3,9 +3,9 @@
  * the storm of suspicions, verdicts and elections costs. Nodes do not restart here, so nothing is kept on disk.
  */
 import { defaultOptions } from '@slotwise/cluster'
-import { randomOf } from '@slotwise/gossip'
+import { NodePlaces, randomOf } from '@slotwise/gossip'
 import { EventQueue } from './event-queue.js'
-import { initialConfs } from './initial-cluster.js'
+import { initialSaved } from './initial-cluster.js'
 import { Invariants, short, Violation } from './invariants.js'
 import { ipOf, SimulatedNode, type World } from './simulated-node.js'
 import { calm, VirtualNetwork } from './virtual-network.js'
@@ -38,11 +38,13 @@ export function runLarge({ seed, nodes: nodeCount, killed = 0.5, nodeTimeoutMs =
   const network = new VirtualNetwork(queue, random)
   const invariants = new Invariants()
   network.faults = { ...calm, delayMs: 1, jitterMs: 5 }
-  const world: World = { queue, network, random, invariants, nodes: [], log: null, keepDisk: false }
+  const world: World = {
+    queue, network, random, invariants, nodes: [], log: null, keepDisk: false, places: new NodePlaces(),
+  }
   const shards = Math.floor(nodeCount / 2)
-  initialConfs(nodeCount, shards, random).forEach((conf, index) => {
+  initialSaved(nodeCount, shards, random).forEach((saved, index) => {
     const options = { ...defaultOptions, nodeTimeoutMs, port: 7000, busPort: 17_000, announceIp: ipOf(index) }
-    world.nodes.push(new SimulatedNode(world, index, options, conf, {}))
+    world.nodes.push(new SimulatedNode(world, index, options, saved, {}))
   })
   const result: LargeResult = { seed, violation: null, killed: 0, convergedMs: 0, messages: 0, stormMessages: 0,
     steps: 0 }
@@ -79,9 +81,10 @@ function unserved(nodes: readonly SimulatedNode[]): string | null {
   const running = nodes.filter((node) => node.machine !== null)
   const alive = new Set(running.map((node) => node.machine!.view.self.id))
   const reference = running[0]!.machine!.view
+  for (const { machine, name } of running)
+    if (machine!.view.state !== 'ok') return `${name} sees the cluster down: ${machine!.view.stateWhy}`
   for (const { machine, name } of running) {
     const { view } = machine!
-    if (view.state !== 'ok') return `${name} sees the cluster down: ${view.stateWhy}`
     for (let slot = 0; slot < view.owners.length; slot++) {
       const owner = view.owners[slot]
       if (owner?.id !== reference.owners[slot]?.id) return `${name} sees slot ${slot} elsewhere`

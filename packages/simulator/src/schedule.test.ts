@@ -32,6 +32,15 @@ describe('schedules', () => {
     }
   })
 
+  it('are the same story if each tick looks at every node, and not only at those that something may be due for', () => {
+    const story = (seed: number, looksAtAll: boolean): string[] => {
+      const lines: string[] = []
+      const result = runSchedule({ seed, looksAtAll, log: (line) => lines.push(line) })
+      return [...lines, JSON.stringify(result)]
+    }
+    for (let seed = 200; seed < 208; seed++) expect(story(seed, false)).toEqual(story(seed, true))
+  })
+
   it.each<[fault: string, expected: RegExp]>([
     ['voteTwice', /voted twice/],
     // A vote that was forgotten, or a claim: whichever a crash meets first.
@@ -41,6 +50,12 @@ describe('schedules', () => {
     for (let seed = 1; seed <= 1000 && found === null; seed++)
       found = runSchedule({ seed, faults: { [fault]: true } }).violation
     expect(found).toMatch(expected)
+  })
+
+  it('of a hundred nodes have kills, groups that are cut off, and replicas that take over', () => {
+    const { violation, kills, cuts, takeovers } = runSchedule({ seed: 1, nodes: 101 })
+    expect(violation).toBeNull()
+    expect([kills > 2, cuts > 0, takeovers > 0]).toEqual([true, true, true])
   })
 
   it('of 40 nodes of which nearly half of the primaries die at once serve all slots soon', () => {

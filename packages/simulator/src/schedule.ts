@@ -1,14 +1,16 @@
 /**
  * One schedule: a cluster under a seed lives through faults, then everything heals and it must come to rest in time.
  * Which faults a seed has at all is drawn first (swarm testing: a run with all of them at once hides the effects of
- * each). The same seed gives the same story; with `log` it can be read.
+ * each). The same seed gives the same story; with `log` it can be read. From some hundred nodes on the faults are
+ * those of large-chaos.ts, in each seed all of the important ones.
  */
-import { defaultOptions, type VoteFaults } from '@slotwise/cluster'
-import { randomOf } from '@slotwise/gossip'
+import { defaultOptions, type SavedCluster, type VoteFaults } from '@slotwise/cluster'
+import { NodePlaces, randomOf } from '@slotwise/gossip'
 import { disagreement } from './convergence.js'
 import { EventQueue } from './event-queue.js'
-import { initialConfs } from './initial-cluster.js'
+import { initialConfs, initialSaved } from './initial-cluster.js'
 import { Invariants, Violation } from './invariants.js'
+import { LargeChaos } from './large-chaos.js'
 import { Overlap } from './overlap.js'
 import { ipOf, SimulatedNode, type World } from './simulated-node.js'
 import { calm, VirtualNetwork } from './virtual-network.js'
@@ -17,9 +19,11 @@ export interface ScheduleOptions {
   seed: number
   /** @default 7: three primaries, four replicas */
   nodes?: number
-  /** Virtual milliseconds of faults. @default 20000 */
+  /** Virtual milliseconds of faults. @default 20000; 3 T and 5000 in a large cluster, whose T is as long */
   chaosMs?: number
   faults?: VoteFaults
+  /** Each tick looks at all nodes: must be the same story. */
+  looksAtAll?: boolean
   log?: (line: string) => void
 }
 
@@ -36,6 +40,13 @@ export interface ScheduleResult {
   /** How long two primaries took writes for one slot, and how many failovers were forced, which asks for it. */
   overlapMs: number
   forced: number
+  /** Replicas that took over; of a large cluster also how many nodes were killed, and how many groups were cut off. */
+  takeovers: number
+  kills: number
+  cuts: number
+  /** Events of the queue, and where virtual time ended. */
+  events: number
+  virtualMs: number
 }
 
 /** From so many nodes on, T grows with the cluster. */
@@ -47,20 +58,29 @@ const LARGE = 100
  */
 export const convergenceBoundMs = (nodeTimeoutMs: number): number => 6 * nodeTimeoutMs + 10_000
 
-export function runSchedule({ seed, nodes: nodeCount = 7, chaosMs = 20_000, faults = {},
-  log }: ScheduleOptions): ScheduleResult {
+export function runSchedule({
+  seed, nodes: nodeCount = 7, chaosMs, faults = {}, looksAtAll = false, log,
+}: ScheduleOptions): ScheduleResult {
   const random = randomOf(seed)
   const queue = new EventQueue()
   const network = new VirtualNetwork(queue, random)
   const invariants = new Invariants()
-  const world: World = { queue, network, random, invariants, nodes: [], log: log ?? null, keepDisk: true }
+  const world: World = {
+    queue, network, random, invariants, nodes: [], log: log ?? null, keepDisk: true, places: new NodePlaces(),
+    looksAtAll,
+  }
   const shards = Math.max(3, Math.floor(nodeCount / 2))
   const rhythmMs = 1000 + Math.floor(random() * 3) * 500
   // Everybody PINGs everybody each T / 2: a large cluster is given a T that its messages are affordable with.
   const nodeTimeoutMs = rhythmMs * Math.max(1, nodeCount / LARGE)
-  if (nodeCount > LARGE) network.codecSample = 1024 // entries of gossip, a tenth of the nodes in each
+  const isLarge = nodeCount > LARGE
+  if (isLarge) network.codecSample = 1024 // entries of gossip, a tenth of the nodes in each
   const drifting = random() < 0.3
-  initialConfs(nodeCount, shards, random).forEach((conf, index) => {
+  // The longer a schedule, the slower clocks drift: apart by seconds, nobody believes another's times.
+  const drift = isLarge ? 0.1 * LARGE / nodeCount : 0.1
+  const confs: readonly (string | SavedCluster)[] =
+    isLarge ? initialSaved(nodeCount, shards, random) : initialConfs(nodeCount, shards, random)
+  confs.forEach((conf, index) => {
     const options = {
       ...defaultOptions, nodeTimeoutMs, port: 7000, busPort: 17_000, announceIp: ipOf(index),
       promptElections: random() < 0.8,
@@ -68,18 +88,21 @@ export function runSchedule({ seed, nodes: nodeCount = 7, chaosMs = 20_000, faul
     }
     const node = new SimulatedNode(world, index, options, conf, faults)
     node.clockSkewMs = Math.floor((random() - 0.5) * 2000)
-    if (drifting) node.clockRate = 0.95 + random() * 0.1
+    if (drifting) node.clockRate = 1 - drift / 2 + random() * drift
     world.nodes.push(node)
   })
   const result: ScheduleResult = {
     seed, violation: null, steps: 0, messages: 0, votes: 0, convergedMs: 0, nodeTimeoutMs, overlapMs: 0, forced: 0,
+    takeovers: 0, kills: 0, cuts: 0, events: 0, virtualMs: 0,
   }
   try {
+    const largeChaos = isLarge ? new LargeChaos(world, nodeTimeoutMs) : null
     for (const node of world.nodes) node.start()
     runUntil(queue, 3000)
     const overlap = new Overlap(world)
-    const chaos = new Chaos(world, nodeTimeoutMs, rhythmMs)
-    chaos.run(3000 + chaosMs)
+    const chaos = largeChaos ?? new Chaos(world, nodeTimeoutMs, rhythmMs)
+    chaos.run(3000 + (chaosMs ?? (isLarge ? 3 * nodeTimeoutMs + 5000 : 20_000)))
+    Object.assign(result, { kills: chaos.kills, cuts: chaos.cuts })
     result.overlapMs = overlap.sampledMs
     result.forced = chaos.forced
     result.convergedMs = heal(world, nodeTimeoutMs)
@@ -91,6 +114,9 @@ export function runSchedule({ seed, nodes: nodeCount = 7, chaosMs = 20_000, faul
   result.steps = world.nodes.reduce((sum, node) => sum + node.steps, 0)
   result.messages = network.messageCount
   result.votes = invariants.votes
+  result.takeovers = world.nodes.reduce((sum, node) => sum + node.takeovers, 0)
+  result.events = queue.entered - queue.size
+  result.virtualMs = Math.round(queue.now)
   return result
 }
 
@@ -111,8 +137,9 @@ function heal(world: World, nodeTimeoutMs: number): number {
     node.start()
   }
   const bound = convergenceBoundMs(nodeTimeoutMs)
+  const lookEveryMs = nodes.length > LARGE ? 1000 : 250
   for (;;) {
-    runUntil(queue, queue.now + 250)
+    runUntil(queue, queue.now + lookEveryMs)
     const why = disagreement(nodes)
     if (why === null) break
     if (queue.now - healedAt <= bound) continue
@@ -126,6 +153,8 @@ function heal(world: World, nodeTimeoutMs: number): number {
 /** Draws faults from the kinds that this seed has. */
 class Chaos {
   forced = 0
+  kills = 0
+  cuts = 0
   readonly #kinds: (() => void)[]
 
   /** @param rhythmMs  how soon fault follows fault, while T says how long they last */
@@ -159,6 +188,7 @@ class Chaos {
 
   #crash(node = this.#any()): void {
     const { random, queue } = this.world
+    this.kills++
     node.crash(random() < 0.5)
     queue.after(random() < 0.5 ? 50 + random() * 300 : random() * 4 * this.nodeTimeoutMs, () => node.start())
   }
@@ -183,6 +213,7 @@ class Chaos {
   #isolate(): void {
     const { network, nodes, random } = this.world
     const { index } = this.#any()
+    this.cuts++
     const ways = Math.floor(random() * 3)
     for (const other of nodes) {
       if (ways !== 1) network.cut(index, other.index)
@@ -193,6 +224,7 @@ class Chaos {
 
   #split(): void {
     const { network, nodes, random } = this.world
+    this.cuts++
     const side = nodes.map(() => random() < 0.5)
     const oneWay = random() < 0.3
     for (const from of nodes)

@@ -1,8 +1,8 @@
 /**
  * One simulated node: a process that runs a ClusterMachine, its clock, its disk, and a model of replication.
  * The disk keeps two texts of nodes.conf: what was written, which survives a kill, and what was fsynced, which survives
- * a power cut as well; of the largest clusters it keeps what the texts would say. Effects are performed in order, and a
- * crash may come between any two of them.
+ * a power cut as well; of the largest clusters it keeps what the texts would say, and only of nodes that are to crash:
+ * nobody reads the others. Effects are performed in order, and a crash may come between any two of them.
  * Replication is a number: a primary's offset grows, a replica that reaches its primary follows with a lag.
  */
 import {
@@ -10,6 +10,7 @@ import {
   type CopyFacts, type CopyFaults, type NodeId, parseNodesConf, type SavedCluster, savedCluster,
   TICK_MS, type VoteFaults,
 } from '@slotwise/cluster'
+import type { NodePlaces } from '@slotwise/gossip'
 import { CopyModel, type Promises } from './copy-model.js'
 import type { EventQueue } from './event-queue.js'
 import { type Invariants, short, Violation } from './invariants.js'
@@ -23,8 +24,12 @@ export interface World {
   invariants: Invariants
   nodes: SimulatedNode[]
   log: ((line: string) => void) | null
-  /** Text on disk is not kept for the largest clusters, whose nodes do not restart. */
+  /** Text on disk is not kept where no node restarts. */
   keepDisk: boolean
+  /** One copy of what all nodes know alike. */
+  places?: NodePlaces
+  /** Each tick looks at all nodes, as if something had happened to each. */
+  looksAtAll?: boolean
   /** Of a shard whose copies are counted: its logs are simulated, and what was acknowledged is kept in mind. */
   promises?: Promises
 }
@@ -48,6 +53,10 @@ export class SimulatedNode implements Endpoint {
   generation = 0
   /** As redis-server: it tells no extension of ours and skips those that it is told. */
   isPlain = false
+  /** It has crashed or may: what it persists is read again. */
+  isMortal = true
+  /** How many times it took over from its primary. */
+  takeovers = 0
   /** Its log, where logs are simulated. */
   readonly copy: CopyModel | null
   #disk: { written: string | SavedCluster; durable: string | SavedCluster; facts?: CopyFacts } = { written: '', durable: '' }
@@ -59,10 +68,9 @@ export class SimulatedNode implements Endpoint {
   #syncedAt = 0
   #loaded = false
   #writesPausedUntil = 0
-  #peers = new Map<LinkId, number>()
 
   constructor(
-    readonly world: World, readonly index: number, readonly options: ClusterOptions, conf: string,
+    readonly world: World, readonly index: number, readonly options: ClusterOptions, conf: string | SavedCluster,
     readonly faults: VoteFaults & CopyFaults,
   ) {
     this.copy = world.promises === undefined ? null : new CopyModel(this, world, world.promises)
@@ -95,11 +103,13 @@ export class SimulatedNode implements Endpoint {
     const saved = typeof written === 'string' ? parseNodesConf(written) : written
     if ('refused' in saved) throw new Violation(`${this.name} cannot read what it wrote: ${saved.refused}`)
     // A million nodes that others know have a thousand ids: one text of each, and none that keeps the whole file alive.
-    for (const node of saved.nodes) Object.assign(node, { id: sameText(node.id), ip: sameText(node.ip) })
-    const { random } = this.world
+    if (typeof written === 'string')
+      for (const node of saved.nodes) Object.assign(node, { id: sameText(node.id), ip: sameText(node.ip) })
+    const { random, places } = this.world
     const { facts } = this.#disk
     this.machine = new ClusterMachine({
       options: this.options, random, nowMs: this.clock, saved, faults: this.faults,
+      ...(places !== undefined && { places }),
       ...(this.copy !== null && {
         copy: { intact: this.copy.isIntact, remembers: this.#hasFacts, ...(facts !== undefined && { facts }) },
       }),
@@ -110,13 +120,14 @@ export class SimulatedNode implements Endpoint {
     this.#perform(this.machine, this.machine.start(this.clock))
     if (!this.isUp) return // it crashed between two effects of its start
     this.copy?.start()
-    this.#tickLater(random() * TICK_MS)
+    this.world.queue.after(random() * TICK_MS, new Ticker(this, this.generation))
   }
 
   /** kill -9; with `powerCut` what was not fsynced is lost too. */
   crash(powerCut: boolean): void {
     if (this.machine === null) return
     this.#say(powerCut ? 'loses power' : 'is killed')
+    if (!this.isMortal) throw new Error(`${this.name} was not to crash: nothing is on its disk`)
     this.machine = null
     this.generation++
     this.crashAfterEffects = null
@@ -124,7 +135,6 @@ export class SimulatedNode implements Endpoint {
     if (powerCut) this.#disk.written = this.#disk.durable
     else this.#disk.durable = this.#disk.written
     this.#source = null
-    this.#peers.clear()
     this.#following.length = 0
     this.world.network.closeAll(this)
   }
@@ -141,7 +151,6 @@ export class SimulatedNode implements Endpoint {
   command(...args: string[]): void { this.#step({ type: 'command', args, keys: noKeys }) }
 
   accepted(link: LinkId, from: number): void {
-    this.#peers.set(link, from)
     this.#step({ type: 'accepted', link, remoteIp: ipOf(from), localIp: ipOf(this.index) })
   }
 
@@ -162,15 +171,13 @@ export class SimulatedNode implements Endpoint {
       `asked ${age(node.pingSentAt)}, answered ${age(node.pongAt)}, heard ${age(node.dataAt)}`)
   }
 
-  #tickLater(delay: number): void {
-    const generation = this.generation
-    this.world.queue.after(delay, () => {
-      if (this.generation !== generation) return
-      if (this.isPaused) return this.#tickLater(this.pausedUntil - this.world.queue.now)
-      this.#replicate()
-      this.#step({ type: 'tick' })
-      this.#tickLater(TICK_MS / this.clockRate)
-    })
+  /** @returns after how long the next tick comes. */
+  tick(): number {
+    if (this.isPaused) return this.pausedUntil - this.world.queue.now
+    if (this.world.looksAtAll === true) this.machine?.view.rows.touchAll()
+    this.#replicate()
+    this.#step({ type: 'tick' })
+    return TICK_MS / this.clockRate
   }
 
   /** A stopped process finds later what came meanwhile, in order. Links of a process that is gone are gone with it. */
@@ -200,7 +207,7 @@ export class SimulatedNode implements Endpoint {
     const { world } = this
     switch (effect.type) {
       case 'persist':
-        if (!world.keepDisk) return
+        if (!world.keepDisk || !this.isMortal) return
         this.#disk.written = world.nodes.length > TEXTS_MAX ? savedCluster(machine.view) : machine.facts().nodesConf
         if (effect.durable) {
           this.#disk.durable = this.#disk.written
@@ -215,18 +222,16 @@ export class SimulatedNode implements Endpoint {
         return
       case 'connect': {
         const target = indexOf(effect.ip)
-        this.#peers.set(effect.link, target)
         return world.network.connect(this, effect.link, target < world.nodes.length ? target : null)
       }
       case 'send': return this.#send(machine, effect.link, effect.message)
-      case 'close':
-        this.#peers.delete(effect.link)
-        return world.network.close(this, effect.link)
+      case 'close': return world.network.close(this, effect.link)
       case 'replicateFrom':
         if (this.#source !== effect.node) this.#loaded = false
         this.#source = effect.node
         return this.#say('follows', () => short(effect.node))
       case 'becomePrimary':
+        this.takeovers++
         this.#source = null
         this.copy?.beginHistory()
         return this.#say('is primary')
@@ -245,7 +250,7 @@ export class SimulatedNode implements Endpoint {
 
   #send(machine: ClusterMachine, link: LinkId, message: BusMessage): void {
     if (message.body.type === 'auth-ack') {
-      const peer = this.#peers.get(link)
+      const peer = this.world.network.peerOf(this, link)
       const candidate = peer === undefined ? undefined : this.world.nodes[peer]?.machine?.view.self.id
       this.world.invariants.voted(machine.view.self.id, candidate ?? 'unknown', message)
     }
@@ -298,6 +303,16 @@ export class SimulatedNode implements Endpoint {
   }
 }
 
+/** The ticks of one life of a node. */
+class Ticker {
+  constructor(readonly node: SimulatedNode, readonly generation: number) {}
+
+  happen(): void {
+    const { node, generation } = this
+    if (node.generation === generation) node.world.queue.after(node.tick(), this)
+  }
+}
+
 const withoutExtensions = ({ header, body }: BusMessage): BusMessage =>
   'extensions' in body ? { header, body: { ...body, extensions: [] } } : { header, body }
 
@@ -311,8 +326,10 @@ function sameText(text: string): string {
   return copy
 }
 
-/** Addresses of the simulated hosts: their index. */
-export const ipOf = (index: number): string => `10.0.${index >> 8}.${index & 255}`
+const ips: string[] = []
+
+/** Addresses of the simulated hosts: their index. One text of each: every link has two. */
+export const ipOf = (index: number): string => ips[index] ??= `10.0.${index >> 8}.${index & 255}`
 
 const indexOf = (ip: string): number => {
   const parts = ip.split('.')

@@ -31,14 +31,32 @@ export interface NetworkFaults {
 
 export const calm: NetworkFaults = { delayMs: 1, jitterMs: 2, loss: 0, duplicate: 0, reorder: 0 }
 
-interface Connection {
-  from: Endpoint
-  fromLink: LinkId
-  to: Endpoint
-  toLink: LinkId
+class Connection {
+  /** Whether each end has it still. */
+  isAtFrom = true
+  isAtTo = true
   /** When the last message of each direction arrives: later ones do not overtake it unless they are meant to. */
-  lastThere: number
-  lastBack: number
+  lastThere = 0
+  lastBack = 0
+
+  constructor(readonly from: Endpoint, readonly fromLink: LinkId, readonly to: Endpoint, readonly toLink: LinkId) {}
+}
+
+/** A message on its way, to the end that was connected to (`there`) or back. */
+class Delivery {
+  constructor(
+    readonly network: VirtualNetwork, readonly connection: Connection, readonly there: boolean,
+    readonly message: BusMessage,
+  ) {}
+
+  happen(): void {
+    const { connection, there } = this
+    if (!(there ? connection.isAtTo : connection.isAtFrom)) return
+    const { from, to } = connection
+    if (there) {
+      if (!this.network.isCut(from.index, to.index)) to.received(connection.toLink, this.message)
+    } else if (!this.network.isCut(to.index, from.index)) from.received(connection.fromLink, this.message)
+  }
 }
 
 /** A connection attempt into silence ends after this. */
@@ -51,7 +69,8 @@ export class VirtualNetwork {
   codecSample = 64
   /** Messages that came back from the codec as something else; never expected. */
   codecFailures: string[] = []
-  readonly #cuts = new Set<number>()
+  /** 1 at `from` times the number of nodes plus `to`: nothing gets through. */
+  #cuts: Uint8Array | null = null
   /** By endpoint and its own link id. */
   readonly #connections: Map<LinkId, Connection>[] = []
   readonly #endpoints: Endpoint[] = []
@@ -64,9 +83,27 @@ export class VirtualNetwork {
     this.#connections.push(new Map())
   }
 
-  cut(from: number, to: number): void { this.#cuts.add(from * 65_536 + to) }
-  heal(): void { this.#cuts.clear() }
-  isCut(from: number, to: number): boolean { return this.#cuts.size > 0 && this.#cuts.has(from * 65_536 + to) }
+  cut(from: number, to: number): void {
+    const count = this.#endpoints.length
+    this.#cuts ??= new Uint8Array(count * count)
+    this.#cuts[from * count + to] = 1
+  }
+
+  mend(from: number, to: number): void {
+    if (this.#cuts !== null) this.#cuts[from * this.#endpoints.length + to] = 0
+  }
+
+  heal(): void { this.#cuts = null }
+  isCut(from: number, to: number): boolean {
+    return this.#cuts !== null && this.#cuts[from * this.#endpoints.length + to] === 1
+  }
+
+  /** Who is at the other end of a link, if it is connected. */
+  peerOf(from: Endpoint, link: LinkId): number | undefined {
+    const connection = this.#connections[from.index]!.get(link)
+    if (connection === undefined) return undefined
+    return (connection.from === from && connection.fromLink === link ? connection.to : connection.from).index
+  }
 
   connect(from: Endpoint, link: LinkId, toIndex: number | null): void {
     const to = toIndex === null ? undefined : this.#endpoints[toIndex]
@@ -83,7 +120,7 @@ export class VirtualNetwork {
         return
       }
       const toLink = --this.#inbound
-      const connection: Connection = { from, fromLink: link, to, toLink, lastThere: 0, lastBack: 0 }
+      const connection = new Connection(from, link, to, toLink)
       this.#connections[from.index]!.set(link, connection)
       this.#connections[to.index]!.set(toLink, connection)
       to.accepted(toLink, from.index)
@@ -98,10 +135,10 @@ export class VirtualNetwork {
     const { faults, random } = this
     const there = connection.from === from && connection.fromLink === link
     const to = there ? connection.to : connection.from
-    const toLink = there ? connection.toLink : connection.fromLink
     if (this.isCut(from.index, to.index) || random() < faults.loss) return
     const copies = faults.duplicate > 0 && random() < faults.duplicate ? 2 : 1
     const carried = Math.floor(random() * this.codecSample) === 0 ? this.#throughCodec(message) : message
+    const delivery = new Delivery(this, connection, there, carried)
     for (let copy = 0; copy < copies; copy++) {
       let at = this.queue.now + this.#delay()
       if (faults.reorder > 0 && random() < faults.reorder) at += random() * 10 * faults.jitterMs
@@ -111,10 +148,7 @@ export class VirtualNetwork {
         if (there) connection.lastThere = at
         else connection.lastBack = at
       }
-      this.queue.at(at, () => {
-        if (this.#connections[to.index]!.get(toLink) === connection &&
-          !this.isCut(from.index, to.index)) to.received(toLink, carried)
-      })
+      this.queue.at(at, delivery)
     }
   }
 
@@ -125,11 +159,15 @@ export class VirtualNetwork {
     const there = connection.from === from && connection.fromLink === link
     const to = there ? connection.to : connection.from
     const toLink = there ? connection.toLink : connection.fromLink
+    if (there) connection.isAtFrom = false
+    else connection.isAtTo = false
     const tell = (): void => {
-      if (this.#connections[to.index]!.get(toLink) !== connection) return
+      if (!(there ? connection.isAtTo : connection.isAtFrom)) return
       // A FIN that does not get through is sent again until it does.
       if (this.isCut(from.index, to.index)) return this.queue.after(500, tell)
       this.#connections[to.index]!.delete(toLink)
+      if (there) connection.isAtTo = false
+      else connection.isAtFrom = false
       to.closed(toLink)
     }
     this.queue.after(this.#delay(), tell)
