@@ -71,7 +71,8 @@ function hundreds(simulator, values, nodes, faults) {
     const result = simulator.runSchedule({ seed, nodes, faults })
     schedules++
     const seconds = Number(((performance.now() - startAt) / 1000).toFixed(1))
-    console.log(JSON.stringify({ nodes, ...result, seconds, peakMegabytes: Math.round(process.resourceUsage().maxRSS / 1024) }))
+    const peakMegabytes = Math.round(process.resourceUsage().maxRSS / 1024)
+    console.log(JSON.stringify({ nodes, ...result, seconds, peakMegabytes }))
     if (result.violation !== null) broken.push(seed)
   }
   console.log(JSON.stringify({ nodes, schedules, clean: schedules - broken.length }))

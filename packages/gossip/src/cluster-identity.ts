@@ -23,8 +23,9 @@ let said: { clusterId: string; shared: boolean; extensions: readonly BusExtensio
 
 export function identityOf({ clusterId, clusterIdShared: shared }: ClusterView): readonly BusExtension[] {
   if (said?.clusterId === clusterId && said.shared === shared) return said.extensions
-  const id = clusterId === '' ? NO_ID : clusterId
-  const extensions = [encodeSlotwise({ version: VERSION, clusterId: id, shared, durableOffset: 0, acknowledgedOffset: 0 })]
+  const extensions = [encodeSlotwise({
+    version: VERSION, clusterId: clusterId === '' ? NO_ID : clusterId, shared, durableOffset: 0, acknowledgedOffset: 0,
+  })]
   said = { clusterId, shared, extensions }
   return extensions
 }

@@ -29,9 +29,7 @@ export class NodePlace {
     const recent = this.#recent ??= []
     const slot = (pongSeconds + pingSentSeconds + (flags & 15) * 5) & (KEPT - 1)
     const kept = recent[slot]
-    const isSame = kept !== undefined && kept.pongSeconds === pongSeconds && kept.pingSentSeconds === pingSentSeconds &&
-      kept.flags === flags
-    if (isSame) return kept
+    if (kept?.pongSeconds === pongSeconds && kept.pingSentSeconds === pingSentSeconds && kept.flags === flags) return kept
     return recent[slot] = new PlacedEntry(this, flags, pingSentSeconds, pongSeconds)
   }
 }

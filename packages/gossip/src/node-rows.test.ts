@@ -1,7 +1,9 @@
 /** The counts that a view keeps are those of its nodes, and what a node says survives others that come and go. */
 import { expect, it } from 'vitest'
 import { Bench, idOf, START_MS } from '../test/helpers.js'
-import { type ClusterNode, ClusterView, defaultOptions, FAILURE_FLAGS, NodeFlag, NodePlaces, randomOf } from './index.js'
+import {
+  type ClusterNode, ClusterView, defaultOptions, FAILURE_FLAGS, NodeFlag, NodePlaces, randomOf,
+} from './index.js'
 
 const flags = [NodeFlag.primary, NodeFlag.replica, NodeFlag.pfail, NodeFlag.fail, NodeFlag.noAddress, NodeFlag.migrateTo]
 
@@ -36,8 +38,8 @@ it('counts and suspects follow flags, slots, and nodes that come and go', () => 
       Object.assign(node, says)
       told.set(node, says)
     }
-    const { voters, reachableVoters, failedOwners, failing } = view.rows
-    expect({ voters, reachableVoters, failedOwners, failing, suspects: view.suspects.size }).toEqual(countsOf(view.list))
+    const { rows: { voters, reachableVoters, failedOwners, failing }, suspects } = view
+    expect({ voters, reachableVoters, failedOwners, failing, suspects: suspects.size }).toEqual(countsOf(view.list))
   }
   expect(added).toBeGreaterThan(50)
   for (const [index, node] of view.list.entries()) {

@@ -91,7 +91,8 @@ function nextLookAt({ options }: ClusterView, node: ClusterNode): number {
   const asked = pingSentAt !== 0
   const silentAt = Math.max(pingSentAt, node.dataAt)
   let at = link.open ? Number.POSITIVE_INFINITY : link.createdAt + timeout / 2
-  if (asked) at = Math.min(at, Math.max(link.createdAt + timeout, Math.min(pingSentAt + timeout, silentAt + timeout / 2)))
+  const stuckAt = Math.max(link.createdAt + timeout, Math.min(pingSentAt + timeout, silentAt + timeout / 2))
+  if (asked) at = Math.min(at, stuckAt)
   else if (link.open) at = node.pongAt + timeout / 2
   if (node.has(FAILURE_FLAGS)) return at
   if (asked) at = Math.min(at, silentAt + timeout)

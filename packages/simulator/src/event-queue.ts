@@ -71,7 +71,7 @@ export class EventQueue {
     for (let child = 1; child < last; child = 2 * index + 1) {
       const other = child + 1
       const isOther = other < last &&
-        (times[other]! < times[child]! || (times[other]! === times[child]! && orders[other]! < orders[child]!))
+        (times[other]! < times[child]! || (times[child] === times[other] && orders[other]! < orders[child]!))
       const earlier = isOther ? other : child
       times[index] = times[earlier]!
       orders[index] = orders[earlier]!

@@ -81,7 +81,8 @@ export class LargeChaos {
     const { random, queue } = this.world
     this.kills++
     node.crash(random() < 0.5)
-    if (returns) queue.after(random() < 0.5 ? 50 + random() * 300 : random() * 2 * this.nodeTimeoutMs, () => node.start())
+    if (!returns) return
+    queue.after(random() < 0.5 ? 50 + random() * 300 : random() * 2 * this.nodeTimeoutMs, () => node.start())
   }
 
   #crashBetweenEffects(): void {

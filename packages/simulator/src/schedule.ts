@@ -19,6 +19,8 @@ export interface ScheduleOptions {
   seed: number
   /** @default 7: three primaries, four replicas */
   nodes?: number
+  /** The faults of large-chaos.ts. @default from 101 nodes on */
+  large?: boolean
   /** Virtual milliseconds of faults. @default 20000; 3 T and 5000 in a large cluster, whose T is as long */
   chaosMs?: number
   faults?: VoteFaults
@@ -59,7 +61,7 @@ const LARGE = 100
 export const convergenceBoundMs = (nodeTimeoutMs: number): number => 6 * nodeTimeoutMs + 10_000
 
 export function runSchedule({
-  seed, nodes: nodeCount = 7, chaosMs, faults = {}, looksAtAll = false, log,
+  seed, nodes: nodeCount = 7, large: isLarge = nodeCount > LARGE, chaosMs, faults = {}, looksAtAll = false, log,
 }: ScheduleOptions): ScheduleResult {
   const random = randomOf(seed)
   const queue = new EventQueue()
@@ -73,11 +75,10 @@ export function runSchedule({
   const rhythmMs = 1000 + Math.floor(random() * 3) * 500
   // Everybody PINGs everybody each T / 2: a large cluster is given a T that its messages are affordable with.
   const nodeTimeoutMs = rhythmMs * Math.max(1, nodeCount / LARGE)
-  const isLarge = nodeCount > LARGE
   if (isLarge) network.codecSample = 1024 // entries of gossip, a tenth of the nodes in each
   const drifting = random() < 0.3
   // The longer a schedule, the slower clocks drift: apart by seconds, nobody believes another's times.
-  const drift = isLarge ? 0.1 * LARGE / nodeCount : 0.1
+  const drift = 0.1 * Math.min(1, LARGE / nodeCount)
   const confs: readonly (string | SavedCluster)[] =
     isLarge ? initialSaved(nodeCount, shards, random) : initialConfs(nodeCount, shards, random)
   confs.forEach((conf, index) => {
