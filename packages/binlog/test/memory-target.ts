@@ -41,7 +41,9 @@ export class MemoryTarget implements TargetStore {
 
   #run(name: string, [key = '', ...args]: string[]): void {
     switch (name) {
-      case 'DEL': this.keys.delete(key); break
+      case 'DEL':
+        for (const each of [key, ...args]) this.keys.delete(each)
+        break
       case 'SET': this.keys.set(key, args[0]!); break
       case 'HSET': {
         const hash = this.keys.get(key) ?? new Map<string, string>()

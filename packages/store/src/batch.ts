@@ -25,6 +25,10 @@ export class BatchError extends StoreError {
   }
 }
 
+const asItIs = (reply: unknown): unknown => reply
+const isBytes = (bytes: Bytes): bytes is Uint8Array => bytes instanceof Uint8Array
+const copyOf = (bytes: Bytes): Bytes => isBytes(bytes) ? copyBytes(bytes, 0, bytes.length) : bytes
+
 export class Batch<V> extends KeyCommands<V, 'later'> {
   /** @internal */
   protected readonly codec: ValueCodec<V>
@@ -43,14 +47,14 @@ export class Batch<V> extends KeyCommands<V, 'later'> {
 
   /** Any command by its name. Bulk strings come back as text. */
   command(name: string, ...args: (Key | number)[]): Pending<unknown> {
-    return this.send(commandWords(name, args), (reply) => reply)
+    return this.send(commandWords(name, args), asItIs)
   }
 
   /** @internal */
   protected send<T>(args: readonly Bytes[], read: (reply: unknown) => T, bulk?: BulkReader<unknown>): Pending<T> {
     const pending = new Pending<T>()
     // Copies, so that nothing changes between here and the run.
-    const copied = args.map((bytes) => bytes instanceof Uint8Array ? copyBytes(bytes, 0, bytes.length) : bytes)
+    const copied = args.some(isBytes) ? args.map(copyOf) : args
     this.#commands.push(bulk === undefined ? { args: copied } : { args: copied, bulk })
     this.#reads.push(read)
     this.#pending.push(pending)

@@ -51,8 +51,8 @@ export class Applier {
   }
 
   /**
-   * The batches for these outputs, in order. Each has to be applied before the next is asked for: a commit of what was
-   * prepared looks for it in the store, and keys are looked for that are to be deleted.
+   * The batches for these outputs, in order. Each has to be in the store before `state` answers what is asked behind
+   * it: a commit of what was prepared looks for it there, and keys are looked for that are to be deleted.
    * @throws {UnsupportedError} if a row or a statement cannot be applied; what came before it has been yielded
    */
   async* batches(outputs: readonly StreamOutput[]): AsyncGenerator<Batch, void, undefined> {

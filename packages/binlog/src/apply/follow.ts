@@ -17,6 +17,7 @@ import type { SourcePosition } from '../stream/position.js'
 import { ClusterTarget } from '../target/cluster-target.js'
 import { isPurged } from '../source/server-errors.js'
 import { Applier } from './applier.js'
+import { ApplyAhead } from './apply-ahead.js'
 import { checkAnew, forgetRows, requestSnapshot } from './snapshot-anew.js'
 import { takeSnapshot } from './snapshot.js'
 import type { FollowState } from './state.js'
@@ -108,29 +109,42 @@ async function followOnce(
   const { mapping, into, name = 'default', signal, onWarning = () => undefined } = options
   const state: FollowState = into instanceof ClusterTarget ? into.state(name) : new TargetState(into, name)
   const start = await startOf(options, state, beginning, sums)
-  const applier = new Applier({ mapping, state, part: await state.part(), known, onWarning })
   let at: Pick<SourcePosition, 'file' | 'position' | 'gtids'> = start
   let timestamp = 0
-  const source = readSource({
-    ...options,
-    start,
-    schemas: mapping.schemas,
-    wants: (schema, table) => mapping.of(schema, table) !== undefined,
-    touches: (schema, sql) => mapping.touches(schema, sql),
-  })
-  for await (const outputs of source) {
-    for await (const batch of applier.batches(outputs)) {
-      signal?.throwIfAborted()
-      await state.apply(batch)
+  const failing = new AbortController()
+  const ahead = new ApplyAhead({
+    state, signal,
+    onApplied: (batch) => {
       sums.transactions += batch.transactions
       sums.rows += batch.rows
       if (batch.reached.type === 'position') at = batch.reached.position
       timestamp = batch.timestamp ?? timestamp
       const { file, position, gtids } = at
       options.onProgress?.({ ...sums, file, position, gtids, timestamp })
+    },
+    // Also where the source has nothing to say for a while.
+    onFailure: (error) => failing.abort(error),
+  })
+  const applier = new Applier({ mapping, state: ahead.lookups(), part: await state.part(), known, onWarning })
+  const source = readSource({
+    ...options,
+    signal: signal === undefined ? failing.signal : AbortSignal.any([signal, failing.signal]),
+    start,
+    schemas: mapping.schemas,
+    wants: (schema, table) => mapping.of(schema, table) !== undefined,
+    touches: (schema, sql) => mapping.touches(schema, sql),
+  })
+  try {
+    for await (const outputs of source) {
+      for await (const batch of applier.batches(outputs)) await ahead.apply(batch)
+      if (options.semiSync !== true) continue
+      // Pulling the next batch acknowledges this one.
+      await ahead.settled()
+      await state.synced()
     }
-    // Pulling the next batch acknowledges this one.
-    if (options.semiSync === true) await state.synced()
+  } finally {
+    // Whatever ended it: what is on its way into the store is the end, and if that fails, why.
+    await ahead.settled()
   }
   await state.synced()
 }

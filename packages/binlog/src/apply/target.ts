@@ -6,12 +6,15 @@ import { DecodeError } from '../errors.js'
 import type { Command } from '../mapping/row-writer.js'
 import type { SourcePosition } from '../stream/position.js'
 import type { Batch, TransactionPart } from './batch.js'
+import { withSharedDeletes } from './shared-deletes.js'
 import type { FollowState } from './state.js'
 
 /** What is used of a Store. Any of it may be a promise. */
 export interface TargetStore {
   /** Runs what `build` collects as one transaction: after a crash all of it is there or nothing. */
   multi(build: (batch: { command(name: string, ...args: (string | Uint8Array)[]): unknown }) => void): unknown
+  /** What `multi` does, for a store that takes the commands as they are: less to do for each. @default multi */
+  transaction?(commands: readonly Command[]): unknown
   commandBytes(name: string, ...args: (string | Uint8Array)[]): unknown
   /** The keys that match a glob pattern: at least those that are there all the time. */
   scan(options: { match: string }): AsyncIterable<string>
@@ -94,25 +97,29 @@ export class TargetState implements FollowState {
   keys(glob: string): AsyncIterable<string> { return this.#store.scan({ match: glob }) }
 
   apply({ commands, reached }: Pick<Batch, 'commands' | 'reached'>): Promise<void> {
-    const more: Command[] = []
+    const all = [...commands]
     switch (reached.type) {
       case 'position':
-        more.push(['SET', this.#positionKey, JSON.stringify(reached.position)])
-        if (reached.endsPart) more.push(['DEL', this.#partKey])
+        all.push(['SET', this.#positionKey, JSON.stringify(reached.position)])
+        if (reached.endsPart) all.push(['DEL', this.#partKey])
         break
       case 'part':
-        more.push(['SET', this.#partKey, JSON.stringify(reached.part)])
+        all.push(['SET', this.#partKey, JSON.stringify(reached.part)])
         break
       case 'nothing':
     }
-    return this.run(commands, more)
+    return this.run(all)
   }
 
   /** The commands, or none of them. */
-  async run(commands: readonly Command[], more: readonly Command[] = []): Promise<void> {
+  async run(commands: readonly Command[]): Promise<void> {
+    const shared = withSharedDeletes(commands)
+    if (this.#store.transaction !== undefined) {
+      await this.#store.transaction(shared)
+      return
+    }
     await this.#store.multi((batch) => {
-      for (const [name, ...args] of commands) batch.command(name as string, ...args)
-      for (const [name, ...args] of more) batch.command(name as string, ...args)
+      for (const [name, ...args] of shared) batch.command(name as string, ...args)
     })
   }
 

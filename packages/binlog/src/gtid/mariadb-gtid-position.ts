@@ -54,10 +54,13 @@ export class MariadbGtidPosition {
   get isEmpty(): boolean { return this.#domains.size === 0 }
 
   toString(): string {
-    return [...this.#domains].sort(([a], [b]) => a - b)
-      .map(([domain, { serverId, sequence }]) => `${domain}-${serverId}-${sequence}`).join(',')
+    // Asked for behind every transaction, and mostly there is one domain.
+    if (this.#domains.size === 1) for (const [domain, last] of this.#domains) return textOf(domain, last)
+    return [...this.#domains].sort(([a], [b]) => a - b).map(([domain, last]) => textOf(domain, last)).join(',')
   }
 }
+
+const textOf = (domain: number, { serverId, sequence }: Last): string => `${domain}-${serverId}-${sequence}`
 
 export interface GtidList {
   /** In the order of the event; a domain may occur once for each server, the last applied one comes last. */

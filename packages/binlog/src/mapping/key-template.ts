@@ -8,8 +8,13 @@ import { UnsupportedError } from '../errors.js'
 import { PartialJson } from '../rows/partial-json.js'
 import type { Value } from '../rows/values.js'
 
-/** `ends` is what a value never holds, as the inside of a class of characters. */
-type Part = { readonly literal: string } | { readonly name: string; readonly ends: string; readonly escape: RegExp }
+/**
+ * `ends` is what a value never holds, as the inside of a class of characters. `numbersAsTheyAre`: no number's text has
+ * any of it.
+ */
+type Part =
+  | { readonly literal: string }
+  | { readonly name: string; readonly ends: string; readonly escape: RegExp; readonly numbersAsTheyAre: boolean }
 
 /** The name by which a template uses what the mapping's `shard` computes. */
 export const SHARD = 'shard'
@@ -36,7 +41,7 @@ export class KeyTemplate {
       at = match.index + match[0].length
       const follows = text[at] ?? ''
       const ends = `{}\\x00${follows.replace(/[\]\\^-]/g, '\\$&')}`
-      parts.push({ name, ends, escape: new RegExp(`[%${ends}]`, 'g') })
+      parts.push({ name, ends, escape: new RegExp(`[%${ends}]`, 'g'), numbersAsTheyAre: !/[\w+.-]/.test(follows) })
     }
     if (at < text.length) parts.push({ literal: text.slice(at) })
     this.#parts = parts
@@ -54,17 +59,37 @@ export class KeyTemplate {
 
   /** The key of a row. @throws {UnsupportedError} for NULL, and for columns that the row does not have */
   key(valueOf: (name: string) => Value | undefined): string {
-    let key = ''
-    for (const part of this.#parts) {
-      if ('literal' in part) key += part.literal
-      else {
-        const text = keyText(valueOf(part.name), part.name)
-        key += text.replace(part.escape, (char) => `%${char.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`)
+    return this.prepared((name) => () => valueOf(name))(undefined)
+  }
+
+  /**
+   * As `key`, for many rows: where each column is found is asked once.
+   * @param readerOf  how a row says what it has in a column
+   */
+  prepared<R>(readerOf: (name: string) => (row: R) => Value | undefined): (row: R) => string {
+    const parts = this.#parts.map((part) => {
+      if ('literal' in part) return { literal: part.literal, name: '', escape: NOTHING, numbersAsTheyAre: false, read: null }
+      const { name, escape, numbersAsTheyAre } = part
+      return { literal: '', name, escape, numbersAsTheyAre, read: readerOf(name) }
+    })
+    return (row) => {
+      let key = ''
+      for (const { literal, name, escape, numbersAsTheyAre, read } of parts) {
+        if (read === null) {
+          key += literal
+          continue
+        }
+        const value = read(row)
+        if (numbersAsTheyAre && typeof value === 'number') key += String(value)
+        else key += keyText(value, name).replace(escape, percentEncoded)
       }
+      return key
     }
-    return key
   }
 }
+
+const NOTHING = /(?!)/g
+const percentEncoded = (char: string): string => `%${char.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`
 
 function keyText(value: Value | undefined, name: string): string {
   if (typeof value === 'string') return value

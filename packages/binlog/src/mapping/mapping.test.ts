@@ -64,6 +64,8 @@ describe('key templates', () => {
     expect(key('${a}:${b}', { a: 'x', b: 'y:z' })).toBe('x:y:z')
     expect(key('k:{${a}}', { a: 'x}{y%' })).toBe('k:{x%7D%7By%25}')
     expect(key('${a}1${b}', { a: 'x1', b: 'y' })).toBe('x%311y')
+    expect(key('${a}1${b}', { a: 11, b: 2 })).toBe('%31%3112')
+    expect([key('${a}-${b}', { a: -5, b: -6 }), key('k:${a}', { a: -5 })]).toEqual(['%2D5--6', 'k:-5'])
     expect(() => new KeyTemplate('${a}${b}')).toThrow(TypeError)
     expect(() => new KeyTemplate('all')).toThrow(/share one key/)
   })

@@ -25,6 +25,7 @@ export class RowWriter {
   readonly #mapping: TableMapping
   readonly #fields: readonly Field[]
   readonly #where: readonly { readonly index: number; readonly values: ReadonlySet<string> }[]
+  readonly #key: (row: Row) => string
 
   /**
    * @param known  columns at the start; null if that is not asked for
@@ -51,6 +52,12 @@ export class RowWriter {
     }))
     for (const column of namesOf(mapping)) this.#index(column)
     this.#where = [...mapping.where].map(([column, values]) => ({ index: this.#index(column), values }))
+    const { key, shard } = mapping
+    this.#key = key.prepared<Row>((column) => {
+      const isShard = column === SHARD && shard !== null
+      const index = this.#index(isShard ? shard.column : column)
+      return isShard ? (row) => shardOf(row[index], shard.column, shard.count) : (row) => row[index]
+    })
   }
 
   /** Appends the commands for one row. @throws {UnsupportedError} if the row does not say enough */
@@ -65,19 +72,20 @@ export class RowWriter {
     const newKey = this.#matches(row) ? this.key(row) : null
     if (oldKey !== null && oldKey !== newKey) out.push(['DEL', oldKey])
     if (newKey === null) return
-    const isWhole = this.#fields.every(({ index }) => row[index] !== undefined && !(row[index] instanceof PartialJson))
-    if (isWhole) this.#writeWhole(newKey, row, out)
+    if (this.#isWhole(row)) this.#writeWhole(newKey, row, out)
     else if (kind === 'update' && this.#mapping.type === 'hash' && oldKey === newKey) this.#writePart(newKey, row, out)
     else throw new UnsupportedError(`${name(this.#table)}: a row of key ${newKey} comes without all its columns: the source needs binlog_row_image=FULL`)
     if (this.#mapping.ttlMs !== null) out.push(['PEXPIRE', newKey, String(this.#mapping.ttlMs)])
   }
 
-  key(row: Row): string {
-    const { key, shard } = this.#mapping
-    return key.key((column) => {
-      if (column === SHARD && shard !== null) return shardOf(row[this.#index(shard.column)], shard.column, shard.count)
-      return row[this.#index(column)]
-    })
+  key(row: Row): string { return this.#key(row) }
+
+  #isWhole(row: Row): boolean {
+    for (const { index } of this.#fields) {
+      const value = row[index]
+      if (value === undefined || value instanceof PartialJson) return false
+    }
+    return true
   }
 
   #writeWhole(key: string, row: Row, out: Command[]): void {
@@ -131,7 +139,7 @@ export class RowWriter {
   }
 
   #matches(row: Row): boolean {
-    return this.#where.every(({ index, values }) => {
+    return this.#where.length === 0 || this.#where.every(({ index, values }) => {
       const value = row[index]
       if (value === undefined) throw new UnsupportedError(`${name(this.#table)}: a column of where is not in the row: the source needs binlog_row_image=FULL`)
       return value !== null && values.has(Buffer.from(argument(value as Scalar)).toString())
@@ -161,8 +169,10 @@ function merged(before: Row, after: Row): Row {
 }
 
 function argument(value: Scalar): string | Uint8Array {
+  if (typeof value === 'string') return value
+  if (typeof value === 'number') return String(value)
   if (value === null) return ''
-  return typeof value === 'string' || value instanceof Uint8Array ? value : String(value)
+  return value instanceof Uint8Array ? value : String(value)
 }
 
 function masked(value: Value, mask: Mask | null): Scalar {

@@ -31,6 +31,7 @@ export class RespDecoder {
   #need = 1
   /** Of the reply under way. */
   #taken = 0
+  #lastStatus = ''
 
   /** @param bytesMax  most that one reply may have */
   constructor(bytesMax = 2 ** 31) { this.#bytesMax = bytesMax }
@@ -60,16 +61,23 @@ export class RespDecoder {
 
   /** @returns where the element ends, or -1 if it is not all there */
   #element(buffer: Buffer, at: number): number {
-    const eol = buffer.indexOf('\r\n', at)
+    const eol = lineEnd(buffer, at)
     if (eol < 0) {
       if (buffer.length - at > LINE_MAX) throw new DecodeError('a line of a reply does not end')
       this.#need = buffer.length - at + 1
       return -1
     }
-    const line = buffer.toString('latin1', at + 1, eol)
     const kind = buffer[at]!
+    if (kind === 0x2b) { // +
+      this.#put(this.#status(buffer, at + 1, eol))
+      return eol + 2
+    }
+    if (kind === 0x3a && eol === at + 2 && isDigit(buffer[at + 1]!)) { // how many keys or fields, mostly
+      this.#put(buffer[at + 1]! - 0x30)
+      return eol + 2
+    }
+    const line = buffer.toString('latin1', at + 1, eol)
     switch (kind) {
-      case 0x2b: this.#put(line); return eol + 2 // +
       case 0x2d: this.#put(new RespError(buffer.toString('utf8', at + 1, eol))); return eol + 2 // -
       case 0x3a: this.#put(whole(line)); return eol + 2 // :
       case 0x24: { // $
@@ -101,6 +109,14 @@ export class RespDecoder {
     }
   }
 
+  /** A transaction is answered QUEUED again and again: the text of the last one is used as long as it is the same. */
+  #status(buffer: Buffer, start: number, end: number): string {
+    const last = this.#lastStatus
+    let same = last.length === end - start
+    for (let i = 0; same && i < last.length; i++) same = last.charCodeAt(i) === buffer[start + i]
+    return same ? last : this.#lastStatus = buffer.toString('latin1', start, end)
+  }
+
   #put(value: RespReply): void {
     for (let found = value; ;) {
       const frame = this.#frames.at(-1)
@@ -114,6 +130,16 @@ export class RespDecoder {
       found = frame.items
     }
   }
+}
+
+const NEAR = 32
+const isDigit = (byte: number): boolean => byte >= 0x30 && byte <= 0x39
+
+/** Where a line ends; -1 if that is not there yet. Mostly it is near, and looking is faster than a call. */
+function lineEnd(buffer: Buffer, at: number): number {
+  const near = Math.min(buffer.length - 1, at + NEAR)
+  for (let i = at; i < near; i++) if (buffer[i] === 13 && buffer[i + 1] === 10) return i
+  return buffer.indexOf('\r\n', near)
 }
 
 function whole(line: string): number {

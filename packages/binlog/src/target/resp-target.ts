@@ -29,10 +29,13 @@ export class RespTarget implements TargetStore, AsyncDisposable {
   }
 
   async multi(build: Parameters<TargetStore['multi']>[0]): Promise<void> {
-    const commands: Command[] = [['MULTI']]
+    const commands: Command[] = []
     build({ command: (...words) => commands.push(words) })
-    commands.push(['EXEC'])
-    throwIfRefused(await this.#connection.send(commands), this.#connection.name)
+    await this.transaction(commands)
+  }
+
+  async transaction(commands: readonly Command[]): Promise<void> {
+    throwIfRefused(await this.#connection.send([['MULTI'], ...commands, ['EXEC']]), this.#connection.name)
   }
 
   commandBytes(name: string, ...args: (string | Uint8Array)[]): Promise<RespReply> {

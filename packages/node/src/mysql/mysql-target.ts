@@ -14,8 +14,11 @@ export function mysqlTarget(engine: Engine, mayApply: () => Promise<void>): Targ
       const commands: EngineCommand[] = []
       build({ command: (name, ...args) => void commands.push({ args: wordsOf(name, args) }) })
       await mayApply()
-      // From here on nothing waits: it is one call.
-      for (const reply of run(engine, commands)) if (reply instanceof ReplyError) throw new TargetRefusedError(`${reply.code} ${reply.message}`)
+      runAll(engine, commands)
+    },
+    async transaction(commands) {
+      await mayApply()
+      runAll(engine, commands.map((args) => ({ args })))
     },
     commandBytes(name, ...args) { return engine.command(wordsOf(name, args), asBytes) },
     async* scan({ match }) {
@@ -31,6 +34,11 @@ export function mysqlTarget(engine: Engine, mayApply: () => Promise<void>): Targ
     synced() { return engine.sync() },
     reopen() { return Promise.resolve() },
   }
+}
+
+/** Nothing waits here: it is one call. */
+function runAll(engine: Engine, commands: readonly EngineCommand[]): void {
+  for (const reply of run(engine, commands)) if (reply instanceof ReplyError) throw new TargetRefusedError(`${reply.code} ${reply.message}`)
 }
 
 function run(engine: Engine, commands: readonly EngineCommand[]): readonly unknown[] {
