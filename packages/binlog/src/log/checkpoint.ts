@@ -57,6 +57,10 @@ export function parseCheckpoint(bytes: Uint8Array): Checkpoint {
   return { source, position, origin, ...(typeof stream === 'string' && isStreamPosition(stream) ? { stream } : {}) }
 }
 
+/** A command of a follower's own, in database 0. */
+export const commandOf = (words: readonly string[]): LogCommand =>
+  ({ db: 0, words: words.map((word) => Buffer.from(word)) })
+
 const textAt = ({ words }: LogCommand, i: number): string => Buffer.from(words[i] ?? []).toString('latin1')
 
 /** What keeps books and is no data. */

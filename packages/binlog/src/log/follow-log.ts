@@ -2,15 +2,17 @@
  * FollowLog: the driver of a LogFollower: the socket, the timer and the store. Every decision is the machine's.
  * Applying is synchronous and short, so a thread that follows many sources serves each in turn.
  */
-import { BinlogError, ConnectionLostError } from '../errors.js'
-import { type Checkpoint, checkpointKey, isStreamPosition, parseCheckpoint, printCheckpoint, SNAPSHOT } from './checkpoint.js'
+import { BinlogError, ConnectionLostError, UnsupportedError } from '../errors.js'
+import {
+  type Checkpoint, checkpointKey, commandOf, isStreamPosition, parseCheckpoint, printCheckpoint, SNAPSHOT,
+} from './checkpoint.js'
 import { type LogBatch, type LogCommand, parseLogBatch } from './log-batch.js'
 import { LogConnection, type LogSource, RefusedError } from './log-connection.js'
 import { type ApplyEffect, type FollowEffect, type FollowerView, type FollowEvent, LogFollower } from './log-follower.js'
 import { type LogTarget, type LogTargetStore, storeTarget } from './log-target.js'
+import { copySource, type LogCopy } from './source-copy.js'
+import { type OpenStore, openStoreSnapshot, storeCopyTarget } from './store-copy.js'
 import type { RespReply } from '../resp/resp-decoder.js'
-
-export interface LogCopy { readonly stream: string; readonly commands: readonly LogCommand[] }
 
 type Commands = readonly (readonly (string | Uint8Array)[])[]
 
@@ -44,8 +46,8 @@ export interface FollowLogOptions {
   /** Which keys. @default all */
   readonly keys?: (key: Uint8Array) => boolean
   /**
-   * Copies the data of the source, which must be that of one moment of its replication history. @returns that moment,
-   * and commands for the transaction that ends the copying
+   * Copies the data of the source, which must be that of one moment of its replication history.
+   * @throws {UnsupportedError} if trying again would not help
    */
   readonly copy?: (source: LogSource, sourceId: string, signal: AbortSignal) => Promise<LogCopy>
   /** @default the source's commands are repeated */
@@ -74,6 +76,7 @@ export class FollowLog {
   #checkpoint: Checkpoint | null
   #generation = 0
   #copying: AbortController | null = null
+  #copied: Promise<void> = Promise.resolve()
 
   /** @throws {BinlogError} if the store holds something else where the position should be */
   constructor(options: FollowLogOptions) {
@@ -82,7 +85,7 @@ export class FollowLog {
     const found = options.into.get(this.#key)
     this.#checkpoint = found === null ? null : parseCheckpoint(found)
     const { keys, into } = options
-    if (options.from === SNAPSHOT && options.copy === undefined && options.mode === undefined) throw new TypeError('a follower that begins with a copy has to be told how to make one')
+    if (options.from === SNAPSHOT && options.copy === undefined && options.mode === undefined) throw new TypeError('a follower that begins with a snapshot has to be told how to open one (`open`)')
     this.#machine = new LogFollower({
       id: into.id(), start: this.#checkpoint ?? options.from, random: Math.random,
       ...(options.delayMsMax === undefined ? {} : { delayMsMax: options.delayMsMax }),
@@ -101,6 +104,9 @@ export class FollowLog {
 
   stop(): void { this.#step({ type: 'stop' }) }
 
+  /** Resolves when a copy that was stopped has left nothing behind. */
+  copyEnded(): Promise<void> { return this.#copied }
+
   #step(event: FollowEvent): void {
     const before = this.#machine.state
     const queue: FollowEvent[] = [event]
@@ -117,7 +123,11 @@ export class FollowLog {
   #perform(effect: FollowEffect): FollowEvent | undefined {
     switch (effect.type) {
       case 'connect': return void this.#during(this.#connect())
-      case 'copy': return void this.#during(this.#copy(effect.source))
+      case 'copy': {
+        const copy = this.#copy(effect.source)
+        this.#copied = copy.then(() => undefined, () => undefined)
+        return void this.#during(copy)
+      }
       case 'read': return void this.#during(this.#read(effect.from))
       case 'apply': return this.#apply(effect)
       case 'disconnect':
@@ -144,7 +154,7 @@ export class FollowLog {
       const { mode } = this.#options
       const isLost = error instanceof RefusedError && FINAL.test(message)
       if (isLost) mode?.lost()
-      event = { type: 'failed', message, final: mode?.isFinal(error) ?? isLost }
+      event = { type: 'failed', message, final: mode?.isFinal(error) ?? (isLost || error instanceof UnsupportedError) }
     }
     if (generation === this.#generation) this.#step(event)
   }
@@ -197,10 +207,6 @@ export class FollowLog {
   }
 }
 
-/** A command of the follower's own, in database 0. */
-export const commandOf = (words: readonly string[]): LogCommand =>
-  ({ db: 0, words: words.map((word) => Buffer.from(word)) })
-
 function fieldOf(reply: RespReply, field: string): string {
   const list = Array.isArray(reply) ? reply : []
   for (let i = 0; i + 1 < list.length; i += 2) {
@@ -215,8 +221,16 @@ export interface FollowServerOptions {
   into: LogTargetStore
   /** Of this follower: the position is kept under it. @default 'default' */
   name?: string
-  /** Where a follower begins that has no position yet. @default '$', what is new */
+  /**
+   * Where a follower begins that has no position yet: '$', what is new; '0', everything; 'snapshot', the data that is
+   * there and everything since; or a position, as BINLOG READ takes it. @default '$'
+   */
   from?: string
+  /**
+   * `open` of slotwise, which reads the snapshot: it lies in the system's folder for temporary files meanwhile, and in
+   * memory once more. Needed for `from: 'snapshot'`.
+   */
+  open?: OpenStore
   /** Which keys. @default all */
   keys?: (key: Uint8Array) => boolean
   /** Aborting ends it. */
@@ -236,11 +250,20 @@ export class FollowerStoppedError extends BinlogError {
  * @throws {FollowerStoppedError} if it cannot go on: what comes next is purged, or cannot be applied
  */
 export async function followServer(options: FollowServerOptions): Promise<void> {
-  const { source, into, name = 'default', from = '$', keys, signal, onState } = options
+  const { source, into, name = 'default', from = '$', keys, open, signal, onState } = options
   signal?.throwIfAborted()
+  const wanted = keys === undefined ? {} : { keys }
+  const target = storeTarget(into)
+  const copying = open === undefined ? null : {
+    name, into: storeCopyTarget(into, target), openSnapshot: (dir: string) => openStoreSnapshot(open, dir), ...wanted,
+  }
+  const copy = copying === null ? {} : {
+    copy: (address: LogSource, sourceId: string, stopped: AbortSignal) =>
+      copySource({ ...copying, source: address, sourceId, signal: stopped }),
+  }
   await new Promise<void>((resolve, reject) => {
     const follower: FollowLog = new FollowLog({
-      name, from, source: () => source, into: storeTarget(into), ...(keys === undefined ? {} : { keys }),
+      name, from, source: () => source, into: target, ...copy, ...wanted,
       onState: (view) => {
         onState?.(view)
         if (view.state === 'failed') reject(new FollowerStoppedError(view.lastError))
@@ -248,7 +271,7 @@ export async function followServer(options: FollowServerOptions): Promise<void> 
     })
     signal?.addEventListener('abort', () => {
       follower.stop()
-      resolve()
+      void follower.copyEnded().then(resolve)
     }, { once: true })
     follower.start()
   })

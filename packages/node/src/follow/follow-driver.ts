@@ -4,13 +4,15 @@
  * and vanishes with the data that it is about. A client's FLUSHALL takes it, too, and a second later it is there again.
  * Runs on the control thread. Elsewhere: following (@slotwise/binlog, src/log), words (follow-requests.ts).
  */
-import { commandOf, checkpointKey, FollowLog, type FollowerView, type LogCommand, type LogTarget } from '@slotwise/binlog/log'
+import {
+  checkpointKey, commandOf, COPYING, copySource, FollowLog, type FollowerView, type LogCommand, type LogTarget,
+} from '@slotwise/binlog/log'
 import { type ControlPort, type ControlRequest, type Engine, globMatcher, type LogLevel } from '@slotwise/engine'
 import { PAIR } from '@slotwise/binlog/pair'
 import { encodeReply, type RespValue } from '../cluster/resp-writer.js'
+import { engineCopyTarget, openEngineSnapshot } from './engine-copy.js'
 import { engineTarget } from './engine-target.js'
 import { PairDriver, whyNoPair } from './pair-driver.js'
-import { COPYING, copySource } from './source-copy.js'
 import {
   type FollowDefinition, followerHelp, parseDefinition, parseFollowRequest, printDefinition,
 } from './follow-requests.js'
@@ -151,8 +153,11 @@ export class FollowDriver {
       source: () => ({ host, port, user: this.#directive('masteruser'), password: this.#directive('masterauth') }),
       onState: (view) => this.#tell(name, view),
       ...wanted,
-      copy: (source, sourceId, signal) =>
-        copySource({ source, sourceId, name, engine: this.#engine, into: this.#target, signal, ...wanted }),
+      copy: (source, sourceId, signal) => {
+        const target = engineCopyTarget(this.#engine, this.#target)
+        const openSnapshot = (dir: string) => openEngineSnapshot(dir, target.databases)
+        return copySource({ source, sourceId, name, into: target, openSnapshot, signal, ...wanted })
+      },
     })
     const followed = { definition, log, pair }
     this.#followed.set(name, followed)

@@ -1,8 +1,8 @@
 /**
- * SourceCopy: the data of a source as it was at one moment of its replication history, put into this node's engine, so
- * that a follower can go on from there. The source is asked as a replica would ask it (PSYNC ? -1): what it sends is a
- * snapshot, and the id and offset that belong to it are a position of its binlog. A private engine reads the snapshot,
- * whatever encodings are in it, and its keys come here with DUMP and RESTORE, those that the follower wants.
+ * SourceCopy: the data of a source as it was at one moment of its replication history, put into the follower's store,
+ * so that it can go on from there. The source is asked as a replica would ask it (PSYNC ? -1): what it sends is a
+ * snapshot, and the id and offset that belong to it are a position of its binlog. A private engine or store reads the
+ * snapshot, whatever encodings are in it, and its keys come here with DUMP and RESTORE, those that the follower wants.
  * Keys that were copied are written down in the same transactions (`__binlog:{name}:copied:<db>`): a copy that did not
  * come to its end is taken away before the next one, for what the source has deleted since would stay here.
  * Each transaction says that it was made at the source, so that it does not go back there.
@@ -13,18 +13,44 @@ import { connect, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
-import {
-  checkpointKey, commandOf, type LogCommand, type LogCopy, type LogSource, type LogTarget, printCheckpoint,
-} from '@slotwise/binlog/log'
-import { asBytes, Engine } from '@slotwise/engine'
+import { UnsupportedError } from '../errors.js'
+import { encodeCommands } from '../resp/encode-commands.js'
+import { checkpointKey, commandOf, printCheckpoint } from './checkpoint.js'
+import type { LogCommand } from './log-batch.js'
+import type { LogSource } from './log-connection.js'
+
+/** The moment that was copied, and commands for the transaction that ends the copying. */
+export interface LogCopy { readonly stream: string; readonly commands: readonly LogCommand[] }
+
+/** What the source sent, opened. */
+export interface Snapshot {
+  /** Those that have keys. */
+  databases(): readonly number[]
+  /** Some of the keys, as SCAN gives them; the cursor is '0' in front of the first and behind the last. */
+  page(db: number, cursor: Uint8Array, count: number): { next: Uint8Array; keys: readonly Uint8Array[] }
+  /** Of each key: as DUMP and PEXPIRETIME say it; no payload: its time has come. */
+  dump(db: number, keys: readonly Uint8Array[]): readonly { payload: Uint8Array | null; expireAtMs: number }[]
+  close(): Promise<void>
+}
+
+/** Where it is copied to. */
+export interface CopyTarget {
+  /** How many there are. */
+  readonly databases: number
+  /** Up to `count` members of a set in database 0; none if it is not there. */
+  members(key: string, count: number): readonly Uint8Array[]
+  /** As LogTarget. */
+  apply(commands: readonly LogCommand[]): readonly string[]
+}
 
 export interface CopyOptions {
   readonly source: LogSource
   readonly sourceId: string
   /** Of the follower. */
   readonly name: string
-  readonly engine: Engine
-  readonly into: LogTarget
+  readonly into: CopyTarget
+  /** Opens the folder in which `dump.rdb` is. */
+  readonly openSnapshot: (dir: string) => Promise<Snapshot>
   /** Which keys. @default all */
   readonly keys?: (key: Uint8Array) => boolean
   readonly signal: AbortSignal
@@ -38,7 +64,10 @@ const LINE_BYTES_MAX = 64 * 1024
 const SILENT_MS = 60_000
 const OWN = Buffer.from('__binlog:')
 
-/** @throws {Error} of the network, of a store that refuses, of a source that answers something else; none is final */
+/**
+ * @throws {UnsupportedError} if the source has what this store has no place for
+ * @throws {Error} of the network, of a store that refuses, of a source that answers something else: none is final
+ */
 export async function copySource(options: CopyOptions): Promise<LogCopy> {
   const dir = await mkdtemp(join(tmpdir(), 'slotwise-copy-'))
   try {
@@ -61,7 +90,7 @@ async function receiveSnapshot({ host, port, user = '', password = '' }: LogSour
   try {
     const input = new Input(socket)
     const words = [...password === '' ? [] : [user === '' ? ['AUTH', password] : ['AUTH', user, password]], ['PSYNC', '?', '-1']]
-    socket.write(words.map((command) => `*${command.length}\r\n${command.map((word) => `$${Buffer.byteLength(word)}\r\n${word}\r\n`).join('')}`).join(''))
+    socket.write(encodeCommands(words))
     if (password !== '') await input.reply('+OK')
     const [, id, offset] = /^\+FULLRESYNC ([0-9a-f]{40}) (\d{1,16})$/.exec(await input.reply('+FULLRESYNC')) ?? []
     const [, length] = /^\$(\d{1,16})$/.exec(await input.reply('$')) ?? []
@@ -127,12 +156,11 @@ function apply({ into, signal }: CopyOptions, commands: readonly LogCommand[]): 
 
 /** Deletes what a copy has left that did not come to its end. @returns the markers, which are empty */
 async function clearEarlier(options: CopyOptions): Promise<string[]> {
-  const { engine, name } = options
+  const { into, name } = options
   const found: string[] = []
-  for (let db = 0; db < databaseCount(engine); db++) {
+  for (let db = 0; db < into.databases; db++) {
     const marker = markerOf(name, db)
-    while (engine.command(['EXISTS', marker]) === 1) {
-      const keys = engine.command(['SRANDMEMBER', marker, String(KEYS_EACH)], asBytes) as Uint8Array[]
+    for (let keys = into.members(marker, KEYS_EACH); keys.length > 0; keys = into.members(marker, KEYS_EACH)) {
       const deletes = keys.map((key) => ({ db, words: [Buffer.from('DEL'), key] }))
       apply(options, [...deletes, commandOfBytes(['SREM', marker, ...keys]), madeThere(options)])
       found.push(marker)
@@ -143,15 +171,17 @@ async function clearEarlier(options: CopyOptions): Promise<string[]> {
 }
 
 async function copyAll(options: CopyOptions, dir: string): Promise<string[]> {
-  const { name, keys, signal } = options
+  const { name, keys, signal, into } = options
   const copied: string[] = []
-  const snapshot = await Engine.open({ directives: [['dir', dir], ['port', '0'], ['save', ''], ['databases', String(databaseCount(options.engine))]], willListen: true })
+  const snapshot = await options.openSnapshot(dir)
   try {
-    for (const db of databasesOf(snapshot)) {
-      snapshot.select(db)
+    const databases = snapshot.databases()
+    const other = databases.find((db) => db >= into.databases)
+    if (other !== undefined) throw new UnsupportedError(`the source has keys in database ${other}, and here ${into.databases === 1 ? 'is one' : `are ${into.databases}`}`)
+    for (const db of databases) {
       let cursor: Uint8Array = Buffer.from('0')
       do {
-        const [next, page] = snapshot.command(['SCAN', cursor, 'COUNT', String(KEYS_EACH)], asBytes) as [Uint8Array, Uint8Array[]]
+        const { next, keys: page } = snapshot.page(db, cursor, KEYS_EACH)
         cursor = next
         const isOwn = (key: Uint8Array): boolean => Buffer.compare(key.subarray(0, OWN.length), OWN) === 0
         const wanted = page.filter((key) => !isOwn(key) && (keys === undefined || keys(key)))
@@ -170,26 +200,19 @@ async function copyAll(options: CopyOptions, dir: string): Promise<string[]> {
   }
 }
 
-const databaseCount = (engine: Engine): number =>
-  Number((engine.command(['CONFIG', 'GET', 'databases']) as Map<string, string>).get('databases'))
-
-function databasesOf(engine: Engine): number[] {
-  const text = String(engine.command(['INFO', 'keyspace']))
-  return [...text.matchAll(/^db(\d+):/gm)].map(([, db]) => Number(db))
-}
-
-function restores(snapshot: Engine, db: number, keys: readonly Uint8Array[]): LogCommand[] {
-  const replies = snapshot.commands(keys.flatMap((key) => [{ args: ['DUMP', key], bulk: asBytes }, { args: ['PEXPIRETIME', key] }]))
+function restores(snapshot: Snapshot, db: number, keys: readonly Uint8Array[]): LogCommand[] {
   const commands: LogCommand[] = []
-  for (const [i, key] of keys.entries()) {
-    const [payload, expireAtMs] = [replies[2 * i], replies[2 * i + 1]]
-    // Its time came meanwhile.
-    if (!(payload instanceof Uint8Array)) continue
-    const ttl = String(Math.max(0, Number(expireAtMs))) // 0: none
+  for (const [i, { payload, expireAtMs }] of snapshot.dump(db, keys).entries()) {
+    if (payload === null) continue
+    const key = keys[i]!
+    const ttl = String(Math.max(0, expireAtMs)) // 0: none
     commands.push({ db, words: commandOfBytes(['RESTORE', key, ttl, payload, 'REPLACE', 'ABSTTL']).words })
   }
   return commands
 }
+
+/** Numbers of databases in what INFO says of its keyspace. */
+export const databasesOf = (info: string): number[] => [...info.matchAll(/^db(\d+):/gm)].map(([, db]) => Number(db))
 
 const commandOfBytes = (words: readonly (string | Uint8Array)[]): LogCommand =>
   ({ db: 0, words: words.map((word) => typeof word === 'string' ? Buffer.from(word) : word) })
