@@ -1,8 +1,8 @@
 /** A real MySQL 9.7 is followed: what MariaDB does not have. */
+import { describeMysql, startMysql, type MysqlProcess } from '@slotwise/testing'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { follow, Mapping, SourceConnection, type ConnectionOptions, type FollowOptions } from '../src/index.js'
 import { MemoryTarget } from './memory-target.js'
-import { describeMysql, startMysql, type MysqlProcess } from './mysql-server.js'
 
 describeMysql('following a real MySQL', () => {
   let server: MysqlProcess

@@ -1,10 +1,11 @@
 /**
- * A MariaDB works at random on twenty tables, with DDL between, while its follower is killed again and again. After
- * each kill the store is brought to the source's end and holds every row of every table, and nothing else; and its log
- * says that each transaction was applied once: every one inserts a row into one more table. `npm run soak:mysql` runs
- * it for five minutes. SLOTWISE_SOAK_SEED repeats one. Transactions are small, and some too large for memory.
+ * A MariaDB, or with SLOTWISE_SOAK_SOURCE=mysql a MySQL, works at random on twenty tables, with DDL between, while its
+ * follower is killed again and again. After each kill the store is brought to the source's end and holds every row of
+ * every table, and nothing else; and its log says that each transaction was applied once: every one inserts a row into
+ * one more table. `npm run soak:mysql` runs it for five minutes. SLOTWISE_SOAK_SEED repeats one. Transactions are
+ * small, and some too large for memory.
  */
-import { describeMariadb, startMariadb, tempDir, waitFor, type MariadbProcess } from '@slotwise/testing'
+import { describeMariadb, describeMysql, startMariadb, startMysql, tempDir, waitFor, type MariadbProcess } from '@slotwise/testing'
 import { expect, it } from 'vitest'
 import { open, type Store } from 'slotwise'
 import { run } from './child.js'
@@ -12,7 +13,12 @@ import { run } from './child.js'
 const minutes = Number(process.env.SLOTWISE_SOAK_MINUTES ?? 5)
 const kills = Number(process.env.SLOTWISE_FOLLOW_KILLS ?? Math.ceil(minutes * 10))
 const seed = Number(process.env.SLOTWISE_SOAK_SEED ?? Date.now() % 1e9)
+const isMysql = process.env.SLOTWISE_SOAK_SOURCE === 'mysql'
 const TABLES = 20
+/** Rows to be inserted come from a table of numbers, which both have. */
+const NUMBERS_LOG2 = 15
+
+type Source = Pick<MariadbProcess, 'port' | 'sql' | typeof Symbol.asyncDispose>
 /** The log is kept whole, to be read at the end. */
 const directives = { 'auto-aof-rewrite-percentage': 0 }
 
@@ -38,14 +44,18 @@ const script = (dir: string, port: number, untilEnd: boolean): string => `
   })
   await store.close()`
 
-describeMariadb('a follower that is killed while its source works at random', () => {
+const describeSource = isMysql ? describeMysql : describeMariadb
+describeSource('a follower that is killed while its source works at random', () => {
   it('has every row at the end', async () => {
     console.log(`seed ${seed}, ${minutes} minutes, ${kills} kills`)
     const random = generator(seed)
-    await using source = await startMariadb()
+    await using source: Source = await (isMysql ? startMysql() : startMariadb())
+    console.log(source.sql('SELECT VERSION()').trim())
     await using dir = tempDir()
     const create = (table: string): string => `CREATE TABLE w.${table} (id INT PRIMARY KEY, a VARCHAR(60), n BIGINT, d DECIMAL(12,3))`
-    source.sql(`CREATE DATABASE w; CREATE TABLE w.audit (id INT PRIMARY KEY AUTO_INCREMENT); ${Array.from({ length: TABLES }, (_, i) => create(`t${i}`)).join('; ')}`)
+    source.sql(`CREATE DATABASE w; CREATE TABLE w.numbers (seq INT PRIMARY KEY); INSERT INTO w.numbers VALUES (1);
+      ${Array.from({ length: NUMBERS_LOG2 }, (_, i) => `INSERT INTO w.numbers SELECT seq + ${2 ** i} FROM w.numbers`).join('; ')}; CREATE TABLE w.audit (id INT PRIMARY KEY AUTO_INCREMENT); ${Array.from({ length: TABLES }, (_, i) => create(`t${i}`)).join('; ')}`)
+    const numbers = (from: number, to: number): string => `FROM w.numbers WHERE seq BETWEEN ${from} AND ${to}`
     const statement = (): string => {
       const table = `w.t${random(TABLES)}`
       const id = 1 + random(500)
@@ -54,7 +64,7 @@ describeMariadb('a follower that is killed while its source works at random', ()
         case 3: case 4: return `UPDATE ${table} SET n = COALESCE(n, 0) + 1, a = NULLIF(a, 'x') WHERE id BETWEEN ${id} AND ${id + random(100)}`
         case 5: return `UPDATE IGNORE ${table} SET id = id + 1000 * (1 + id % 3) WHERE id < ${random(30)}`
         case 6: return `DELETE FROM ${table} WHERE id BETWEEN ${id} AND ${id + random(40)}`
-        default: return `INSERT IGNORE INTO ${table} (id, n) SELECT seq, ${random(1e6)} FROM seq_${id}_to_${id + random(60)}`
+        default: return `INSERT IGNORE INTO ${table} (id, n) SELECT seq, ${random(1e6)} ${numbers(id, id + random(60))}`
       }
     }
     let columns = 0
@@ -63,7 +73,7 @@ describeMariadb('a follower that is killed while its source works at random', ()
       switch (random(8)) {
         case 0: return `TRUNCATE w.${table}`
         case 1: return `DROP TABLE w.${table}; ${create(table)}`
-        case 2: return `CREATE OR REPLACE ${create(table).slice('CREATE '.length)}`
+        case 2: return isMysql ? `DROP TABLE IF EXISTS w.${table}; ${create(table)}` : `CREATE OR REPLACE ${create(table).slice('CREATE '.length)}`
         case 3: return `RENAME TABLE w.${table} TO w.away; ${create(table)}; DROP TABLE w.away`
         case 4: return `CREATE TABLE w.n LIKE w.${table}; INSERT INTO w.n SELECT * FROM w.${table}; RENAME TABLE w.${table} TO w.o, w.n TO w.${table}; DROP TABLE w.o`
         case 5: return `ALTER TABLE w.${table} ADD COLUMN x${columns++} INT FIRST`
@@ -72,7 +82,7 @@ describeMariadb('a follower that is killed while its source works at random', ()
     }
     const work = (): string => {
       if (random(12) === 0) return ddl()
-      if (random(60) === 0) return `INSERT IGNORE INTO w.t${random(TABLES)} (id, a) SELECT seq, CONCAT('large-', seq) FROM seq_10000_to_${12_000 + random(6000)}; DELETE FROM w.t${random(TABLES)} WHERE id >= 10000`
+      if (random(60) === 0) return `INSERT IGNORE INTO w.t${random(TABLES)} (id, a) SELECT seq, CONCAT('large-', seq) ${numbers(10_000, 12_000 + random(6000))}; DELETE FROM w.t${random(TABLES)} WHERE id >= 10000`
       return `BEGIN; ${Array.from({ length: 1 + random(6) }, statement).join('; ')}; INSERT INTO w.audit VALUES (); ${random(15) === 0 ? 'ROLLBACK' : 'COMMIT'}`
     }
     const endMs = performance.now() + minutes * 60_000
@@ -124,7 +134,7 @@ class Audit {
     }
   }
 
-  compare(source: MariadbProcess): void {
+  compare(source: Source): void {
     const wanted = source.sql('SELECT id FROM w.audit').trimEnd().split('\n').filter(Boolean)
     expect([...this.#times].filter(([, times]) => times !== 1), `applied more than once, seed ${seed}`).toEqual([])
     expect([...this.#times.keys()].sort(), `transactions, seed ${seed}`).toEqual(wanted.map((id) => `audit:{${id}}`).sort())
@@ -133,13 +143,14 @@ class Audit {
   /** Positions never go back. */
   #reached(position: string): void {
     const { gtids } = JSON.parse(position) as { gtids: string }
-    const sequence = Number(gtids.split('-')[2] ?? 0)
+    // `0-1001-57`, or of a MySQL that has no other GTIDs `uuid:1-57`.
+    const sequence = Number(/(\d+)$/.exec(gtids)?.[1] ?? 0)
     expect(sequence, `a position after ${this.#sequence}, seed ${seed}`).toBeGreaterThanOrEqual(this.#sequence)
     this.#sequence = sequence
   }
 }
 
-function compare(store: Store<string>, source: MariadbProcess): void {
+function compare(store: Store<string>, source: Source): void {
   // Its position, and the rows of the audit, which are compared by themselves.
   let keys = 1 + Number(source.sql('SELECT COUNT(*) FROM w.audit'))
   for (let i = 0; i < TABLES; i++) {

@@ -1,6 +1,7 @@
 /** @slotwise/testing: what tests need to meet real processes. See README.md. */
 export { describePeer, peer, type Peer, type PeerName } from './peer.js'
 export { describeMariadb, purgeBinlog, startMariadb, type MariadbOptions, type MariadbProcess } from './mariadb.js'
+export { describeMysql, startMysql, type MysqlProcess } from './mysql.js'
 export { freePort, freePortRun, freePorts } from './free-port.js'
 export { isLinearizable, type RegisterOperation } from './register-history.js'
 export { RespClient, type RespClientOptions } from './resp-client.js'

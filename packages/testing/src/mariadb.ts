@@ -1,9 +1,11 @@
 /**
  * A real MariaDB for tests: its own data directory, socket and port, binlog on, gone with the test. It never is a
  * system service. Debian's `mariadb-server` has the programs; where they are missing tests are skipped with the reason.
+ * SLOTWISE_MARIADB_DIR names a folder with another one, which is then used: Debian's packages unpacked below `root`,
+ * and `run`, a script that starts a program with their libraries. `npm run test:sources` makes it.
  */
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process'
-import { existsSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe } from 'vitest'
 import { freePort } from './free-port.js'
@@ -53,31 +55,69 @@ const PLACES = ['/usr/sbin/mariadbd', '/usr/libexec/mariadbd', '/usr/local/sbin/
 const live = new Set<ChildProcess>()
 let listening = false
 
-const serverPath = (): string | null => PLACES.find((path) => existsSync(path)) ?? null
+/** A MariaDB that is there: words that start its programs, and options that say where its files are. */
+interface Programs {
+  readonly server: readonly [string, ...string[]]
+  readonly client: readonly [string, ...string[]]
+  readonly options: readonly string[]
+  /** Makes the data directory. */
+  install(data: string, user: readonly string[]): { status: number | null; stdout: string; stderr: string }
+}
+
+const folder = process.env.SLOTWISE_MARIADB_DIR ?? ''
+
+function findPrograms(): Programs | null {
+  if (folder !== '') return existsSync(join(folder, 'run')) ? unpacked() : null
+  const path = PLACES.find((place) => existsSync(place))
+  return path === undefined ? null : {
+    server: [path], client: ['mariadb'], options: [],
+    install: (data, user) => spawnSync('mariadb-install-db', ['--no-defaults', `--datadir=${data}`, '--auth-root-authentication-method=normal', '--skip-test-db', ...user], { encoding: 'utf8' }),
+  }
+}
+
+function unpacked(): Programs {
+  const root = join(folder, 'root')
+  const share = join(root, 'usr/share/mariadb')
+  const run = join(folder, 'run')
+  const server: Programs['server'] = [run, join(root, 'usr/sbin/mariadbd')]
+  const options = [`--lc-messages-dir=${share}`, `--character-sets-dir=${share}/charsets`, `--plugin-dir=${join(root, 'usr/lib/mysql/plugin')}`]
+  return {
+    server, client: [run, join(root, 'usr/bin/mariadb')], options,
+    // What mariadb-install-db does, which would start the server without its libraries. One statement a line.
+    install(data, user) {
+      mkdirSync(join(data, 'mysql'), { recursive: true })
+      const scripts = ['mariadb_system_tables', 'mariadb_performance_tables', 'mariadb_system_tables_data', 'fill_help_tables', 'maria_add_gis_sp_bootstrap', 'mariadb_sys_schema']
+      const input = ['create database if not exists mysql;', 'use mysql;', 'SET @auth_root_socket=NULL;', 'SET @skip_auth_anonymous=1;', ...scripts.map((name) => readFileSync(join(share, `${name}.sql`), 'utf8'))]
+      const [program, ...words] = server
+      return spawnSync(program, [...words, '--no-defaults', '--bootstrap', ...user, `--datadir=${data}`, ...options, '--enforce-storage-engine=', '--max-allowed-packet=8M', '--log-warnings=0'], { encoding: 'utf8', input: `${input.join('\n')}\n`, maxBuffer: 2 ** 26 })
+    },
+  }
+}
 
 /** `describe` for tests that need a real MariaDB; skipped, with the reason, where there is none. */
 export function describeMariadb(title: string, body: () => void): void {
-  if (serverPath() !== null) describe(title, body)
-  else describe.skip(`${title} [skipped: mariadbd is not installed]`, body)
+  if (findPrograms() !== null) describe(title, body)
+  else describe.skip(`${title} [skipped: ${folder === '' ? 'mariadbd is not installed' : 'SLOTWISE_MARIADB_DIR names no MariaDB'}]`, body)
 }
 
 /** Starts a server: root without a password on its socket, user `repl`, password `replpw`, on 127.0.0.1. */
 export async function startMariadb(options: MariadbOptions = {}): Promise<MariadbProcess> {
-  const path = serverPath()
-  if (path === null) throw new Error('mariadbd is not installed')
+  const programs = findPrograms()
+  if (programs === null) throw new Error('mariadbd is not installed')
   const temporary = options.dir === undefined ? tempDir('slotwise-mariadb-') : null
   const dir = options.dir ?? temporary!.path
   const data = join(dir, 'data')
   const socket = join(dir, 's')
   const user = process.getuid?.() === 0 ? ['--user=root'] : []
   if (!existsSync(data)) {
-    const install = ['--no-defaults', `--datadir=${data}`, '--auth-root-authentication-method=normal', '--skip-test-db', ...user]
-    const { status, stderr, stdout } = spawnSync('mariadb-install-db', install, { encoding: 'utf8' })
-    if (status !== 0) throw new Error(`mariadb-install-db failed:\n${stdout}${stderr}`)
+    const { status, stderr, stdout } = programs.install(data, user)
+    if (status !== 0) throw new Error(`no data directory was made:\n${stdout}${stderr}`)
   }
+  const [program, ...words] = programs.server
+  const [client, ...clientWords] = programs.client
   const port = options.port ?? await freePort()
-  const child = spawn(path, [
-    '--no-defaults', ...user, `--datadir=${data}`, `--socket=${socket}`, `--port=${port}`, '--bind-address=127.0.0.1',
+  const child = spawn(program, [
+    ...words, '--no-defaults', ...user, ...programs.options, `--datadir=${data}`, `--socket=${socket}`, `--port=${port}`, '--bind-address=127.0.0.1',
     `--pid-file=${join(dir, 'pid')}`, '--skip-name-resolve', '--server-id=1001', `--log-bin=${join(data, 'mdb-bin')}`, '--binlog-format=ROW',
     '--binlog-row-metadata=FULL', '--gtid-strict-mode=ON', '--sync-binlog=0', '--innodb-flush-log-at-trx-commit=0',
     '--innodb-buffer-pool-size=32M', '--plugin-load-add=auth_ed25519', '--plugin-maturity=unknown', ...(options.args ?? []),
@@ -95,7 +135,7 @@ export async function startMariadb(options: MariadbOptions = {}): Promise<Mariad
     resolve()
   }))
   const sql = (statements: string): string => {
-    const { status, stdout, stderr } = spawnSync('mariadb', ['--no-defaults', `--socket=${socket}`, '-uroot', '-N', '-B', '--default-character-set=utf8mb4'],
+    const { status, stdout, stderr } = spawnSync(client, [...clientWords, '--no-defaults', `--socket=${socket}`, '-uroot', '-N', '-B', '--default-character-set=utf8mb4'],
       { encoding: 'utf8', input: statements, maxBuffer: 2 ** 28 })
     if (status !== 0) throw new Error(stderr)
     return stdout

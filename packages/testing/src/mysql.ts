@@ -1,12 +1,15 @@
 /**
  * A real MySQL for tests, where SLOTWISE_MYSQL_DIR names a folder with one: Debian's mysql-server-core and
- * mysql-client-core unpacked below `root`, and `run`, a script that starts a program with their libraries.
+ * mysql-client-core unpacked below `root`, and `run`, a script that starts a program with their libraries. `npm run
+ * test:sources` makes it.
  */
 import { spawn, spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { freePort, tempDir, waitFor } from '@slotwise/testing'
 import { describe } from 'vitest'
+import { freePort } from './free-port.js'
+import { tempDir } from './temp-dir.js'
+import { waitFor } from './wait-for.js'
 
 const folder = process.env.SLOTWISE_MYSQL_DIR ?? ''
 
@@ -33,13 +36,13 @@ export async function startMysql(): Promise<MysqlProcess> {
   const child = spawn(program, [
     ...common, `--character-sets-dir=${root}/usr/share/mysql/charsets`, `--plugin-dir=${root}/usr/lib/mysql/plugin`, `--socket=${socket}`,
     `--port=${port}`, '--bind-address=127.0.0.1', '--mysqlx=OFF', '--secure-file-priv=', '--log-bin=my-bin', '--server-id=2001', '--gtid-mode=ON',
-    '--enforce-gtid-consistency=ON', '--performance-schema=OFF', '--binlog-row-metadata=FULL', `--pid-file=${dir.path}/pid`,
+    '--enforce-gtid-consistency=ON', '--performance-schema=OFF', '--binlog-row-metadata=FULL', '--sync-binlog=0', '--innodb-flush-log-at-trx-commit=0', `--pid-file=${dir.path}/pid`,
   ], { stdio: 'ignore' })
   const exited = new Promise((resolve) => child.once('close', resolve))
   process.once('exit', () => child.kill('SIGKILL'))
   const sql = (statements: string): string => {
     const client = [join(root, 'usr/bin/mysql'), '--no-defaults', `--socket=${socket}`, '-uroot', '-N', '-B', '--default-character-set=utf8mb4']
-    const { status, stdout, stderr } = spawnSync(program, client, { encoding: 'utf8', input: statements })
+    const { status, stdout, stderr } = spawnSync(program, client, { encoding: 'utf8', input: statements, maxBuffer: 2 ** 28 })
     if (status !== 0) throw new Error(stderr)
     return stdout
   }
