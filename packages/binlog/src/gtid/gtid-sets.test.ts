@@ -23,6 +23,21 @@ describe('a set of MySQL GTIDs', () => {
     }))
   })
 
+  it('has the same text whichever of its uuids grew last, and whenever it was asked for', () => {
+    const sources = [a, b, `${b}:tag`, `${a}:other`, '2cf09f5a-e5e1-11f1-812d-02fc00000001']
+    fc.assert(fc.property(fc.array(fc.tuple(fc.nat(4), fc.integer({ min: 1, max: 9 }), fc.boolean())), (steps) => {
+      const set = new MysqlGtidSet()
+      const added: string[] = []
+      for (const [source, number, asks] of steps) {
+        added.push(`${sources[source]!}:${number}`)
+        set.add(added.at(-1)!)
+        if (asks) expect(set.toString()).toBe(MysqlGtidSet.parse(added.join(',')).clone().toString())
+      }
+      expect(set.toString()).toBe(MysqlGtidSet.parse(added.join(',')).toString())
+    }))
+    expect(MysqlGtidSet.parse(`${b}:7:tag:1,${a}:1-2`).toString()).toBe(`${a}:1-2,${b}:7:tag:1`)
+  })
+
   it('survives its binary form, plain and tagged', () => {
     for (const text of [`${a}:1-5:7,${b}:1-9`, `${a}:1-220:mytag:1`, '']) {
       const bytes = MysqlGtidSet.parse(text).encode()

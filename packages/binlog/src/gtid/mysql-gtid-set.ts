@@ -17,6 +17,9 @@ const TAG = /^[a-z_][a-z0-9_]{0,31}$/
 export class MysqlGtidSet {
   /** By `uuid` or `uuid:tag`. */
   readonly #intervals = new Map<string, Interval[]>()
+  /** The text in front of and behind that of the uuid that grows: it is asked for behind every transaction. */
+  #around: { readonly uuid: string; readonly before: string; readonly after: string } | null = null
+  #grown = ''
 
   /** `uuid:1-5:7,uuid2:1-9`, with tags `uuid:1-220:mytag:1`. @throws {DecodeError} */
   static parse(text: string): MysqlGtidSet {
@@ -104,15 +107,26 @@ export class MysqlGtidSet {
   get isEmpty(): boolean { return this.#intervals.size === 0 }
 
   toString(): string {
-    const byUuid = new Map<string, string[]>()
-    for (const [source, own] of [...this.#intervals].sort(([a], [b]) => a < b ? -1 : 1)) {
-      const [uuid = '', tag] = source.split(':')
-      const words = byUuid.get(uuid) ?? []
-      byUuid.set(uuid, words)
-      if (tag !== undefined) words.push(tag)
-      for (const [first, last] of own) words.push(first === last ? `${first}` : `${first}-${last}`)
+    if (this.#intervals.size === 0) return ''
+    if (this.#around === null) {
+      const uuid = this.#grown
+      const others = [...new Set([...this.#intervals.keys()].map(uuidOf))].filter((other) => other !== uuid).sort()
+      const before = others.filter((other) => other < uuid).map((other) => `${this.#textOf(other)},`).join('')
+      const after = others.filter((other) => other > uuid).map((other) => `,${this.#textOf(other)}`).join('')
+      this.#around = { uuid, before, after }
     }
-    return [...byUuid].map(([uuid, words]) => `${uuid}:${words.join(':')}`).join(',')
+    const { uuid, before, after } = this.#around
+    return before + this.#textOf(uuid) + after
+  }
+
+  /** Of one uuid, with its tags. */
+  #textOf(uuid: string): string {
+    let text = uuid
+    for (const source of [...this.#intervals.keys()].filter((key) => uuidOf(key) === uuid).sort()) {
+      if (source !== uuid) text += source.slice(uuid.length)
+      for (const [first, last] of this.#intervals.get(source)!) text += first === last ? `:${first}` : `:${first}-${last}`
+    }
+    return text
   }
 
   /** For COM_BINLOG_DUMP_GTID: the plain form, unless a tag needs the other one (servers from 8.3 on). */
@@ -134,6 +148,8 @@ export class MysqlGtidSet {
 
   #addInterval(source: string, first: number, last: number): void {
     if (first < 1 || last < first || last > Number.MAX_SAFE_INTEGER) throw new DecodeError(`${first}-${last} is no interval of a GTID set`)
+    this.#grown = uuidOf(source)
+    if (this.#around !== null && this.#around.uuid !== this.#grown) this.#around = null
     const own = this.#intervals.get(source)
     if (own === undefined) {
       this.#intervals.set(source, [[first, last]])
@@ -155,6 +171,9 @@ export class MysqlGtidSet {
     ])
   }
 }
+
+const UUID_LENGTH = 36
+const uuidOf = (source: string): string => source.slice(0, UUID_LENGTH)
 
 function splitGtid(gtid: string): { source: string; gno: number } {
   const colon = gtid.lastIndexOf(':')
