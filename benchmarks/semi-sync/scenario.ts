@@ -6,21 +6,10 @@
  * Output     Throughput, p50, p99, p99.9, CPU per operation of the primary.
  * Yardstick  redis-server with WAIT in the same run; and each side with the same replica and nobody waiting.
  */
-import type { Bench, RunningServer, Sample, Scenario, Side } from '../../apps/benchmark/src/scenario.js'
+import type { Bench, Sample, Scenario, Side } from '../../apps/benchmark/src/scenario.js'
+import { follow } from '../replication/follower.js'
 
 interface Case extends Side { wait: boolean }
-
-/** A replica of its own, up to date. */
-async function follow(bench: Bench, primary: RunningServer): Promise<RunningServer> {
-  const replica = await bench.startOne(
-    bench.reference({ replicaof: `127.0.0.1 ${primary.port}`, 'repl-diskless-load': 'on-empty-db' }, 'replica'), { pinned: false })
-  for (const endMs = performance.now() + 20_000; performance.now() < endMs;) {
-    const [ours, theirs] = [await primary.command('INFO', 'replication'), await replica.command('INFO', 'replication')]
-    if (String(ours).includes('state=online') && String(theirs).includes('master_link_status:up')) return replica
-    await new Promise((resolve) => setTimeout(resolve, 20))
-  }
-  throw new Error('the replica did not come up')
-}
 
 async function measure(bench: Bench, side: Case): Promise<Record<string, Sample>> {
   const primary = await bench.startOne(side)

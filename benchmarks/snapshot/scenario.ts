@@ -1,11 +1,11 @@
 /**
  * Question   What do clients notice of BGSAVE and BGREWRITEAOF, and what memory do these take?
  * Workload   2 million keys of 16 B with values of 1,000 B (2 GB), append-only file on. 8,000 GET and 8,000 SET a
- *            second (open loop, two generators), first quiet, then while BGSAVE, then BGREWRITEAOF, follow one another
- *            all the time. And 1,000 accounts between which 4 connections move money with MULTI while snapshots are
- *            taken.
- * Output     p50, p99, p99.9 and the longest GET, quiet and during; seconds of one save; RSS while it runs, as a share
- *            of before in a note. The accounts' sum in the snapshot must be exact.
+ *            second (open loop), first quiet, then while BGSAVE, then BGREWRITEAOF, follow one another all the time.
+ *            And 1,000 accounts between which 4 connections move money with MULTI while snapshots are taken.
+ * Output     p50, p99, p99.9 and the longest GET, quiet and during, and the same without the moments in which a
+ *            host took a core away; seconds of one save; RSS while it runs, as a share of before in a note. The
+ *            accounts' sum in the snapshot must be exact.
  * Yardstick  redis-server in the same run. What its forked child copied (`rdb_last_cow_size`) counts as its RSS.
  */
 import { copyFile } from 'node:fs/promises'
@@ -41,35 +41,45 @@ async function keepSaving(
   return { seconds, rssBytes: rssBytes + Number(copied ?? 0) }
 }
 
-function latencies(result: KvloadResult): Sample {
+interface Latencies { all: Sample; undisturbed: Record<string, Sample> }
+
+function latencies(result: KvloadResult, what: string): Latencies {
   if (result.errors > 0) throw new Error(`GET failed: ${String(result.firstError)}`)
-  const { p50, p99, p999, max } = result.latencyUs
-  return { p50Us: p50, p99Us: p99, p999Us: p999, maxMs: max / 1000 }
+  const sampleOf = ({ p50, p99, p999, max }: KvloadResult['latencyUs']): Sample => ({ p50Us: p50, p99Us: p99, p999Us: p999, maxMs: max / 1000 })
+  const { undisturbedUs } = result
+  const undisturbed = undisturbedUs === undefined ? {} : { [`${what}, undisturbed`]: sampleOf(undisturbedUs) }
+  return { all: sampleOf(result.latencyUs), undisturbed }
 }
 
 async function measure(bench: Bench, side: Side): Promise<Record<string, Sample>> {
   const keys = bench.keys(2_000_000)
-  const seconds = bench.quick ? 1 : 10
+  const seconds = bench.quick ? 1 : 20
   const server = await bench.startOne(side)
-  const shape = ['--keys', String(keys), '--value-bytes', '1000', '--connections', '10']
+  const shape = ['--keys', String(keys), '--value-bytes', '1000', '--connections', '20']
   await bench.kvload(['--prefill', ...shape, '--pipeline', '16'], server)
   await bench.untilQuiet(server)
-  const both = async (): Promise<Sample> => {
-    const load = [...shape, '--rate', '8000', '--seconds', String(seconds), '--warmup-seconds', '0.5']
-    const [gets] = await Promise.all([bench.kvload(['--workload', 'get', ...load], server), bench.kvload(['--workload', 'set', ...load], server)])
-    return latencies(gets)
+  const gets = async (what: string): Promise<Latencies> => {
+    const load = ['--workload', 'mix', '--get-percent', '50', '--latency-of', 'get', '--rate', '16000',
+      '--seconds', String(seconds), '--warmup-seconds', '0.5']
+    const result = await bench.kvload([...shape, ...load, ...bench.canaries()], server)
+    if (result.undisturbedShare !== undefined) {
+      bench.note(`${side.label}: ${what}: undisturbed ${(100 * result.undisturbedShare).toFixed(0)} % of the time`)
+    }
+    return latencies(result, what)
   }
-  const samples: Record<string, Sample> = { 'GET, quiet': await both() }
+  const quiet = await gets('GET, quiet')
+  const samples: Record<string, Sample> = { 'GET, quiet': quiet.all, ...quiet.undisturbed }
   for (const command of ['BGSAVE', 'BGREWRITEAOF']) {
     await bench.untilQuiet(server)
     const before = await server.rssBytes()
     const until = { done: false }
     const saving = keepSaving(server, command, until)
-    const during = await both()
+    const during = await gets(`GET, during ${command}`)
     until.done = true
     const save = await saving
     if (!/rdb_last_bgsave_status:ok[^]*aof_last_bgrewrite_status:ok/.test(await persistence(server))) throw new Error(`${command} failed on ${side.label}`)
-    samples[`GET, during ${command}`] = { ...during, seconds: save.seconds, rssBytes: save.rssBytes }
+    samples[`GET, during ${command}`] = { ...during.all, seconds: save.seconds, rssBytes: save.rssBytes }
+    Object.assign(samples, during.undisturbed)
     bench.note(`${side.label}: RSS during ${command} ${(save.rssBytes / before).toFixed(3)} of ${(before / 2 ** 20).toFixed(0)} MiB before`)
   }
   await server.stop()

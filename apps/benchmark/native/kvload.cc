@@ -45,7 +45,9 @@
 #include <string_view>
 #include <vector>
 
+#include "histogram.h"
 #include "load_program.h"
+#include "undisturbed.h"
 
 namespace {
 
@@ -74,6 +76,8 @@ struct Options {
   double warmup_seconds = 1;
   std::uint64_t requests = 0;  // 0: run for `seconds`.
   double rate = 0;             // Requests a second over all connections; 0: closed loop.
+  std::vector<int> canaries;   // Open loop: cores.
+  bool only_gets = false;      // Open loop: latencies are those of GET.
   bool prefill = false;        // SET every key once, in order, then stop.
   bool verify = true;
   int wait = 0;                // After each SET a WAIT for so many replicas; both are one request. 0: none.
@@ -95,6 +99,9 @@ constexpr const char kUsage[] =
     "  --requests N                       stop after N requests instead of T seconds; no warm-up\n"
     "  --wait K                           WAIT K 0 behind each SET, counted as one request with it\n"
     "  --rate N                           open loop at N requests a second, latency from the intended moment\n"
+    "  --latency-of all|get               with --rate: of which requests (all)\n"
+    "  --canary CORE                      with --rate, repeatable: report also latencies without the moments in\n"
+    "                                     which that core stood still (native/undisturbed.h)\n"
     "  --prefill                          SET every key once, in order\n"
     "  --aof-out FILE                     write what --prefill would send as an append-only file; no server\n"
     "  --cpu-pid PID                      report CPU time and memory of this server process\n"
@@ -110,7 +117,9 @@ Options ParseOptions(int argc, char** argv) {
                           {"seed", 1, nullptr, 's'},         {"seconds", 1, nullptr, 't'},
                           {"wait", 1, nullptr, 'K'},
                           {"warmup-seconds", 1, nullptr, 'W'}, {"requests", 1, nullptr, 'n'},
-                          {"rate", 1, nullptr, 'R'},         {"prefill", 0, nullptr, 'f'},
+                          {"rate", 1, nullptr, 'R'},         {"latency-of", 1, nullptr, 'l'},
+                          {"canary", 1, nullptr, 'y'},
+                          {"prefill", 0, nullptr, 'f'},
                           {"aof-out", 1, nullptr, 'A'},      {"cpu-pid", 1, nullptr, 'C'},
                           {"no-verify", 0, nullptr, 'v'},    {"help", 0, nullptr, 'H'},
                           {nullptr, 0, nullptr, 0}};
@@ -148,6 +157,11 @@ Options ParseOptions(int argc, char** argv) {
       case 'n': options.requests = static_cast<std::uint64_t>(number(1, 9e15)); break;
       case 'K': options.wait = static_cast<int>(number(1, 100)); break;
       case 'R': options.rate = number(0, 1e9); break;
+      case 'l':
+        if (text != "all" && text != "get") Die("--latency-of: expected all or get, found '%s'", optarg);
+        options.only_gets = text == "get";
+        break;
+      case 'y': options.canaries.push_back(static_cast<int>(number(0, 1023))); break;
       case 'f': options.prefill = true; break;
       case 'A': options.aof_path = text; break;
       case 'C': options.cpu_pid = static_cast<int>(number(1, 1 << 30)); break;
@@ -162,6 +176,7 @@ Options ParseOptions(int argc, char** argv) {
     options.workload = Workload::kSet;
     options.requests = options.keys;
   }
+  if ((options.only_gets || !options.canaries.empty()) && options.rate == 0) Die("--latency-of and --canary: only with --rate");
   return options;
 }
 
@@ -227,52 +242,6 @@ class KeyChooser {
   Random* random_;
   std::uint64_t position_ = 0;
   std::vector<std::uint32_t> ring_;
-};
-
-// Log-linear: 128 steps to each power of two, so a value is known to within 0.8 %. Nanoseconds, up to 2^63.
-class Histogram {
- public:
-  Histogram() : counts_((64 - kBits) << kBits, 0) {}
-  void Record(std::uint64_t value, std::uint64_t count) {
-    counts_[IndexOf(value)] += count;
-    total_ += count;
-    sum_ += static_cast<double>(value) * static_cast<double>(count);
-    max_ = std::max(max_, value);
-  }
-  void Clear() {
-    std::fill(counts_.begin(), counts_.end(), 0);
-    total_ = max_ = 0;
-    sum_ = 0;
-  }
-  std::uint64_t Percentile(double percent) const {
-    const auto wanted = static_cast<std::uint64_t>(std::ceil(static_cast<double>(total_) * percent / 100));
-    std::uint64_t seen = 0;
-    for (std::size_t i = 0; i < counts_.size(); i++) {
-      seen += counts_[i];
-      if (seen >= wanted && seen > 0) return std::min(HighestOf(i), max_);
-    }
-    return max_;
-  }
-  double Mean() const { return total_ == 0 ? 0 : sum_ / static_cast<double>(total_); }
-  std::uint64_t Max() const { return max_; }
-
- private:
-  static constexpr int kBits = 7;
-  static std::size_t IndexOf(std::uint64_t value) {
-    if (value < (1u << (kBits + 1))) return value;
-    const int shift = 63 - __builtin_clzll(value) - kBits;
-    return (static_cast<std::size_t>(shift) << kBits) + (value >> shift);
-  }
-  static std::uint64_t HighestOf(std::size_t index) {
-    if (index < (1u << (kBits + 1))) return index;
-    const std::size_t shift = (index >> kBits) - 1;
-    return ((index - (shift << kBits) + 1) << shift) - 1;
-  }
-
-  std::vector<std::uint64_t> counts_;
-  std::uint64_t total_ = 0;
-  std::uint64_t max_ = 0;
-  double sum_ = 0;
 };
 
 // ------------------------------------------------------------------------------------------------- requests, replies
@@ -405,6 +374,10 @@ class Load {
         receive_(std::max<std::size_t>(kReceiveBytes, static_cast<std::size_t>(options.value_bytes) + 4096)) {
     if (options.cpu_pid != 0 && clock_getcpuclockid(options.cpu_pid, &server_clock_) != 0) {
       Die("--cpu-pid: no process %d", options.cpu_pid);
+    }
+    for (const int core : options.canaries) undisturbed_.Watch(core);
+    if (!options.canaries.empty() && !undisturbed_.is_watching()) {
+      std::fputs("kvload: --canary needs the right to real-time priority, nothing is reported of it\n", stderr);
     }
   }
 
@@ -636,7 +609,7 @@ class Load {
       at += bytes;
       taken++;
       if (!expected.is_set) counts_.gets++;
-      if (IsOpen()) histogram_.Record(now > expected.due_ns ? now - expected.due_ns : 0, 1);
+      if (IsOpen() && !(expected.is_set && options_.only_gets)) RecordOpen(now > expected.due_ns ? now - expected.due_ns : 0);
       if (++connection.head == connection.expected.size()) connection.head = 0;
       connection.in_flight--;
     }
@@ -650,6 +623,11 @@ class Load {
     } else if (!Tick(now)) {
       SendDue(connection, index);
     }
+  }
+
+  void RecordOpen(std::uint64_t latency_ns) {
+    histogram_.Record(latency_ns, 1);
+    undisturbed_.Record(latency_ns);
   }
 
   void RunClosed(std::uint64_t start) {
@@ -674,6 +652,7 @@ class Load {
         connections_[index].due++;
         SendDue(connections_[index], index);
       }
+      undisturbed_.Look(now);
       const int count = epoll_wait(epoll_, events.data(), static_cast<int>(events.size()), 0);
       if (count <= 0) Tick(now);
       for (int i = 0; i < count && !is_done_; i++) Serve(events[static_cast<std::size_t>(i)]);
@@ -702,6 +681,7 @@ class Load {
   void BeginWindow(std::uint64_t now) {
     is_measuring_ = true;
     histogram_.Clear();
+    undisturbed_.Begin(now);
     counts_ = Counts{};
     window_begin_ns_ = now;
     stop_at_ns_ = now + static_cast<std::uint64_t>(options_.seconds * 1e9);
@@ -734,6 +714,7 @@ class Load {
   std::vector<Connection> connections_;
   std::vector<int> idle_;
   Histogram histogram_;
+  Undisturbed undisturbed_;  // The same latencies, open loop.
   Counts counts_;
   std::string first_error_;
   std::vector<std::array<char, kKeyDigits>> missed_;  // Workload cache: what is to be SET next, by whichever connection.
@@ -772,12 +753,22 @@ std::string JsonString(std::string_view text) {
   return out + "\"";
 }
 
+std::string PercentilesJson(const Histogram& latencies) {
+  const auto us = [](std::uint64_t ns) { return static_cast<double>(ns) / 1e3; };
+  char text[240];
+  std::snprintf(text, sizeof text,
+                "{\"mean\":%.3f,\"p50\":%.3f,\"p90\":%.3f,\"p99\":%.3f,\"p999\":%.3f,\"p9999\":%.3f,\"max\":%.3f}",
+                latencies.Mean() / 1e3, us(latencies.Percentile(50)), us(latencies.Percentile(90)),
+                us(latencies.Percentile(99)), us(latencies.Percentile(99.9)), us(latencies.Percentile(99.99)),
+                us(latencies.Max()));
+  return text;
+}
+
 void Load::Print() const {
   const double seconds = static_cast<double>(window_end_ns_ - window_begin_ns_) / 1e9;
   const double replies = static_cast<double>(counts_.replies);
   const double server_us = static_cast<double>(after_.server_ns - before_.server_ns) / 1e3;
   const double client_us = static_cast<double>(after_.client_ns - before_.client_ns) / 1e3;
-  const auto us = [](std::uint64_t ns) { return static_cast<double>(ns) / 1e3; };
   const char* const workload = options_.prefill                        ? "prefill"
                                : options_.workload == Workload::kGet   ? "get"
                                : options_.workload == Workload::kSet   ? "set"
@@ -793,10 +784,10 @@ void Load::Print() const {
   std::printf(",\"misses\":%" PRIu64 ",\"mismatches\":%" PRIu64 ",\"errors\":%" PRIu64 ",\"behind\":%" PRIu64,
               counts_.misses, counts_.mismatches, counts_.errors, behind_);
   if (!first_error_.empty()) std::printf(",\"firstError\":%s", JsonString(first_error_).c_str());
-  std::printf(",\"latencyUs\":{\"mean\":%.3f,\"p50\":%.3f,\"p90\":%.3f,\"p99\":%.3f,\"p999\":%.3f,\"p9999\":%.3f,\"max\":%.3f}",
-              histogram_.Mean() / 1e3, us(histogram_.Percentile(50)), us(histogram_.Percentile(90)),
-              us(histogram_.Percentile(99)), us(histogram_.Percentile(99.9)), us(histogram_.Percentile(99.99)),
-              us(histogram_.Max()));
+  std::printf(",\"latencyUs\":%s", PercentilesJson(histogram_).c_str());
+  if (undisturbed_.is_watching()) {
+    std::printf(",\"undisturbedUs\":%s,\"undisturbedShare\":%.3f", PercentilesJson(undisturbed_.kept()).c_str(), undisturbed_.kept_share());
+  }
   std::printf(",\"clientCpuUs\":%.1f,\"clientCpuUsPerOp\":%.5f", client_us, replies > 0 ? client_us / replies : 0);
   if (options_.cpu_pid != 0) {
     const double others_us = static_cast<double>(after_.machine_ns - before_.machine_ns) / 1e3 - server_us - client_us;

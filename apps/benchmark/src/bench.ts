@@ -140,6 +140,11 @@ export class BenchRun implements Bench {
     return result
   }
 
+  canaries(): string[] {
+    const cores = [this.options.serverCores, this.options.loadCores].flatMap((list) => parseCores(list ?? ''))
+    return [...new Set(cores)].flatMap((core) => ['--canary', String(core)])
+  }
+
   handover(args: readonly string[], servers: readonly RunningServer[]): Promise<HandoverResult[]> {
     return runHandover([...servers.flatMap(({ port }) => ['--port', String(port)]), ...args], this.options.loadCores)
   }
@@ -337,4 +342,12 @@ function describe(sample: Sample): string {
   if (sample.seconds !== undefined) parts.push(`${sample.seconds.toFixed(2)} s`)
   if (sample.rssBytes !== undefined) parts.push(`${Math.round(sample.rssBytes / 2 ** 20)} MiB`)
   return parts.join('  ')
+}
+
+/** As taskset has it: `0`, `0-2`, `0,3`. */
+function parseCores(list: string): number[] {
+  return list.split(',').filter((part) => part !== '').flatMap((part) => {
+    const [first = '', last = first] = part.split('-')
+    return Array.from({ length: Number(last) - Number(first) + 1 }, (_, i) => Number(first) + i)
+  })
 }

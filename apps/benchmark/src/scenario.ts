@@ -158,6 +158,8 @@ export interface Bench {
   startOne(side: Side, options?: { pinned?: boolean; dir?: string; waitForPing?: boolean }): Promise<RunningServer>
   /** Run kvload once with any arguments; `--port` and, if known, `--cpu-pid` are added from `server`. */
   kvload(args: readonly string[], server?: RunningServer): Promise<KvloadResult>
+  /** Flags for kvload: the cores that servers and load are bound to; none if they are not bound. */
+  canaries(): string[]
   /** Run handover once over all the servers, measured by turns of 0.1 s; `--port` is added for each. */
   handover(args: readonly string[], servers: readonly RunningServer[]): Promise<HandoverResult[]>
   /** Start a compiled script of the scenario as a process of its own, which answers what it is asked. */
@@ -225,6 +227,8 @@ export interface HandoverPercentiles { elements: number; p50: number; p99: numbe
 /** An entry of the JSON that handover prints; `undisturbed`: slices in which no hypervisor took time away. */
 export type HandoverResult = Record<'singles' | 'bursts', HandoverPercentiles & { undisturbed: HandoverPercentiles }>
 
+type KvloadLatencies = Record<'mean' | 'p50' | 'p90' | 'p99' | 'p999' | 'p9999' | 'max', number>
+
 /** The JSON that kvload prints. Latencies in microseconds; server fields only with --cpu-pid. */
 export interface KvloadResult {
   workload: string
@@ -239,7 +243,10 @@ export interface KvloadResult {
   firstError?: string
   /** Open loop: requests that were due and never sent, since the server did not keep up. */
   behind: number
-  latencyUs: { mean: number; p50: number; p90: number; p99: number; p999: number; p9999: number; max: number }
+  latencyUs: KvloadLatencies
+  /** With --canary: without the moments in which a core stood still, and what share that is (native/undisturbed.h). */
+  undisturbedUs?: KvloadLatencies
+  undisturbedShare?: number
   clientCpuUsPerOp: number
   /** Cores that neither server nor load used but somebody else did: noise. In ticks of 10 ms, so coarse when short. */
   otherCores?: number
