@@ -24,7 +24,7 @@ import { learnRole } from './roles.js'
 import { followGrandPrimary, receiveClaims, receiveUpdate } from './slot-claims.js'
 
 export class Gossip {
-  readonly #schedule: ScheduleState = { lastTickAt: 0, nextDrawAt: 0 }
+  readonly #schedule: ScheduleState = { lastTickAt: 0, timeoutMs: 0, nextDrawAt: 0 }
 
   constructor(readonly view: ClusterView) {}
 

@@ -287,6 +287,17 @@ describe('the PING schedule', () => {
     expect(sentTo(bench, bench.tick(701), 'ping')).toEqual([idOf(1)])
   })
 
+  it('goes by a shorter T at once', () => {
+    const bench = new Bench(0, { nodeTimeoutMs: 15_000 })
+    const node = bench.add(1)
+    bench.tick(100) // the draw of this second
+    Object.assign(node, { pingSentAt: 0, pongAt: START_MS + 200 })
+    bench.tick(300)
+    Object.assign(bench.view.options, { nodeTimeoutMs: 1000 }) // as CONFIG SET does
+    expect(sentTo(bench, bench.tick(700), 'ping')).toEqual([])
+    expect(sentTo(bench, bench.tick(701), 'ping')).toEqual([idOf(1)])
+  })
+
   it('draws five each second and PINGs the one heard of longest ago', () => {
     const bench = new Bench()
     for (let number = 1; number <= 3; number++) bench.add(number).pongAt = START_MS - number

@@ -28,6 +28,8 @@ export const REFUSALS_MIN = 3
 
 export interface ScheduleState {
   lastTickAt: number
+  /** T at the last tick: what it was planned with. */
+  timeoutMs: number
   nextDrawAt: number
 }
 
@@ -36,6 +38,8 @@ export function runSchedule(view: ClusterView, state: ScheduleState): ClusterNod
   const { now } = view
   const timeout = view.options.nodeTimeoutMs
   notePause(view, state)
+  if (state.timeoutMs !== timeout) view.rows.touchAll()
+  state.timeoutMs = timeout
   for (const [id, until] of view.blocked) if (until <= now) view.blocked.delete(id)
   view.pausedFor?.touch()
   const leased = hasLease(view, view.voterCount)
