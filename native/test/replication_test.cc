@@ -5,8 +5,11 @@
 #include <string>
 #include <thread>
 
+#include "base/ticks.h"
+#include "engine/cluster.h"
 #include "engine/replication.h"
 #include "listening_fixture.h"
+#include "slot_map_support.h"
 #include "test.h"
 
 namespace slotwise::test {
@@ -257,6 +260,33 @@ TEST(Replication, ASlowReplicaCostsNoMoreThanItsLimit) {
   for (int i = 0; i < 300 && f.Field("connected_slaves") != "0"; ++i) usleep(1000);  // less than cron takes to look
   EXPECT_EQ(f.Field("connected_slaves"), "0");
   EXPECT_TRUE(f.logger.Contains("closed for overcoming of output buffer limits"));
+}
+
+// A redis-server that is to take over compares its offset with the one it was told.
+TEST(Replication, WhileWritesWaitForAHandOverNothingOfTheServerItselfIsInTheStream) {
+  Primary f{{"repl-diskless-sync-delay", "0"}, {"cluster-enabled", "yes"}, {"repl-ping-replica-period", "1"}};
+  MapOf all;
+  all.runs = {{0, 16383, 0}};
+  f.engine->cluster()->SetMap(all.Make());
+  Follower replica(f);
+  replica.Sync();
+  const std::string ping = Resp({"ping"});
+  const std::string first = kSelect0 + Resp({"SET", "a", "1"}) + ping;  // the next one is due in a second
+  Socket client(f.port());
+  client.Send("SET a 1\r\n");
+  EXPECT_EQ(client.Read(5), "+OK\r\n");
+  EXPECT_TRUE(replica.Gets(first));
+  const std::int64_t paused_ms = MonotonicMs();
+  EXPECT_EQ(f("CLIENT PAUSE 2500 WRITE"), "+OK\r\n");
+  const std::string offset = f.Field("master_repl_offset");
+  replica.Read(std::stoul(offset) - first.size());  // on a slow machine it was due before
+  client.Send("WAIT 1 0\r\n");
+  while (f("INFO clients").find("blocked_clients:1\r\n") == std::string::npos) usleep(1000);
+  replica.Send(Resp({"REPLCONF", "ACK", offset}));
+  EXPECT_EQ(client.Read(4), ":1\r\n");  // by what replicas say anyway, each second
+  EXPECT_EQ(f.Field("master_repl_offset"), offset);
+  EXPECT_TRUE(replica.Gets(ping));
+  EXPECT_TRUE(MonotonicMs() - paused_ms >= 2500);
 }
 
 TEST(Replication, RoleAndReplicaOfNoOne) {

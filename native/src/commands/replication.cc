@@ -185,8 +185,9 @@ void FailoverCommand(CommandContext& ctx) {
   if (ctx.holds_all()) return ctx.Error("ERR FAILOVER is not allowed inside a transaction");
   Failover& failover = ctx.engine.replication().failover();
   Failover::Request request;
-  bool to = false, abort = false, timeout = false;
-  for (std::size_t i = 1; i < ctx.argc(); ++i) {
+  bool to = false, timeout = false;
+  const bool abort = ctx.argc() == 2 && ctx.ArgIs(1, "abort");
+  for (std::size_t i = 1; i < ctx.argc() && !abort; ++i) {
     if (ctx.ArgIs(i, "timeout") && i + 1 < ctx.argc() && !timeout) {
       if (!ctx.IntegerArg(++i, &request.timeout_ms, "ERR value is not an integer or out of range")) return;
       if (request.timeout_ms <= 0) return ctx.Error("ERR FAILOVER timeout must be greater than 0");
@@ -198,15 +199,12 @@ void FailoverCommand(CommandContext& ctx) {
       request.port = static_cast<int>(port);
       to = true;
       i += 2;
-    } else if (ctx.ArgIs(i, "force") && to) {
+    } else if (ctx.ArgIs(i, "force") && !request.force) {
       request.force = true;
-    } else if (ctx.ArgIs(i, "abort") && ctx.argc() == 2) {
-      abort = true;
     } else {
       return ctx.SyntaxError();
     }
   }
-  if (request.force && !(timeout && to)) return ctx.Error("ERR FAILOVER with force option requires both a timeout and target HOST and IP.");
   const std::string error = abort ? failover.Abort() : failover.Start(request);
   if (!error.empty()) return ctx.Error(error);
   ctx.reply.Ok();

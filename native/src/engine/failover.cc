@@ -12,6 +12,8 @@ constexpr std::int64_t kPauseMs = std::int64_t{1000} * 60 * 60 * 24 * 365;
 
 }  // namespace
 
+bool WritesWait(Engine& engine) { return engine.clients().pause().UntilMs(engine.NowMs()) != 0; }
+
 const char* Failover::state_name() const {
   switch (state()) {
     case State::kWaiting: return "waiting-for-sync";
@@ -26,6 +28,7 @@ std::string Failover::Start(const Request& request) {
   if (engine_.is_replica()) return "ERR FAILOVER is not valid when server is a replica.";
   const Replication::Info info = replication_.info();
   if (info.replicas.empty()) return "ERR FAILOVER requires connected replicas.";
+  if (request.force && (request.timeout_ms == 0 || request.host.empty())) return "ERR FAILOVER with force option requires both a timeout and target HOST and IP.";
   if (!request.host.empty()) {
     const Replication::ReplicaLine* target = nullptr;
     for (const auto& replica : info.replicas) {

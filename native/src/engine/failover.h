@@ -17,6 +17,10 @@ namespace slotwise {
 class Engine;
 class Replication;
 
+// Writes wait (CLIENT PAUSE, FAILOVER, CLUSTER FAILOVER): a hand-over that compares offsets may be under way. A redis-server that is
+// to take over a shard waits for the very offset that it was told, so this server puts nothing of its own into the stream.
+bool WritesWait(Engine& engine);
+
 class Failover {
  public:
   enum class State : std::uint8_t { kNone, kWaiting, kInProgress };

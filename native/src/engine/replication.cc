@@ -36,6 +36,9 @@ std::string PeerIp(const std::string& address) {
 
 std::int64_t Seconds(std::int64_t ms) { return ms < 0 ? 0 : ms / 1000; }
 
+// CLUSTER FAILOVER holds writes back for five seconds at most. Whoever else does so for longer does not lose the replicas by it.
+constexpr std::int64_t kSilentMs = 6'000;
+
 }  // namespace
 
 Replication::Replication(Engine& engine)
@@ -383,7 +386,7 @@ void Replication::AddWait(const std::shared_ptr<Waiter>& waiter, std::uint64_t l
     waits_.push_back({waiter, log_offset, count});
     AnswerWaitsLocked(&answered);  // an acknowledgement may have come meanwhile
     // Asked once for everything before it: a second request behind the first would tell nothing new.
-    if (active() && engine_.log().tail() != asked_at_) {
+    if (active() && engine_.log().tail() != asked_at_ && !WritesWait(engine_)) {
       Append(kGetAck);
       asked_at_ = engine_.log().tail();
     }
@@ -444,7 +447,9 @@ bool Replication::Step() {
     }
     CountGoodLocked();
     expired = replicas_.empty() && !engine_.is_replica() && !keeps_stream_.load() && ttl_ms > 0 && now_ms - no_replicas_since_ms_ > ttl_ms;
-    if (!replicas_.empty() && !engine_.is_replica() && failover_->state() == Failover::State::kNone && now_ms >= next_ping_ms_) {
+    const bool silent = failover_->state() != Failover::State::kNone ||
+                        (engine_.cluster() != nullptr && now_ms < next_ping_ms_ + kSilentMs && WritesWait(engine_));
+    if (!replicas_.empty() && !engine_.is_replica() && now_ms >= next_ping_ms_ && !silent) {
       next_ping_ms_ = now_ms + engine_.config().Int(Directive::kReplPingReplicaPeriod) * 1000;
       Append(kPing);
     }

@@ -118,7 +118,44 @@ describe.each(primaries)('a replica of %s', (_, startPrimary) => {
   }, 240_000)
 })
 
+describe.each(primaries)('a primary that is %s', (_, startPrimary) => {
+  it('knows a replica by the address that it announces', async () => {
+    await using primary = await startPrimary()
+    await using client = await primary.client()
+    await using replica = await startReplica(primary, ['--replica-announce-ip', '10.9.8.7', '--replica-announce-port', '4321'])
+    await using follower = await replica.client()
+    await linkIsUp(follower)
+    const online = async (): Promise<boolean> => (await field(client, 'replication', 'slave0') ?? '').startsWith('ip=10.9.8.7,port=4321,state=online,')
+    await waitFor(online, { timeoutMs: 60_000, what: 'the announced address' })
+    expect(await client.command('ROLE')).toEqual(['master', expect.any(Number), [['10.9.8.7', '4321', expect.any(String)]]])
+  }, 240_000)
+})
+
 describe('a replica', () => {
+  it('does not notice the end of a sibling, while that copies or later', async () => {
+    await using primary = await startSlotwise({ args: [...args, '--repl-diskless-sync-delay', '1'] })
+    await using client = await primary.client()
+    await fill(client)
+    await using replica = await startReplica(primary)
+    await using sibling = await startReplica(primary)
+    await using follower = await replica.client()
+    const count = (n: number): Promise<unknown> =>
+      waitFor(async () => await field(client, 'replication', 'connected_slaves') === String(n), { timeoutMs: 60_000, what: `${n} replicas` })
+    await count(2)
+    await sibling.sigkill() // they wait for their copy together
+    await linkIsUp(follower)
+    await count(1)
+    await using late = await startReplica(primary)
+    await using other = await late.client()
+    await linkIsUp(other)
+    await using writer = await primary.client()
+    const writes = load(writer)
+    await late.sigkill()
+    await count(1)
+    expect(await writes.stop()).toBeGreaterThan(0)
+    await expectSame(client, follower)
+  }, 240_000)
+
   it('starts from the append-only file that it made of the primary\'s data, and so does redis-server', async () => {
     await using dir = tempDir()
     await using primary = await startSlotwise({ args })
@@ -275,64 +312,6 @@ describe('a history', () => {
     await linkIsUp(b)
     await expectSame(a, b)
     expect(await field(a, 'stats', 'sync_full')).toBe('0')
-  }, 240_000)
-})
-
-const failovers: [string, typeof startSlotwise, typeof startSlotwise][] = [['ours to ours', startSlotwise, startSlotwise]]
-if (peer('redis-server').usable) {
-  failovers.push(['ours to redis-server', startSlotwise, startRedis], ['redis-server to ours', startRedis, startSlotwise])
-}
-
-describe.each(failovers)('FAILOVER from %s', (_, startOne, startOther) => {
-  it('changes the roles, and no write is lost', async () => {
-    await using one = await startOne({ args })
-    await using a = await one.client()
-    await using other = await startOther({ args: [...args, '--replicaof', '127.0.0.1', String(one.port)] })
-    await using b = await other.client()
-    await linkIsUp(b)
-    await using writer = await one.client()
-    let written = 0
-    const writing = (async (): Promise<void> => {
-      while (await writer.command('INCR', 'n') === written + 1) written++
-    })()
-    await waitFor(() => written > 100, { what: 'writes' })
-    const online = async (): Promise<boolean> => (await field(a, 'replication', 'slave0') ?? '').includes('state=online')
-    await waitFor(online, { timeoutMs: 60_000, what: 'the replica to be online' })
-    expect(await a.command('FAILOVER', 'TO', '127.0.0.1', other.port)).toBe('OK')
-    await waitFor(async () => await field(b, 'replication', 'role') === 'master', { timeoutMs: 60_000, what: 'the promotion' })
-    await writing
-    await linkIsUp(a)
-    expect(await field(a, 'replication', 'master_failover_state')).toBe('no-failover')
-    expect(await b.command('GET', 'n')).toBe(String(written))
-    expect(await b.command('INCR', 'n')).toBe(written + 1)
-    await expectSame(b, a)
-    expect(await field(b, 'stats', 'sync_full')).toBe('0')
-  }, 240_000)
-})
-
-describe('FAILOVER', () => {
-  it('answers as Redis does when it cannot be', async () => {
-    await using primary = await startSlotwise({ args })
-    await using client = await primary.client()
-    const refused = async (...words: (string | number)[]): Promise<unknown> => (await client.command('FAILOVER', ...words) as Error).message
-    expect(await refused()).toBe('ERR FAILOVER requires connected replicas.')
-    expect(await refused('ABORT')).toBe('ERR No failover in progress.')
-    expect(await refused('TO', 'h', 1, 'FORCE')).toBe('ERR FAILOVER with force option requires both a timeout and target HOST and IP.')
-    expect(await refused('x')).toBe('ERR syntax error')
-    await using replica = await startReplica(primary)
-    await using follower = await replica.client()
-    await linkIsUp(follower)
-    expect(await refused('TO', '127.0.0.1', 1)).toBe('ERR FAILOVER target HOST and PORT is not a replica.')
-    expect(await follower.command('FAILOVER')).toMatchObject({ message: 'ERR FAILOVER is not valid when server is a replica.' })
-    // One that does not answer: given up in time, and this server is what it was.
-    replica.signal('SIGSTOP')
-    await client.command('SET', 'k', 'v')
-    expect(await client.command('FAILOVER', 'TIMEOUT', 100)).toBe('OK')
-    expect(await refused()).toBe('ERR FAILOVER already in progress.')
-    await waitFor(async () => await field(client, 'replication', 'master_failover_state') === 'no-failover', { what: 'the time-out' })
-    expect(await client.command('SET', 'k', 'w')).toBe('OK')
-    replica.signal('SIGCONT')
-    await expectSame(client, follower)
   }, 240_000)
 })
 
