@@ -179,6 +179,24 @@ describe('a slot migration', () => {
 })
 
 describe('a target that loses power while it claims', () => {
+  /** The claim of 0 to 2 reaches the source, and not the disk of the target, which is down then. Gives the job. */
+  const heardByTheSourceOnly = (world: MigrationWorld): string => {
+    const [source, target] = world.nodes as [typeof world.nodes[0], typeof world.nodes[0]]
+    world.migrate(source, target, 0, 2)
+    while (source.machine!.migration.rows.at(-1)!.state !== 'handover') world.run(1)
+    const { job } = source.durable!.migrations.outgoing!
+    const { machine } = target
+    const claim = { type: 'import', args: ['CLAIM', job], mustBeDurable: false } as const
+    for (const effect of machine!.step(claim, machine!.view.now)) {
+      if (effect.type !== 'send') continue
+      const { peer, link } = target.links.get(effect.link)!
+      if (peer === source) world.step(source, { type: 'message', link, message: effect.message })
+    }
+    target.losesPower = true
+    world.crash(target)
+    return job
+  }
+
   /** Until it is down: `effects` after the source has asked, or a while later. */
   const upToTheCut = (effects: number, isPowerCut: boolean): MigrationWorld => {
     const world = populated()
@@ -210,18 +228,7 @@ describe('a target that loses power while it claims', () => {
   it('has the slots when it is back if the source heard the claim that its disk did not get', () => {
     const world = populated()
     const [source, target] = world.nodes as [typeof world.nodes[0], typeof world.nodes[0]]
-    world.migrate(source, target, 0, 2)
-    while (source.machine!.migration.rows.at(-1)!.state !== 'handover') world.run(1)
-    const { job } = source.durable!.migrations.outgoing!
-    const { machine } = target
-    const claim = { type: 'import', args: ['CLAIM', job], mustBeDurable: false } as const
-    for (const effect of machine!.step(claim, machine!.view.now)) {
-      if (effect.type !== 'send') continue
-      const { peer, link } = target.links.get(effect.link)!
-      if (peer === source) world.step(source, { type: 'message', link, message: effect.message })
-    }
-    target.losesPower = true
-    world.crash(target)
+    const job = heardByTheSourceOnly(world)
     expect([source.held.size, source.machine!.view.ownerOf(0)!.id]).toEqual([0, target.id])
     expect([state(world, 0), source.durable!.migrations.outgoing?.job]).toEqual(['handover', job])
     world.run(3000)
@@ -229,6 +236,43 @@ describe('a target that loses power while it claims', () => {
     expect(target.machine!.migration.rows.at(-1)!.state).toBe('settling')
     world.until('an end', () => world.settledState() === null && state(world, 0) === 'success')
     expect([world.owner(0) === target, world.violation]).toEqual([true, null])
+  })
+
+  it.each([false, true])('has the slots also if it was forgotten meanwhile: it has the only copy (the source is started anew: %s)', (isRestarted) => {
+    const world = populated()
+    const [source, target, third] = world.nodes as [typeof world.nodes[0], typeof world.nodes[0], typeof world.nodes[0]]
+    heardByTheSourceOnly(world)
+    expect(source.machine!.view.ownerOf(0)!.id).toBe(target.id)
+    world.run(3000)
+    for (const node of [source, third]) expect(world.command(node, 'FORGET', target.id).type).toBe('status')
+    world.run(1000)
+    if (isRestarted) {
+      world.crash(source)
+      world.run(100)
+      world.start(source)
+      world.run(3000)
+    }
+    expect([source.keys.has(0), source.machine!.view.ownerOf(0), world.write(0)]).toEqual([false, null, false])
+    world.start(target)
+    world.command(source, 'MEET', '127.0.0.1', String(target.port))
+    world.until('an end', () => world.settledState() === null && state(world, 0) === 'success')
+    expect([world.owner(0) === target, world.violation]).toEqual([true, null])
+    expect([source.disk!.migrations.outgoing, target.durable!.migrations.incoming]).toEqual([null, null])
+  })
+
+  it('that was forgotten has nothing to say when its slots were given to somebody else', () => {
+    const world = populated()
+    const [source, target, third] = world.nodes as [typeof world.nodes[0], typeof world.nodes[0], typeof world.nodes[0]]
+    heardByTheSourceOnly(world)
+    world.run(3000)
+    for (const node of [source, third]) expect(world.command(node, 'FORGET', target.id).type).toBe('status')
+    expect(world.command(source, 'ADDSLOTSRANGE', '0', '2')).toEqual({ type: 'status', text: 'OK' })
+    for (const slot of [0, 1, 2]) world.acknowledged.set(slot, 0) // the operator has given them up
+    expect([state(world, 0), world.migrate(source, third, 3, 3).type]).toEqual(['success', 'status'])
+    world.start(target)
+    world.command(source, 'MEET', '127.0.0.1', String(target.port))
+    world.until('an end', () => world.settledState() === null)
+    expect([world.owner(0) === source, world.violation]).toEqual([true, null])
   })
 
   it('and the source is started anew as well: one of them has the slots, and everybody believes it', () => {

@@ -8,7 +8,8 @@
  * the target answers that the claim itself is on disk, the source keeps its note (`given`): a target that lost power
  * meanwhile asks itself whether it had claimed, and the source repeats that it is to. Neither knows it only if both
  * were started anew: then it counts as not claimed, and the source has the slots under a newer epoch than others may
- * know.
+ * know. A target that was forgotten meanwhile (CLUSTER FORGET) may come back, so the note stays until somebody else has
+ * the slots.
  * From the question on it does not know whether the slots are still its own, and serves nobody there, over a restart
  * too, until it hears the claim or the target says that there is none and will be none. A restart cannot tell whether
  * the question was asked already, and asks.
@@ -87,7 +88,8 @@ export class OutgoingMigration {
   start(): void {
     const now = this.#now
     if (now === null) return
-    if (this.#isTargets(now)) now.state = 'given' // an earlier life had heard of it
+    const isForgotten = this.#isNobodys(now) && !this.view.nodes.has(now.target)
+    if (this.#isTargets(now) || isForgotten) now.state = 'given' // an earlier life had heard of it
     else this.view.emit({ type: 'holdSlots', slots: now.slots })
   }
 
@@ -146,7 +148,7 @@ export class OutgoingMigration {
       if (now.state !== 'handover' && now.state !== 'settling' && now.state !== 'given') return
       now.isOnDisk ||= answer === 'OK'
       if (now.state === 'given') {
-        if (now.isOnDisk) return this.#end('success', '', false)
+        if (now.isOnDisk || answer?.startsWith(NO_IMPORT) === true) return this.#end('success', '', false)
         now.askAt = this.view.now + ASK_AGAIN_MS
         return
       }
@@ -183,6 +185,7 @@ export class OutgoingMigration {
   tick(): void {
     const now = this.#now
     if ((now?.state !== 'settling' && now?.state !== 'given') || this.view.now < now.askAt) return
+    if (this.view.known(now.target) === null) return // until it is back
     now.askAt = Number.POSITIVE_INFINITY // until it is answered
     this.#ask(now.hasAsked || now.state === 'given' ? 'claim' : 'settle', [])
   }
@@ -195,7 +198,11 @@ export class OutgoingMigration {
     if (now === null || (this.#seen === seen && view.nodes.has(now.target))) return
     this.#seen = seen
     if (this.#isTargets(now)) return this.#heard(now)
-    if (now.state === 'given') return this.#end('success', '', false) // and they have gone on from there
+    if (now.state === 'given') {
+      // The keys are not here any more. A target that lost power may have the only ones, and asks before it keeps them.
+      if (this.#isNobodys(now)) return
+      return this.#end('success', '', false) // and they have gone on from there
+    }
     const known = view.nodes.has(now.target)
     if (known && view.self.isPrimary && now.slots.every((slot) => view.ownerOf(slot) === view.self)) return
     // Who was asked may have them: that job is not given up by a word.
@@ -205,6 +212,9 @@ export class OutgoingMigration {
   #isTargets({ slots, target }: Outgoing): boolean {
     return slots.every((slot) => this.view.ownerOf(slot)?.id === target)
   }
+
+  /** As after CLUSTER FORGET of the target. */
+  #isNobodys({ slots }: Outgoing): boolean { return slots.every((slot) => this.view.ownerOf(slot) === null) }
 
   /** The target has them: who waited goes on there. */
   #heard(now: Outgoing): void {
