@@ -96,7 +96,11 @@ describe('bugs of others', () => {
     const { formation, primaries, replicas } = created(3)
     for (const port of primaries.slice(0, 2)) formation.kill(port)
     formation.run(10 * T)
-    for (const port of replicas.slice(0, 2)) expect(formation.member(port).machine.view.self.isReplica).toBe(true)
+    for (const port of replicas.slice(0, 2)) {
+      const { view, failoverWhy } = formation.member(port).machine
+      expect(view.self.isReplica).toBe(true)
+      expect(failoverWhy).toBe('my primary does not answer, and too few primaries call it failing: 1 of 2')
+    }
     expect(formation.member(7003).machine.view.stateWhy).toBe('1 of 3 primaries are reachable, 2 are needed')
   })
 })

@@ -8,6 +8,7 @@
  */
 import {
   becomePrimary, broadcast, broadcastPong, bumpWithoutConsensus, type BusMessage, type ClusterNode, type ClusterView,
+  reportCount,
 } from '@slotwise/gossip'
 import { type ReplicationState, tooOld } from './data-age.js'
 import type { ShardCopies } from './copies/shard-copies.js'
@@ -19,6 +20,9 @@ type State =
   | { phase: 'idle' }
   | { phase: 'waiting'; startAt: number; rank: number; manual: boolean }
   | { phase: 'asking'; startAt: number; epoch: number; votes: Set<ClusterNode>; manual: boolean }
+
+/** Of T. Until then those who would agree may not have noticed yet. */
+const SILENT_TIMEOUTS = 1.5
 
 export class Election {
   #state: State = { phase: 'idle' }
@@ -80,13 +84,24 @@ export class Election {
   #obstacle(isManual: boolean, replication: ReplicationState): string | null {
     const { self, options } = this.view
     const { primary } = self
-    if (primary === null || (!primary.isFail && !isManual && !this.#isUnfit)) return ''
+    if (primary === null) return ''
+    if (!primary.isFail && !isManual && !this.#isUnfit) return this.#disagreement(primary)
     if (primary.slotCount === 0) return 'my primary has no slots'
     if (isManual) return null
     if (options.replicaNoFailover) return 'cluster-replica-no-failover is yes'
     // How far logs go is compared there; the link to this primary, which may not even lead, says nothing of it.
     if (this.copies?.isActive === true) return null
     return tooOld(replication, options, this.view.now)
+  }
+
+  /** A primary that only I miss is not replaced, nor one that too few are left to miss. */
+  #disagreement(primary: ClusterNode): string {
+    const { view } = this
+    const silentMs = view.now - Math.max(primary.dataAt, primary.pongAt)
+    if (!primary.isPfail || silentMs < SILENT_TIMEOUTS * view.options.nodeTimeoutMs) return ''
+    reportCount(view, primary) // what is older counts no more
+    const agreed = [...primary.reports?.keys() ?? []].filter(({ isVoter }) => isVoter).length
+    return `my primary does not answer, and too few primaries call it failing: ${agreed} of ${view.quorum}`
   }
 
   #schedule(isManual: boolean, timeoutMs: number): void {
