@@ -18,7 +18,7 @@ import {
 } from '@slotwise/election'
 import {
   broadcast, type BusMessage, type ClusterOptions, ClusterView, type Effect, Gossip, leaseUntilMs, type LinkId,
-  NodeFlag, type NodeId, type NodePlaces, sendTo, updateState,
+  NodeFlag, type NodeId, type NodePlaces, resolved, sendTo, updateState,
 } from '@slotwise/gossip'
 import type { CommandReply } from './command-reply.js'
 import { runCommand } from './commands.js'
@@ -34,6 +34,8 @@ export type ClusterEvent =
   /** `refused`: the host answered that nobody listens; otherwise it did not answer in time or cannot be reached. */
   | { type: 'failed'; link: LinkId; refused: boolean }
   | { type: 'closed'; link: LinkId }
+  /** Of the host name of a node: `resolve`. */
+  | { type: 'resolved'; node: NodeId; ips: readonly string[] }
   | { type: 'message'; link: LinkId; message: BusMessage }
   /** A whole message that could not be decoded. */
   | { type: 'garbage'; link: LinkId; why: string }
@@ -78,6 +80,8 @@ export interface MachineOptions {
   copy?: SavedCopy
   /** Of simulated nodes, which know the same nodes in one process. */
   places?: NodePlaces
+  /** Whether others may still find this process at the address that was saved. @default yes */
+  isOwnIp?: (ip: string) => boolean
 }
 
 export class ClusterMachine {
@@ -91,10 +95,13 @@ export class ClusterMachine {
   #roleVersion: number
   #replication: ReplicationState
 
-  constructor({ options, random, nowMs, saved, faults = {}, copy, places }: MachineOptions) {
+  constructor(
+    { options, random, nowMs, saved, faults = {}, copy, places, isOwnIp = () => true }: MachineOptions,
+  ) {
     const id = saved?.self.id ?? Array.from({ length: 40 }, () => Math.floor(random() * 16).toString(16)).join('')
     this.view = new ClusterView({ id, options, random, nowMs, ...(places !== undefined && { places }) })
     if (saved !== undefined) restore(this.view, saved)
+    if (!isOwnIp(this.view.self.ip)) this.view.self.ip = '' // the next PING tells
     this.#faults = faults
     this.migration = new Migration(this.view, saved?.migrations)
     this.#gossip = new Gossip(this.view)
@@ -116,6 +123,7 @@ export class ClusterMachine {
       case 'opened': this.#gossip.opened(event.link, event.localIp); break
       case 'failed': this.#gossip.failed(event.link, event.refused); break
       case 'closed': this.#gossip.closed(event.link); break
+      case 'resolved': resolved(view, event.node, event.ips); break
       case 'message': this.#receive(event.link, event.message); break
       case 'garbage': this.#gossip.refused(event.why); break
       case 'replication': this.#replicated(event.replication); break

@@ -310,7 +310,7 @@ export class MigrationWorld {
         return
       case 'log': return this.#say(node, effect.text)
       case 'becomePrimary': case 'event': case 'flushData': case 'pauseWrites': case 'publish': case 'replicateFrom':
-      case 'unpauseWrites':
+      case 'unpauseWrites': case 'resolve':
         return
     }
   }

@@ -20,6 +20,8 @@ export type Effect =
   /** `mayWait`: a moment, with others of its kind: nobody relies on it, and there may be thousands. */
   | { type: 'persist'; durable: boolean; why: string; mayWait?: boolean }
   | { type: 'connect'; link: LinkId; node: NodeId; ip: string; port: number }
+  /** Answered by the event `resolved`, if the name has addresses; the next effect does not wait for it. */
+  | { type: 'resolve'; node: NodeId; hostname: string }
   | { type: 'send'; link: LinkId; message: BusMessage }
   | { type: 'close'; link: LinkId }
   /** Copy from this primary from now on; the same node again means that its address changed. */

@@ -81,6 +81,7 @@ export class ClusterView {
   stateStale = true
   stateFirstAt = 0
   minorityAt = 0
+  lookedForLostAt = 0
   /** When this node ran again after a pause longer than its lease. */
   wokeAt = 0
   /** For which version of `rows` primaries without replicas were looked for. */

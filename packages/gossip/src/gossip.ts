@@ -18,6 +18,7 @@ import {
   addressOf, finishHandshake, followAnnounced, loseAddress, startHandshake, updateAddress,
 } from './handshake.js'
 import { sendGossip } from './headers.js'
+import { lookForLost } from './host-names.js'
 import { NodeFlag } from './node-flags.js'
 import { planNextLooks, runSchedule, type ScheduleState, TICK_MS } from './ping-schedule.js'
 import { learnRole } from './roles.js'
@@ -31,6 +32,7 @@ export class Gossip {
   tick(): void {
     const nodes = runSchedule(this.view, this.#schedule)
     suspect(this.view, nodes)
+    lookForLost(this.view)
     settleIdentity(this.view)
     planNextLooks(this.view, nodes)
   }
@@ -186,7 +188,11 @@ export class Gossip {
     followGrandPrimary(view)
     resolveCollision(view, sender, header)
     receiveGossip(view, sender, body.gossip)
-    sender.hostname = body.hostname
+    if (sender.hostname !== body.hostname) {
+      sender.hostname = body.hostname
+      view.persist(false, 'a host name changed')
+      view.emit({ type: 'slotMapChanged' }) // redirects may name it
+    }
     return sender
   }
 

@@ -7,6 +7,7 @@
 import type { BusHeader } from './bus-message.js'
 import { ClusterNode, type Link } from './cluster-node.js'
 import type { ClusterView } from './cluster-view.js'
+import { expectedIds, formerPorts } from './lost-nodes.js'
 import { NodeFlag, ROLE_FLAGS } from './node-flags.js'
 
 export interface Address {
@@ -47,6 +48,12 @@ export function finishHandshake(
   view: ClusterView, node: ClusterNode, header: BusHeader, link: Link,
 ): ClusterNode | null {
   const known = view.nodes.get(header.sender)
+  const expected = expectedIds.get(node)
+  if (expected !== undefined && expected !== header.sender) {
+    view.log('debug', `${header.sender} answers at ${node.ip}:${node.port}, not ${expected}`)
+    view.remove(node)
+    return null
+  }
   if (known !== undefined && known !== node) {
     // The known entry may stand under an old address: this one answers with its id.
     if (!known.isMyself)
@@ -117,6 +124,8 @@ export function moveTo(view: ClusterView, node: ClusterNode, address: Address): 
 export function loseAddress(view: ClusterView, node: ClusterNode, header: BusHeader): void {
   view.log('debug', `PONG contains mismatching sender ID. About node ${node.id} in slot map, sender is ${header.sender}`)
   node.set(NodeFlag.noAddress)
+  const { port, plainPort, busPort } = node
+  formerPorts.set(node, { port, plainPort, busPort })
   node.ip = ''
   node.port = 0
   node.plainPort = 0

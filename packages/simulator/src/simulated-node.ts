@@ -242,7 +242,7 @@ export class SimulatedNode implements Endpoint {
         this.#writesPausedUntil = 0
         return
       case 'log': return this.#say(effect.text)
-      case 'stateChanged': case 'reply': case 'slotMapChanged': case 'deleteKeysInSlots': case 'flushData': case 'publish': case 'event':
+      case 'stateChanged': case 'reply': case 'slotMapChanged': case 'deleteKeysInSlots': case 'flushData': case 'publish': case 'event': case 'resolve':
       case 'askNode': case 'startExport': case 'finishExport': case 'stopExport': case 'holdSlots': case 'openImport': case 'closeImport':
         return
     }

@@ -3,6 +3,7 @@
  * performs its effects in theirs, each finished before the next. Runs on the control thread.
  * Elsewhere: every decision (packages/cluster, gossip, election), serving slots (native/src/cluster).
  */
+import { lookup } from 'node:dns/promises'
 import { join } from 'node:path'
 import {
   type ClusterEffect, type ClusterEvent, ClusterMachine, type CommandReply, type KeyCounts, type ReplicationState,
@@ -15,6 +16,7 @@ import { busPortOf, type ClusterConfig, clusterConfig } from './cluster-config.j
 import { ClusterFiles, type FoundFacts, type Persisting } from './cluster-files.js'
 import { answerOf } from './cluster-requests.js'
 import { CopyDutyKeeper, whyLess } from './copy-duty-keeper.js'
+import { isListenedOn } from './own-address.js'
 import { ReplicationWatch } from './replication-watch.js'
 import { encodeReply, type RespValue } from './resp-writer.js'
 import { slotMapOf } from './slot-map-of.js'
@@ -113,12 +115,13 @@ export class ClusterDriver {
     const { files, saved, found } = ClusterFiles.open(path, (text) => this.#options.onLog('warn', text))
     this.#files = files
     const nowMs = this.#now()
+    const words = get('bind').split(' ').filter((word) => word !== '')
     this.#machine = new ClusterMachine({
       options: config.machine, random: this.#options.random ?? Math.random, nowMs,
       ...(saved !== undefined && { saved }), copy: this.#savedCopy(found, config.machine.ackReplicas ?? 0),
+      isOwnIp: (ip) => isListenedOn(words, ip),
     })
     this.#duty = new CopyDutyKeeper(this.#control, files, this.#clockBase)
-    const words = get('bind').split(' ').filter((word) => word !== '')
     const source = get('bind-source-addr')
     this.#bus.sendBufferLimit = config.linkSendBufferLimit
     this.#bus.keys = BusKeys.read(`${path}.key`)
@@ -344,6 +347,7 @@ export class ClusterDriver {
     switch (effect.type) {
       case 'persist': return this.#save(this.#machine!, effect)
       case 'connect': return this.#bus.connect(effect.link, effect.ip, effect.port)
+      case 'resolve': return void this.#resolve(effect.node, effect.hostname)
       case 'send': return this.#bus.send(effect.link, effect.message)
       case 'close': return this.#bus.close(effect.link)
       case 'replicateFrom':
@@ -406,6 +410,15 @@ export class ClusterDriver {
     } catch (error) {
       if (!(error instanceof ReplyError)) throw error
       this.#options.onLog('warn', `${args.join(' ')} was refused: ${error.message}`)
+    }
+  }
+
+  async #resolve(node: string, hostname: string): Promise<void> {
+    try {
+      const found = await lookup(hostname, { all: true })
+      this.#step({ type: 'resolved', node, ips: found.map(({ address }) => address) })
+    } catch (error) {
+      this.#options.onLog('debug', `The host name of node ${node} was not found: ${(error as Error).message}`)
     }
   }
 
