@@ -3,9 +3,11 @@
  * DEBUG DIGEST. And what a server without an append-only file does with its snapshot: starts from it, saves on a stop.
  */
 import { spawnSync } from 'node:child_process'
-import { copyFileSync, existsSync, writeFileSync } from 'node:fs'
+import { copyFileSync, existsSync, mkdirSync, rmdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { describePeer, startRedis, startSlotwise, tempDir, type RespClient, type ServerProcess } from '@slotwise/testing'
+import {
+  describePeer, RespError, startRedis, startSlotwise, tempDir, waitFor, type RespClient, type ServerProcess,
+} from '@slotwise/testing'
 import { expect, it } from 'vitest'
 
 const args = ['--appendonly', 'no', '--enable-debug-command', 'yes', '--save', '3600', '1']
@@ -72,6 +74,60 @@ describePeer(['redis-server', 'redis-check-rdb'], 'a snapshot', () => {
     client.command('SHUTDOWN', 'NOSAVE').catch(() => undefined)
     await server.exited
     expect(existsSync(file(dir.path))).toBe(false)
+  })
+
+  it('is taken by itself when a save point is reached, and by kill -9 nothing before it is lost', async () => {
+    await using dir = tempDir()
+    const before = await startSlotwise({ dir: dir.path, args: ['--save', '1', '3'] })
+    await using client = await before.client()
+    const changes = async (): Promise<string | undefined> =>
+      /rdb_changes_since_last_save:(\d+)/.exec(await client.command('INFO', 'persistence') as string)?.[1]
+    await client.pipeline([['SET', 'a', 1], ['SET', 'b', 2], ['DEL', 'nothing']])
+    expect(await changes()).toBe('2')
+    const saved = await client.command('LASTSAVE') as number
+    // With the clock of the server past the point, two changes are not enough.
+    await waitFor(async () => Number((await client.command('TIME') as string[])[0]) > saved + 2, { what: 'the seconds of the save point' })
+    expect([await changes(), existsSync(file(dir.path))]).toEqual(['2', false])
+    await client.command('SET', 'c', 3)
+    await waitFor(async () => await changes() === '0' && existsSync(file(dir.path)), { timeoutMs: 60_000, what: 'the snapshot' })
+    expect(await client.command('LASTSAVE')).toBeGreaterThan(saved)
+    await client.command('SET', 'late', 4)
+    await before.sigkill()
+    await using after = await startSlotwise({ dir: dir.path, args: ['--save', '3600', '1'] })
+    await using reader = await after.client()
+    expect(await reader.command('MGET', 'a', 'b', 'c')).toEqual(['1', '2', '3'])
+  })
+
+  it('that fails has writes refused until one succeeds, unless that is not wanted, in the words of redis-server', async () => {
+    const story = async (start: (dir: string) => Promise<ServerProcess>): Promise<unknown[]> => {
+      await using dir = tempDir()
+      await using server = await start(dir.path)
+      await using client = await server.client()
+      await client.command('SET', 'k', 'v')
+      const save = async (): Promise<string | undefined> => {
+        await client.command('BGSAVE')
+        const persistence = async (): Promise<string> => await client.command('INFO', 'persistence') as string
+        await waitFor(async () => (await persistence()).includes('rdb_bgsave_in_progress:0'), { timeoutMs: 60_000, what: 'the end of BGSAVE' })
+        return /rdb_last_bgsave_status:(\w+)/.exec(await persistence())?.[1]
+      }
+      const told: unknown[] = []
+      const ask = async (...words: string[]): Promise<unknown> => {
+        const reply = await client.command(...words)
+        return reply instanceof RespError ? reply.message : reply
+      }
+      mkdirSync(file(dir.path)) // nothing can be renamed to that
+      told.push(await save(), await ask('SET', 'k', 'w'), await ask('GET', 'k'), await ask('PING'), await ask('SAVE'))
+      told.push(await ask('MULTI'), await ask('INCR', 'n'), await ask('EXEC'))
+      told.push(await ask('CONFIG', 'SET', 'stop-writes-on-bgsave-error', 'no'), await ask('SET', 'k', 'w'))
+      told.push(await ask('CONFIG', 'SET', 'stop-writes-on-bgsave-error', 'yes'), await ask('SET', 'k', 'x'))
+      rmdirSync(file(dir.path))
+      told.push(await save(), await ask('SET', 'k', 'x'), await ask('GET', 'k'))
+      return told
+    }
+    const [ours, theirs] = [await story(slotwise), await story(redis)]
+    expect(ours).toEqual(theirs)
+    expect(ours[0]).toBe('err')
+    expect(ours[1]).toMatch(/^MISCONF /)
   })
 
   it('that is damaged stops the start, with the byte and what to do', async () => {
