@@ -10,6 +10,7 @@ export {
 } from './cluster-replies.js'
 export type { CommandReply } from './command-reply.js'
 export { isMutation } from './commands.js'
+export { lateReturnMs } from './late-return.js'
 export { CORRUPTED, nodesConf, parseNodesConf, type SavedCluster, savedCluster, withFileVersion } from './nodes-conf.js'
 export { rangeWords } from './migration/migration-facts.js'
 export type { MigrationRow } from './migration/migration.js'

@@ -7,7 +7,7 @@ import type { ClusterChange } from './cluster/cluster-driver.js'
 
 export type ToControl =
   | { readonly type: 'stop' }
-  /** A node that waits for its directory ends with the failure STOPPED; any other goes on. */
+  /** A node that waits for its directory, or to be replaced, ends with the failure STOPPED; any other goes on. */
   | { readonly type: 'endStandby' }
 
 export type FromControl =

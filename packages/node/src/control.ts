@@ -120,6 +120,19 @@ async function untilFree(dir: string): Promise<void> {
   if (told !== '') tell({ type: 'log', level: 'warn', message: `Pid ${told} has let go of the data directory: taking over` })
 }
 
+/** A primary that has lost its data is replaced before anybody copies from it; nothing is bound meanwhile. */
+async function untilReplaced(engine: Engine): Promise<void> {
+  const lateMs = parts!.late?.lateStartMs(engine) ?? 0
+  if (lateMs === 0) return
+  const message = `This primary has come back without data: for ${lateMs} milliseconds it does not join, so that a replica takes over`
+  tell({ type: 'log', level: 'warn', message })
+  const endMs = performance.now() + lateMs
+  while (performance.now() < endMs) {
+    if (standbyEnded) throw Object.assign(new Error('it had not joined its cluster yet'), { code: 'STOPPED' })
+    await sleep(standbyPollMs)
+  }
+}
+
 async function openInTurn(dir: string): Promise<Engine> {
   for (;;) {
     await untilFree(dir)
@@ -134,6 +147,7 @@ async function openInTurn(dir: string): Promise<Engine> {
 /** What only serves once the data is there is loaded meanwhile: a start waits for neither. */
 const loadParts = async () => ({
   cluster: options.cluster ? await import('./cluster/cluster-driver.js') : null,
+  late: options.cluster ? await import('./cluster/late-start.js') : null,
   follow: await import('./follow/follow-driver.js'),
 })
 
@@ -158,6 +172,7 @@ async function start(): Promise<Engine> {
         },
       })
     }
+    await untilReplaced(engine)
     const port = await engine.listen({ anyPort: options.anyPort })
     if (options.cluster) await startCluster(port)
     if (options.http !== null) await startGateway(options.http)

@@ -81,7 +81,8 @@ export class Node extends EventEmitter<NodeEvents> implements AsyncDisposable {
   /**
    * Opens the data directory, loads it and listens.
    * @param onLog  gets the log lines of loading too; a listener of 'log' added later would miss them
-   * @param endStandby  aborting it ends the wait for a directory that another process has, and nothing else
+   * @param endStandby  aborting it ends the wait for a directory that another process has, or of a primary that has
+   * lost its data and is to be replaced, and nothing else
    * @returns when clients are answered
    * @throws {NodeError}
    */
