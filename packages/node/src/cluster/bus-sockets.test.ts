@@ -138,6 +138,22 @@ test('row 82: a stranger that reads no answers is cut off', async () => {
   await bus.stop()
 })
 
+test.each([[0, 0], [1 << 20, 1]])('row 82: a member that reads nothing is cut off at cluster-link-sendbuf-limit, %i bytes (0: none)', async (limit, exceeded) => {
+  const { bus, events, port } = await listening(() => true)
+  bus.sendBufferLimit = limit
+  const socket = connect(port, '127.0.0.1').on('error', () => undefined).pause()
+  await expect.poll(() => events.length).toBe(1)
+  const link = (events[0] as { link: number }).link
+  const [channel, message] = [new Uint8Array(4), new Uint8Array(64 * 1024)]
+  for (let sent = 0; sent < 500 && bus.sendBufferExceeded === 0; sent++) // more than the system takes from it
+    bus.send(link, { header, body: { type: 'publish', channel, message } })
+  expect(bus.sendBufferExceeded).toBe(exceeded)
+  if (exceeded === 1) await expect.poll(() => events.map(({ type }) => type)).toEqual(['accepted', 'closed'])
+  else expect(bus.waitingBytes(link)).toBeGreaterThan(1 << 20)
+  socket.destroy()
+  await bus.stop()
+})
+
 const KEY = 'k'.repeat(32)
 const OTHER_KEY = 'o'.repeat(32)
 
