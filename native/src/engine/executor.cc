@@ -221,7 +221,7 @@ void Engine::Execute(ThreadState& thread, PreparedCommand& p, OutBuffer& out) {
       bool deny = command.Is(CommandFlag::kDenyOom) || (client.in_multi && command.Is(CommandId::kExec) && client.queue_denies_oom);
       if (!fits && deny) return Refuse(thread, p, reply, errors::kOutOfMemory);
     }
-    if (saver_->refuses_writes() && config_->Bool(Directive::kStopWritesOnBgsaveError)) [[unlikely]] {
+    if (saver_->refuses_writes() && config_->Bool(Directive::kStopWritesOnBgsaveError) && !config_->SavePoints().empty()) [[unlikely]] {
       bool writes = command.Is(CommandFlag::kWrite) || (client.in_multi && command.Is(CommandId::kExec) && client.queue_writes);
       if (writes || command.Is(CommandId::kPing)) return Refuse(thread, p, reply, errors::kSnapshotFailed);
     }

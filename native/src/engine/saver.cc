@@ -123,6 +123,8 @@ Status Saver::SaveInBackground() {
 
 void Saver::Finished(const Status& status, std::int64_t dirty_before, std::int64_t begin_ms, bool background) {
   std::int64_t took_ms = MonotonicMs() - begin_ms;
+  // A SAVE that fails says so to who asked for it, and takes nothing back of what the last one in the background has said.
+  if (background || status.ok()) refuses_writes_.store(!status.ok(), std::memory_order_relaxed);
   {
     std::lock_guard<std::mutex> guard(info_mutex_);
     info_.in_progress = false;
@@ -138,7 +140,6 @@ void Saver::Finished(const Status& status, std::int64_t dirty_before, std::int64
     }
   }
   if (status.ok()) engine_.dirty().fetch_sub(dirty_before, std::memory_order_relaxed);
-  refuses_writes_.store(!status.ok() && background && !engine_.config().SavePoints().empty(), std::memory_order_relaxed);
   if (status.ok()) engine_.logger().Info(background ? "Background saving terminated with success" : "DB saved on disk");
   else engine_.logger().Error((background ? "Background saving error: " : "Error saving the DB: ") + status.message());
   busy_.store(false);

@@ -14,7 +14,8 @@ const THEIRS = 1
 const LONE = 2
 const REPLICA_OF_OURS = 3
 const REPLICA_OF_THEIRS = 4
-const FIRST_SLOTS = [0, 5461, 10_923]
+/** Slots of the first two that have no keys. */
+const EMPTY_SLOTS = [100, 5561]
 
 interface Members extends AsyncDisposable { cluster: ClusterProcess; clients: RespClient[]; ids: string[] }
 
@@ -51,10 +52,11 @@ async function expectSame<T>(what: string, read: () => Promise<readonly T[]>): P
 const nodesOf = (reply: RespReply): string[] => (reply as string).trimEnd().split('\n')
   .map((line) => line.replace('myself,', '').split(' ').filter((_, index) => ![4, 5].includes(index)).join(' ')).sort()
 
+const byId = (one: RespReply[], other: RespReply[]): number => String(one[2]).localeCompare(String(other[2]))
+
 type SlotsRow = [first: number, last: number, primary: RespReply[], ...replicas: RespReply[][]]
 const slotsOf = (reply: RespReply): SlotsRow[] => (reply as unknown as SlotsRow[])
   .map(([first, last, primary, ...replicas]) => [first, last, primary, ...replicas.sort(byId)])
-const byId = (one: RespReply[], other: RespReply[]): number => String(one[2]).localeCompare(String(other[2]))
 
 /** Every word in its order; offsets grow. */
 const shardsOf = (reply: RespReply): unknown[] => (reply as RespReply[][])
@@ -70,7 +72,7 @@ const infoOf = (reply: RespReply): string[] => (reply as string).split('\r\n')
 const linksOf = (reply: RespReply): unknown[] => (reply as RespReply[][])
   .map((link) => link.map((word, index) => index % 2 === 0 || index === 1 ? word : typeof word)).sort()
 
-/** Asked of a primary of either kind; each is refused and changes nothing. MINE: a slot with a key; FIRST: its first. */
+/** Asked of a primary of either kind; each is refused and changes nothing. MINE, EMPTY: slots of it. */
 const refused = `
 CLUSTER
 CLUSTER FOO
@@ -103,10 +105,10 @@ CLUSTER SETSLOT 16384 STABLE
 CLUSTER SETSLOT 0 FOO
 CLUSTER SETSLOT 0 STABLE x
 CLUSTER SETSLOT 12000 MIGRATING LONE
-CLUSTER SETSLOT FIRST MIGRATING nosuch
-CLUSTER SETSLOT FIRST MIGRATING REPLICA
-CLUSTER SETSLOT FIRST MIGRATING
-CLUSTER SETSLOT FIRST IMPORTING LONE
+CLUSTER SETSLOT EMPTY MIGRATING nosuch
+CLUSTER SETSLOT EMPTY MIGRATING REPLICA
+CLUSTER SETSLOT EMPTY MIGRATING
+CLUSTER SETSLOT EMPTY IMPORTING LONE
 CLUSTER SETSLOT 12000 IMPORTING nosuch
 CLUSTER SETSLOT 12000 IMPORTING REPLICA
 CLUSTER SETSLOT 0 NODE
@@ -220,7 +222,7 @@ describePeer('redis-server', 'a cluster of both', () => {
     for (const words of [['SLOTS'], ['LINKS'], ['SHARDS']]) {
       await expectSame(`CLUSTER ${words.join(' ')} in RESP3`, () =>
         each(async (client) => (await client.wire('CLUSTER', ...words)).match(heads)!.slice(0, words[0] === 'SHARDS' ? 3 : undefined)
-          .filter((head) => !head.startsWith(':')), primaries))
+          .filter((head) => !head.startsWith(':')).sort(), primaries))
     }
     for (const word of ['NODES', 'INFO']) expect(await each(async (client) => (await client.wire('CLUSTER', word)).replace(/^=\d+\r\ntxt:[^]*/, 'text'), primaries)).toEqual(['text', 'text'])
     await each((client) => client.command('HELLO', 2), primaries)
@@ -228,14 +230,14 @@ describePeer('redis-server', 'a cluster of both', () => {
     const answers = await each(async (client, index) => {
       const slot = await client.command('CLUSTER', 'KEYSLOT', keys[index]!) as number
       const words: Record<string, string> = {
-        MINE: String(slot), FIRST: String(FIRST_SLOTS[index]), SELF: ids[index]!, LONE: ids[LONE]!,
+        MINE: String(slot), EMPTY: String(EMPTY_SLOTS[index]), SELF: ids[index]!, LONE: ids[LONE]!,
         REPLICA: ids[REPLICA_OF_OURS]!,
       }
       const told = []
       for (const line of refused) {
         const reply = await client.command(...line.split(' ').map((word) => words[word] ?? word))
         const text = reply instanceof RespError ? reply.message : `answered: ${JSON.stringify(reply)}`
-        told.push(`${line}: ${text.replace(/\b\d+\b/g, (number) => number === words.MINE ? 'MINE' : number === words.FIRST ? 'FIRST' : number)}`)
+        told.push(`${line}: ${text.replace(/\b\d+\b/g, (number) => number === words.MINE ? 'MINE' : number === words.EMPTY ? 'EMPTY' : number)}`)
       }
       return told
     }, primaries)
