@@ -146,7 +146,7 @@ describe('six nodes', () => {
     formation.run(1000)
     formation.kill(7005)
     const orphan = formation.member(7002)
-    const [spare] = [formation.member(7004), formation.member(7006)].sort((one, other) => one.id < other.id ? -1 : 1)
+    const [spare] = [7004, 7006].map((port) => formation.member(port)).sort((one, other) => one.id < other.id ? -1 : 1)
     formation.until('a replica of the orphan', () => spare!.machine.view.self.primary?.id === orphan.id)
     formation.until('everybody knows', () => formation.members.every(({ machine, isUp }) =>
       !isUp || machine.view.nodes.get(spare!.id)!.primary?.id === orphan.id))

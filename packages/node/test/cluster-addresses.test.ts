@@ -38,7 +38,7 @@ describePeer('redis-server', 'a cluster whose nodes all come back with other add
       await waitInCluster(cluster, async () => (await client.command('CLUSTER', 'INFO') as string).includes('cluster_state:ok'),
         { timeoutMs: 90_000, what: `cluster_state:ok at node ${index}` })
       // Of itself redis-server goes on saying what it said.
-      const isWhole = (line: string): boolean => / connected/.test(line) && !line.includes('fail') &&
+      const isWhole = (line: string): boolean => line.includes(' connected') && !line.includes('fail') &&
         (line.includes(` ${after}:`) || (kinds[index] === 'redis' && line.includes('myself')))
       await waitInCluster(cluster, async () => (await nodesAt(index)).trim().split('\n').every(isWhole),
         { timeoutMs: 90_000, what: `everybody at the new address for node ${index}` })

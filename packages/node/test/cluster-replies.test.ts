@@ -52,7 +52,8 @@ async function expectSame<T>(what: string, read: () => Promise<readonly T[]>): P
 const nodesOf = (reply: RespReply): string[] => (reply as string).trimEnd().split('\n')
   .map((line) => line.replace('myself,', '').split(' ').filter((_, index) => ![4, 5].includes(index)).join(' ')).sort()
 
-const byId = (one: RespReply[], other: RespReply[]): number => String(one[2]).localeCompare(String(other[2]))
+const byId = (one: RespReply[], other: RespReply[]): number =>
+  JSON.stringify(one[2]).localeCompare(JSON.stringify(other[2]))
 
 type SlotsRow = [first: number, last: number, primary: RespReply[], ...replicas: RespReply[][]]
 const slotsOf = (reply: RespReply): SlotsRow[] => (reply as unknown as SlotsRow[])
@@ -209,7 +210,6 @@ describePeer('redis-server', 'a cluster of both', () => {
       await expectSame('COUNT-FAILURE-REPORTS', () => each((client) => client.command('CLUSTER', 'COUNT-FAILURE-REPORTS', id)))
     }
     await expectSame('KEYSLOT', () => each(async (client) => Promise.all(['a', '{b}a', '{}', ''].map((key) => client.command('CLUSTER', 'KEYSLOT', key)))))
-    await expectSame('CLUSTER HELP', () => each((client) => client.command('CLUSTER', 'HELP'), primaries))
     await expectSame('keys of a slot', () => each(async (client, index) => {
       const slot = await client.command('CLUSTER', 'KEYSLOT', keys[index]!) as number
       const found = await client.command('CLUSTER', 'GETKEYSINSLOT', slot, 10) as string[]
@@ -302,7 +302,7 @@ describePeer('redis-server', 'a cluster of both', () => {
       await waitFor(async () => (await rowOf(asked, THEIRS)).startsWith(`127.0.0.9:${cluster.nodes[THEIRS]!.port}@${theirBusPort},`),
         { timeoutMs: 60_000, what: `redis-server's announced address at node ${asked}` })
     }
-    await waitFor(async () => (await clients[REPLICA_OF_THEIRS]!.command('INFO', 'replication') as string).match(/master_host:127\.0\.0\.9\r\n[^]*master_link_status:up/),
+    await waitFor(async () => /master_host:127\.0\.0\.9\r\n[^]*master_link_status:up/.test(await clients[REPLICA_OF_THEIRS]!.command('INFO', 'replication') as string),
       { timeoutMs: 60_000, what: 'a replica of ours at the announced address' })
     await isOk(cluster)
   }, 240_000)

@@ -58,7 +58,7 @@ async function failoverAnswers(startOne: typeof startSlotwise): Promise<unknown[
   const ask = async (who: RespClient, lines: readonly string[]): Promise<void> => {
     for (const line of lines) {
       const reply = await who.command('FAILOVER', ...line.split(' ').filter((word) => word !== ''))
-      said.push(`${line}: ${reply instanceof RespError ? reply.message : String(reply)}`)
+      said.push(`${line}: ${reply instanceof RespError ? reply.message : JSON.stringify(reply)}`)
     }
   }
   await ask(client, alone)
