@@ -12,7 +12,7 @@ const conf = (self: string, replica: string): SavedCluster => parseNodesConf([
 it.each([
   ['a primary with a replica', 'myself,master - 0 1 1 connected 0-9', `slave ${id(0)}`, 12_000],
   ['one whose replica had failed', 'myself,master - 0 1 1 connected 0-9', `slave,fail ${id(0)}`, 0],
-  ['one whose replica was suspected', 'myself,master - 0 1 1 connected 0-9', `slave,fail? ${id(0)}`, 0],
+  ['one whose replica was suspected', 'myself,master - 0 1 1 connected 0-9', `slave,fail? ${id(0)}`, 12_000],
   ['one without a replica', 'myself,master - 0 1 1 connected 0-9', `slave ${id(1)}`, 0],
   ['one without slots', 'myself,master - 0 1 1 connected', `slave ${id(0)}`, 0],
   ['a replica', `myself,slave ${id(1)} 0 1 2 connected`, `slave ${id(1)}`, 0],

@@ -6,7 +6,7 @@
  * Where elections keep what was acknowledged (repl-ack quorum, strict semi-sync) the copies know more, and sooner:
  * packages/election, copies.
  */
-import { FAILURE_FLAGS, NodeFlag } from '@slotwise/gossip'
+import { NodeFlag } from '@slotwise/gossip'
 import type { SavedCluster } from './nodes-conf.js'
 
 /** Silence of T, its verdict, and an election as redis-server holds one: about a second, or two if it is held again. */
@@ -15,6 +15,7 @@ const ELECTION_MS = 2000
 /** @returns for how long a node without data stays away; 0: it has nobody who would replace it */
 export function lateReturnMs({ self, nodes }: SavedCluster, nodeTimeoutMs: number): number {
   const isOwner = (self.flags & NodeFlag.primary) !== 0 && self.slots.length > 0
-  const hasHeir = nodes.some(({ primary, flags }) => primary === self.id && (flags & FAILURE_FLAGS) === 0)
+  // One that only this node suspected may be well.
+  const hasHeir = nodes.some(({ primary, flags }) => primary === self.id && (flags & NodeFlag.fail) === 0)
   return isOwner && hasHeir ? 2 * nodeTimeoutMs + ELECTION_MS : 0
 }
