@@ -100,7 +100,7 @@ export class Election {
     const silentMs = view.now - Math.max(primary.dataAt, primary.pongAt)
     if (!primary.isPfail || silentMs < SILENT_TIMEOUTS * view.options.nodeTimeoutMs) return ''
     reportCount(view, primary) // what is older counts no more
-    const agreed = [...primary.reports?.keys() ?? []].filter(({ isVoter }) => isVoter).length
+    const agreed = primary.reports?.voters(view, 0, 0) ?? 0
     return `my primary does not answer, and too few primaries call it failing: ${agreed} of ${view.quorum}`
   }
 
