@@ -11,6 +11,8 @@ const ignored = ['**/node_modules/**', '**/dist/**', '**/build/**']
 export default defineConfig({
   test: {
     pool: 'forks',
+    // A second, its default, measures the machine: a host takes the core away for as long, a disk needs longer.
+    expect: { poll: { timeout: 30_000 } },
     maxWorkers: 2,
     sequence: { sequencer: LongestFirst },
     projects: [
@@ -21,6 +23,7 @@ export default defineConfig({
           include: ['packages/*/src/**/*.test.ts', 'apps/*/src/**/*.test.ts', 'scripts/**/*.test.mjs'],
           exclude: ignored,
           testTimeout: 60_000,
+          hookTimeout: 60_000,
         },
       },
       {

@@ -233,7 +233,7 @@ TEST(BlockingStress, TimeOutsAreKept) {
   EXPECT_EQ(s.Read(5 + 7), "*-1\r\n+PONG\r\n");
   auto waited = std::chrono::steady_clock::now() - start;
   EXPECT_GE(waited, std::chrono::milliseconds(199));
-  EXPECT_LT(waited, std::chrono::milliseconds(2000));
+  EXPECT_LT(waited, std::chrono::milliseconds(10000));
   std::string rest;
   while (rest.find("end\r\n") == std::string::npos) {
     std::string byte = s.Read(1);

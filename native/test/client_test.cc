@@ -172,7 +172,7 @@ TEST(ClientPause, WhichCommandsWait) {
 
 TEST(ClientPause, AReaderLeavesAnExpiredKeyAlone) {
   EngineFixture f;
-  f("SET k v PX 1");
+  f("SET k v PX 200");  // not over before the pause
   f("CLIENT PAUSE 100000 WRITE");
   while (f.engine->NowMs() <= 0 || f("EXISTS k") == ":1\r\n") std::this_thread::yield();
   EXPECT_EQ(f("GET k"), "$-1\r\n");

@@ -21,8 +21,9 @@ constexpr std::int64_t kPlentyUs = 10'000'000;
 struct Quiet : EngineFixture {
   Quiet() {
     engine->active_expire_enabled() = false;
-    // A round that has begun may still be running.
-    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    // A round that has begun may still be running, or stand still for as long as a host likes.
+    engine->cron()->Stop();
+    engine->cron()->Start();
   }
   void Put(const std::string& name, std::int64_t expire_at_ms) {
     KeyRef key(name);
@@ -172,10 +173,15 @@ TEST(Cron, RestsLongerWhenNothingCanBecomeDue) {
 }
 
 TEST(Cron, StopsAtOnce) {
-  EngineFixture f;
-  std::int64_t begin = MonotonicMs();
-  (void)f.engine->Stop();
-  EXPECT_LT(MonotonicMs() - begin, 400);
+  // One that waited for its next round would need as long each time; one that is not run for a moment does not.
+  std::int64_t best_ms = INT64_MAX;
+  for (int i = 0; i < 10 && best_ms >= 400; ++i) {
+    EngineFixture f;
+    std::int64_t begin = MonotonicMs();
+    (void)f.engine->Stop();
+    best_ms = std::min(best_ms, MonotonicMs() - begin);
+  }
+  EXPECT_LT(best_ms, 400);
 }
 
 }  // namespace

@@ -106,11 +106,13 @@ TEST(DebugReload, IdleTimeAndFrequencyComeBackUnderTheirPolicies) {
   payload.resize(payload.size() - 2);
   r.f.Run({"RESTORE", "b", "0", payload, "IDLETIME", "1000"});
   r.f("DEBUG RELOAD");
-  EXPECT_EQ(r.f("OBJECT IDLETIME b"), ":1000\r\n");
+  const std::string idle = r.f("OBJECT IDLETIME b");
+  EXPECT_TRUE(idle == ":1000\r\n" || idle == ":1001\r\n");  // a second may have begun
   r.f("CONFIG SET maxmemory-policy allkeys-lfu");
   r.f.Run({"RESTORE", "c", "0", payload, "FREQ", "77"});
   r.f("DEBUG RELOAD");
-  EXPECT_EQ(r.f("OBJECT FREQ c"), ":77\r\n");
+  const std::string frequency = r.f("OBJECT FREQ c");
+  EXPECT_TRUE(frequency == ":77\r\n" || frequency == ":76\r\n");  // or a minute
 }
 
 TEST(DebugReload, WithAnAppendOnlyFileItStaysAsItIs) {

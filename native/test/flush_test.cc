@@ -62,7 +62,7 @@ TEST(Flush, AKeyThatWasWatchedExpiredMayGo) {
     f.engine->active_expire_enabled() = false;
     Client other;
     other.authenticated = true;
-    std::int64_t at = f.engine->NowMs() + 2;
+    std::int64_t at = f.engine->NowMs() + 50;
     f("SET x 1 PXAT " + std::to_string(at));
     while (f.engine->NowMs() < at) std::this_thread::sleep_for(std::chrono::milliseconds(1));
     f("WATCH x");

@@ -1,7 +1,7 @@
 // Glob: a table of Redis's behaviour, a plain recursive matcher as a second opinion, and a time bound.
 #include "base/glob.h"
 
-#include <chrono>
+#include <ctime>
 #include <string>
 #include <vector>
 
@@ -87,14 +87,13 @@ TEST(Glob, HostilePatternsAnswerInTime) {
   while (classes.size() < 65536) classes += "[a-";
   const std::string text(65536, 'a');
   const std::string long_tail = "*" + std::string(32768, 'a') + "b";
-  const auto start = std::chrono::steady_clock::now();
+  const std::clock_t start = std::clock();
   EXPECT_FALSE(GlobMatch(stars + "b", text));
   EXPECT_TRUE(GlobMatch(stars, text));
   EXPECT_FALSE(GlobMatch(long_tail, text));
   EXPECT_FALSE(GlobMatch("*" + classes, text));
-  const auto ms =
-      std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - start).count();
-  EXPECT_LT(ms, 1000);  // Four matches of at most 100 ms, with room for sanitizers and busy machines.
+  // Of the processor, for which others may queue. Four matches of at most 100 ms, with room for sanitizers.
+  EXPECT_LT((std::clock() - start) * 1000 / CLOCKS_PER_SEC, 1000);
 }
 
 TEST(Glob, ALongStringIsSearchedToItsEnd) {

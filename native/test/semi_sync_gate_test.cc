@@ -243,7 +243,9 @@ TEST(SemiSyncGate, DurableCountsOnlyWhoSaysWhatItHasFsynced) {
   client.Limit({0, 50000});
   EXPECT_EQ(client.Read(1), "");
   client.Limit({20, 0});
-  EXPECT_TRUE((f.Field("slave0") + f.Field("slave1")).find("fsynced=1") != std::string::npos);
+  auto told = [&] { return (f.Field("slave0") + f.Field("slave1")).find("fsynced=1") != std::string::npos; };
+  for (int i = 0; i < 20000 && !told(); ++i) usleep(1000);
+  EXPECT_TRUE(told());
   ours.Send(Resp({"REPLCONF", "ACK", upto, "FACK", upto}));
   EXPECT_EQ(client.Read(5), "+OK\r\n");
 }

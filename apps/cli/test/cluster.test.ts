@@ -19,7 +19,7 @@ describe('slotwise cluster', () => {
   it('up serves six nodes and the three services of the example, status shows them, a killed primary is replaced, and Ctrl-C leaves nothing behind', async () => {
     const port = await freePorts(6)
     await using dir = tempDir()
-    await using up = slotwise(['cluster', 'up', '--port', port, '--', '--cluster-node-timeout', 2000], { TMPDIR: dir.path })
+    await using up = slotwise(['cluster', 'up', '--port', port, '--', '--cluster-node-timeout', 5000], { TMPDIR: dir.path })
     await up.printed(/Ctrl-C ends it/)
     expect(up.out).toContain(`ports ${port} to ${port + 5}: 3 primaries, at least 1 replica each`)
 

@@ -170,8 +170,7 @@ describe.each(['no', 'yes'])('a server under load (aof-timestamp-enabled %s)', (
     }
     expect(await served(restoreTo())).toEqual(await stateOf(server))
 
-    // Seconds. The log's clock is a coarse one, of 4 ms; without annotations a block may be left out, of a tenth of a
-    // second and of what a slow disk adds.
+    // Seconds. Without annotations a block may be left out, of a tenth of a second and of what a slow disk adds.
     const slackMs = timestamps === 'yes' ? 10 : 2000
     const first = Math.floor(openedMs / 1000) + 1
     const last = Math.floor(bank.history.at(-1)!.doneMs / 1000) - 1

@@ -92,7 +92,7 @@ describe('the command line', () => {
       expect(statSync(join(data, 'x.sock')).mode & 0o777).toBe(0o700)
       await waitFor(() => existsSync(join(data, 'x.pid')))
       expect(readFileSync(join(data, 'x.pid'), 'utf8')).toBe(`${child.pid}\n`)
-      expect(messages(readFileSync(join(data, 'x.log'), 'utf8'))).toContain('Ready to accept connections')
+      await waitFor(() => messages(readFileSync(join(data, 'x.log'), 'utf8')).includes('Ready to accept connections'))
       expect(existsSync(join(data, 'appendonlydir'))).toBe(true)
       child.kill('SIGTERM')
       await waitFor(() => child.exitCode !== null)

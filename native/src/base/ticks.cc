@@ -9,15 +9,35 @@ std::int64_t Read(clockid_t clock) {
   return static_cast<std::int64_t>(t.tv_sec) * 1000000000 + t.tv_nsec;
 }
 
+struct Moment {
+  std::int64_t ns;
+  std::uint64_t ticks;
+};
+
+// Both clocks at one moment: a host may take the core away between two readings, so the closest of some is taken.
+Moment Now() {
+  Moment best{};
+  std::uint64_t best_width = UINT64_MAX;
+  for (int i = 0; i < 8; ++i) {
+    const std::uint64_t before = Ticks();
+    const std::int64_t ns = Read(CLOCK_MONOTONIC);
+    const std::uint64_t width = Ticks() - before;
+    if (width >= best_width) continue;
+    best_width = width;
+    best = {ns, before + width / 2};
+  }
+  return best;
+}
+
 }  // namespace
 
 double NanosecondsPerTick() {
   static const double ratio = [] {
-    std::int64_t start_ns = Read(CLOCK_MONOTONIC);
-    std::uint64_t start = Ticks();
-    while (Read(CLOCK_MONOTONIC) - start_ns < 1000000) {
+    const Moment start = Now();
+    while (Read(CLOCK_MONOTONIC) - start.ns < 1000000) {
     }
-    return static_cast<double>(Read(CLOCK_MONOTONIC) - start_ns) / static_cast<double>(Ticks() - start);
+    const Moment end = Now();
+    return static_cast<double>(end.ns - start.ns) / static_cast<double>(end.ticks - start.ticks);
   }();
   return ratio;
 }

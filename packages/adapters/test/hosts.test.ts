@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import fastify from 'fastify'
 import { open, type Store } from 'slotwise'
-import { RespClient } from '@slotwise/testing'
+import { freePortRun, RespClient } from '@slotwise/testing'
 import { fastifySlotwise } from '../src/fastify.js'
 import { sessionStore } from '../src/express-session.js'
 import { startCluster } from '../src/testing.js'
@@ -83,7 +83,8 @@ describe('Fastify', () => {
 describe('startCluster', () => {
   it('gives a test nodes that serve all slots, and takes them away', async () => {
     const command = join(import.meta.dirname, '..', '..', '..', 'apps', 'cli', 'bin', 'slotwise')
-    const cluster = await startCluster({ nodes: 2, command })
+    // Those that other tests keep for a restart are theirs.
+    const cluster = await startCluster({ nodes: 2, command, port: await freePortRun([0, 1, 10_000, 10_001]) })
     const [first] = cluster.nodes
     await using client = await RespClient.connect(first!)
     expect(await client.command('CLUSTER', 'INFO')).toContain('cluster_slots_ok:16384')

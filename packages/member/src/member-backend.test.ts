@@ -91,10 +91,10 @@ describe('a command of a member', () => {
   })
 
   it('rejects with what was said last when its time is up', async () => {
-    const { backend, here } = memberOf([replyError('CLUSTERDOWN The cluster is down')], {}, 80)
+    const { backend, here } = memberOf([replyError('CLUSTERDOWN The cluster is down')], {}, 1000)
     const startMs = performance.now()
     await expect(backend.run(set)).rejects.toThrow(expect.objectContaining({ code: 'CLUSTERDOWN' }))
-    expect(performance.now() - startMs).toBeGreaterThanOrEqual(80)
+    expect(performance.now() - startMs).toBeGreaterThan(990) // timers are a moment early
     expect(here.asked.length).toBeGreaterThan(2)
     const away = memberOf([moved('dead:1')], {}, 30)
     await expect(away.backend.run(get)).rejects.toThrow(ConnectionError)

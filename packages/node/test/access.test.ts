@@ -11,47 +11,51 @@ const wrongPassword = new RespError('WRONGPASS invalid username-password pair or
 
 const textOf = async (client: RespClient, ...args: string[]): Promise<string> => await client.command(...args) as string
 
-/** What a connection has received when it ends. */
-function untilClosed(port: number, input: string): Promise<string> {
-  return new Promise((resolve) => {
-    const socket = connect({ port, host: '127.0.0.1' })
-    let reply = ''
-    socket.on('data', (chunk) => (reply += chunk.toString('latin1')))
-    socket.on('error', () => undefined)
-    socket.on('close', () => resolve(reply))
-    socket.write(input)
-  })
+/** A connection that says `input`: what it has received so far, and when it ends. */
+interface Talk { reply: string; readonly closed: Promise<string> }
+
+function talk(port: number, input: string): Talk {
+  const socket = connect({ port, host: '127.0.0.1' })
+  const closed = new Promise<string>((resolve) => socket.on('close', () => resolve(found.reply)))
+  const found: Talk = { reply: '', closed }
+  socket.on('data', (chunk) => (found.reply += chunk.toString('latin1')))
+  socket.on('error', () => undefined)
+  socket.write(input)
+  return found
 }
+
+const untilClosed = (port: number, input: string): Promise<string> => talk(port, input).closed
 
 describe('guessing passwords', () => {
   it('gets slower with each failure of an address, and nobody else waits', async () => {
     await using server = await startSlotwise({ args: ['--requirepass', 'secret', '--io-threads', '1'], password: 'secret' })
     await using other = await server.client()
     await using guesser = await RespClient.connect({ port: server.port })
-    const delaysMs: number[] = []
-    for (let i = 0; i < 18; i++) {
+    let guesses = 0
+    let lastMs = 0
+    // Time forgives: where each answer takes its time, more guesses are needed.
+    while (guesses < 18 || (lastMs <= 300 && guesses < 60)) {
       const startMs = performance.now()
-      expect(await guesser.command('AUTH', `guess ${i}`)).toEqual(wrongPassword)
-      delaysMs.push(performance.now() - startMs)
+      expect(await guesser.command('AUTH', `guess ${guesses++}`)).toEqual(wrongPassword)
+      lastMs = performance.now() - startMs
     }
-    expect(delaysMs[17]!).toBeGreaterThan(300)
-    // While an answer is held back on the only thread, others are served.
-    const held = guesser.command('AUTH', 'one more')
-    let isHeld = true
-    void held.then(() => (isHeld = false))
-    const stillHeld = (): boolean => isHeld
+    expect(lastMs).toBeGreaterThan(300)
+    // While an answer is held back on the only thread, others are served: at least one whole answer before it. A thread
+    // that waited would give the one that is held back first, however often; this process may not run meanwhile, once.
     let served = 0
-    while (stillHeld() && served < 100) {
-      expect(await other.command('PING')).toBe('PONG')
-      served++
+    for (let attempt = 0; attempt < 5 && served < 2; attempt++) {
+      const held = guesser.command('AUTH', `guess ${guesses++}`)
+      let isHeld = true
+      void held.then(() => (isHeld = false))
+      const stillHeld = (): boolean => isHeld
+      for (served = 0; stillHeld() && served < 100; served++) expect(await other.command('PING')).toBe('PONG')
+      expect(await held).toEqual(wrongPassword)
     }
-    // At least one whole answer before the one that is held back; a thread that waited would give it first.
     expect(served).toBeGreaterThan(1)
-    expect(await held).toEqual(wrongPassword)
     // The right answer waits too, and what was sent behind it is answered in order.
     expect(await Promise.all([guesser.command('AUTH', 'secret'), guesser.command('ECHO', 'a'), guesser.command('ECHO', 'b')]))
       .toEqual(['OK', 'a', 'b'])
-    expect(await other.command('INFO', 'stats')).toMatch(/acl_access_denied_auth:19\r\n/)
+    expect(await other.command('INFO', 'stats')).toContain(`acl_access_denied_auth:${guesses}\r\n`)
   })
 
   it('pipelined, costs one connection only, and hanging up is no way round', async () => {
@@ -83,16 +87,17 @@ it('a deleted user and a lost channel end the connection, on any thread', async 
   await using server = await startSlotwise({ args: ['--io-threads', '2'] })
   await using admin = await server.client()
   await admin.command('ACL', 'SETUSER', 'bob', 'on', 'nopass', '+@all', '&news')
-  const as = (more: string): Promise<string> => untilClosed(server.port, `AUTH bob x\r\n${more}\r\n`)
+  const as = (more: string): Talk => talk(server.port, `AUTH bob x\r\n${more}\r\n`)
   const idle = [as('PING'), as('PING'), as('PING')]
   const listening = [as('SUBSCRIBE news'), as('SUBSCRIBE news')]
   const connected = (count: number): Promise<unknown> => waitFor(async () =>
     [...(await textOf(admin, 'CLIENT', 'LIST')).matchAll(/ user=bob /g)].length === count)
   await connected(5)
-  await waitFor(async () => (await admin.command('PUBSUB', 'NUMSUB', 'news') as unknown[])[1] === 2)
+  // Each has its answers: what has not left yet goes with its connection.
+  await waitFor(() => listening.every(({ reply }) => reply.includes('subscribe')) && idle.every(({ reply }) => reply.includes('PONG')))
   expect(await admin.command('ACL', 'SETUSER', 'bob', 'resetchannels')).toBe('OK')
-  for (const reply of await Promise.all(listening)) expect(reply).toContain('subscribe')
+  await Promise.all(listening.map(({ closed }) => closed))
   await connected(3)
   expect(await admin.command('ACL', 'DELUSER', 'bob')).toBe(1)
-  for (const reply of await Promise.all(idle)) expect(reply).toBe('+OK\r\n+PONG\r\n')
+  for (const { closed } of idle) expect(await closed).toBe('+OK\r\n+PONG\r\n')
 })

@@ -192,6 +192,8 @@ describe('a follower that begins with a copy', () => {
     expect(await second.command('MGET', 'user:1', 'other')).toEqual(['a', null])
     await second.command('SET', 'back', 1)
     await waitFor(async () => await first.command('GET', 'back') === '1', { timeoutMs: 60_000, what: 'the way back' })
+    // What it says of itself follows the data.
+    await waitFor(async () => (await status(first)).get('transactions') as number > 0, { timeoutMs: 60_000, what: 'what is told of it' })
     const fields = await status(first)
     // The copy was passed over there as what it is: made at that server.
     expect(fields.get('own-transactions')).toBeGreaterThan(0)

@@ -31,7 +31,7 @@ function ended(child: ChildProcess): Promise<void> {
 
 describePeer(['redis-cli', 'redis-benchmark'], 'a node whose application blocks and whose clients never stop', () => {
   it(`is not suspected by a majority in ${seconds} s`, async () => {
-    await using others = await startNodes(['slotwise', 'slotwise'])
+    await using others = await startNodes(['slotwise', 'slotwise'], ['--cluster-node-timeout', '2000'])
     await using dir = tempDir()
     const port = await freePort()
     const child = spawn(process.execPath, ['--input-type=module', '--eval', service(port, await freePort(), dir.path)],

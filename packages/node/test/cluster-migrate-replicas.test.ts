@@ -4,7 +4,7 @@
  */
 import { describePeer, waitFor } from '@slotwise/testing'
 import { expect, it } from 'vitest'
-import { createCluster, redisCli, startNodes } from './fixtures/cluster.js'
+import { createCluster, isAgreed, redisCli, startNodes } from './fixtures/cluster.js'
 import { migrate } from './fixtures/migration.js'
 
 const KEYS = 5000
@@ -36,6 +36,8 @@ describePeer(['redis-server', 'redis-cli'], 'CLUSTER MIGRATE with replicas', () 
     await waitFor(async () => await keys(successor) === KEYS, { timeoutMs: 60_000, what: 'the keys at the replica' })
     for (const index of [from, replicaOf(from)])
       await waitFor(async () => await keys(index) === 0, { timeoutMs: 60_000, what: `no keys left at node ${index}` })
+    // Whose slot it is, a replica and who votes for it have to have heard, and that takes a PING.
+    await isAgreed(cluster, from)
 
     await cluster.nodes[to]!.sigkill()
     const { port } = cluster.nodes[successor]!

@@ -8,7 +8,7 @@ import { describePeer, RespError, waitFor } from '@slotwise/testing'
 import { Cluster as Cluster5 } from 'ioredis5'
 import { expect, it } from 'vitest'
 import { createCluster, isOk, redisCli, startNodes } from './fixtures/cluster.js'
-import { ask, fill, ids, keysOf, LAST, migrate, ownerOf, tags, Writer } from './fixtures/migration.js'
+import { ask, fill, FOR_NOW, ids, keysOf, LAST, migrate, ownerOf, status, tags, Writer } from './fixtures/migration.js'
 
 describePeer(['redis-server', 'redis-cli'], 'CLUSTER MIGRATE', () => {
   it('moves slots under load of a cluster client, back and forth: nothing is lost, nothing is done twice, nobody is asked to ASK', async () => {
@@ -61,9 +61,13 @@ describePeer(['redis-server', 'redis-cli'], 'CLUSTER MIGRATE', () => {
     expect(await ask(cluster, 0, 'CLUSTER', 'MIGRATE', 'SLOTSRANGE', '0', String(LAST), 'NODE', second)).toBe('OK')
     await waitFor(async () => await keysOf(cluster, 1) > 0, { what: 'keys at the target', intervalMs: 1 })
     const reply = await ask(cluster, 0, 'CLUSTER', 'MIGRATE', 'CANCEL')
-    if (reply instanceof RespError) expect(reply.message).toMatch(/handed over|No slots/) // it was faster
-    const owner = reply instanceof RespError ? second : first
-    await waitFor(async () => await ownerOf(cluster) === owner, { what: 'one owner' })
+    if (reply instanceof RespError) expect(reply.message).toMatch(/handed over|No slots/) // it was faster, or gave up
+    await waitFor(async () => await ownerOf(cluster) !== null, { timeoutMs: 60_000, what: 'one owner' })
+    const end = await status(cluster, 0)
+    if (end.get('state') === 'failed') expect(end.get('message')).toMatch(FOR_NOW)
+    const owner = end.get('state') === 'success' ? second : first
+    await waitFor(async () => await ownerOf(cluster) === owner, { timeoutMs: 60_000, what: 'the owner' })
+    if (reply === 'OK') expect(owner).toBe(first)
     const [has, hasNot] = owner === first ? [0, 1] : [1, 0]
     await waitFor(async () => await keysOf(cluster, hasNot) === 0, { what: 'nothing left' })
     expect(await keysOf(cluster, has)).toBe(tags.length * 500)

@@ -107,7 +107,12 @@ describePeer(['redis-cli', 'redis-check-aof'], 'six nodes on one machine', () =>
     const victim = before.find(({ port }) => port === second)!
     const heir = before.find(({ primary }) => primary === victim.id)!
     expect([fourth, fifth, sixth]).toContain(heir.port)
-    await waitFor(async () => await say(second, 'wait', '1', '1000') === '(integer) 1', { timeoutMs: 60_000, what: 'the write at the replica' })
+    {
+      // WAIT is about what its own connection wrote.
+      await using client = await RespClient.connect({ port: second })
+      expect(await client.command('SET', 'name', 'test')).toBe('OK')
+      await waitFor(async () => await client.command('WAIT', 1, 1000) === 1, { timeoutMs: 60_000, what: 'the write at the replica' })
+    }
 
     await walk.kill(second)
     await waitFor(async () => {
@@ -143,6 +148,8 @@ describePeer(['redis-cli', 'redis-check-aof'], 'six nodes on one machine', () =>
     expect(await say(second, 'get', 'name')).toBe(`(error) MOVED 5798 127.0.0.1:${heir.port}`)
     await client.command('READONLY')
     await waitFor(async () => await client.command('GET', 'name') === 'after', { what: 'what was written meanwhile' })
+    // A file that is exchanged while it is looked at is no whole one.
+    await waitFor(async () => /aof_rewrite_in_progress:0\s+aof_rewrite_scheduled:0/.test(await say(second, 'info', 'persistence')), { timeoutMs: 60_000, what: 'the end of the rewrite' })
     const whole = fix(manifest)
     expect(whole, whole.output).toMatchObject({ code: 0 })
     expect(whole.output).toContain('All AOF files and manifest are valid')

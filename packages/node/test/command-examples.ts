@@ -1,6 +1,6 @@
 /**
  * An example or more of every command, in an order in which they find data. Prefixes: `~` only the kind of the reply is
- * the same everywhere (times, identities, random choices), `?` a list in no order.
+ * the same everywhere (times, identities, random choices), `?` a list in no order, `=` a number of seconds that pass.
  */
 const lines = `
 PING
@@ -164,7 +164,7 @@ EXISTS k k none
 TYPE k
 TOUCH k none
 EXPIRE k 100
-TTL k
+=TTL k
 PEXPIRE k 100000 XX
 ~PTTL k
 EXPIREAT k 4102444800
@@ -341,11 +341,13 @@ export interface Example {
   /** The line, for a failure. */
   readonly text: string
   readonly args: readonly [string, ...string[]]
-  readonly compare: 'exact' | 'kind' | 'unordered'
+  readonly compare: 'exact' | 'kind' | 'unordered' | 'seconds'
 }
 
+const comparisons: Partial<Record<string, Example['compare']>> = { '~': 'kind', '?': 'unordered', '=': 'seconds' }
+
 export const examples: readonly Example[] = lines.trim().split('\n').map((line) => {
-  const prefix = line[0]!
-  const text = prefix === '~' || prefix === '?' ? line.slice(1) : line
-  return { text, args: text.split(' ') as [string, ...string[]], compare: prefix === '~' ? 'kind' : prefix === '?' ? 'unordered' : 'exact' }
+  const compare = comparisons[line[0]!]
+  const text = compare === undefined ? line : line.slice(1)
+  return { text, args: text.split(' ') as [string, ...string[]], compare: compare ?? 'exact' }
 })

@@ -40,7 +40,8 @@ async function round(index: number, random: () => number): Promise<Outcome> {
     const writers = Promise.all(clients.map((one, at) => write(one, `${index}:${at}`, [1, 10, 64][at]!)))
     await waitFor(async () => await number(client, 'semi_sync_master_no_times') >= 1, { timeoutMs: 60_000, what: 'the fall-back' })
     await untilStatus(client, 'ON')
-    await patient(client) // from here on everything is promised
+    await patient(client)
+    await untilStatus(client, 'ON') // it may have fallen back once more; from here on everything is promised
     const start = await waitFor(() => number(follower, 'semi_sync_relay_first_offset'), { what: 'the relay' })
     await sleep(random() * 300)
     const what = random()

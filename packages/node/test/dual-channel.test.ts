@@ -7,7 +7,7 @@ import { readdirSync } from 'node:fs'
 import { tempDir, waitFor, type RespClient } from '@slotwise/testing'
 import { describe, expect, it } from 'vitest'
 import { impatient, info, number, patient, ready, startPrimary, startReplica, untilRelay, untilStatus } from './fixtures/dual-channel.js'
-import { expectSame, load, standsStill } from './fixtures/replication-load.js'
+import { expectSame, load } from './fixtures/replication-load.js'
 
 const pause = (replica: RespClient, ms: number): Promise<unknown> => replica.command('DEBUG', 'PAUSE-REPLICA-APPLY', ms)
 const relays = (dir: string): string[] => readdirSync(dir).filter((name) => name.startsWith('semi-sync-relay'))
@@ -91,8 +91,8 @@ describe('a replica of ours that lags', () => {
     await using follower = await replica.client()
     await ready(follower)
     await impatient(client)
-    replica.signal('SIGSTOP')
-    await standsStill(replica.pid)
+    await replica.suspend()
+    const stoppedAt = await number(client, 'master_repl_offset')
     expect(await client.command('SET', 'gap', 1)).toBe('OK')
     await client.command('SET', 'late', 1)
     const end = await number(client, 'master_repl_offset')
@@ -101,9 +101,9 @@ describe('a replica of ours that lags', () => {
     await untilStatus(client, 'ON')
     await expectSame(client, follower)
     await untilRelay(follower, 'standby')
-    // There may be an earlier one, if the replica was slow to come up.
-    const start = [...replica.output.matchAll(/Semi-sync goes on in a relay from offset (\d+)/g)].at(-1)?.[1]
-    if (start !== undefined) expect(Number(start)).toBeGreaterThan(end)
+    // There may be an earlier one, if the replica was slow to come up, and none since, if it has caught up at once.
+    const starts = [...replica.output.matchAll(/Semi-sync goes on in a relay from offset (\d+)/g)].map(([, offset]) => Number(offset))
+    expect(starts.filter((start) => start > stoppedAt + 1 && start <= end)).toEqual([])
   }, 240_000)
 
   it('waits for the gap as ever without the second channel, and with strict', async () => {
@@ -156,6 +156,7 @@ describe('a replica with a relay', () => {
     await client.command('SET', 'gap', 1)
     await untilStatus(client, 'ON')
     await patient(client)
+    await untilStatus(client, 'ON')
     await client.pipeline([['SET', 'relayed', 1], ['INCR', 'n'], ['INCR', 'n']])
   }
 
@@ -196,29 +197,33 @@ describe('a replica with a relay', () => {
   }, 240_000)
 
   it('whose primary died after the gap was closed has what it acknowledged when it is promoted, also after a restart', async () => {
-    await using primary = await startPrimary(['--repl-timeout', '3600'])
+    // Both die: what outlives them is what was acknowledged as durable.
+    await using primary = await startPrimary(['--repl-timeout', '3600', '--repl-semi-sync-ack-on', 'durable'])
+    const fsync = ['--appendfsync', 'always']
     const dir = tempDir()
     await using client = await primary.client()
     {
-      await using replica = await startReplica(primary, [], dir.path)
+      await using replica = await startReplica(primary, fsync, dir.path)
       await using follower = await replica.client()
       await ready(follower)
+      await waitFor(async () => await number(client, 'semi_sync_master_clients') === 1, { timeoutMs: 60_000, what: 'the replica' })
       await impatient(client)
       await pause(follower, 60_000)
       // No gap but the question's: what follows is relayed from the byte that comes next on.
       await client.command('SET', 'gap', 1)
       await untilStatus(client, 'ON')
       await patient(client)
+      await untilStatus(client, 'ON')
       const start = await number(follower, 'semi_sync_relay_first_offset')
       const big = 'x'.repeat(1 << 20)
       await using other = await primary.client()
       for (let i = 0; i < 40; i++) expect(await other.command('SET', `relayed:${i}`, big)).toBe('OK')
       // Killed while it applies the relay.
       await pause(follower, 0)
-      await waitFor(async () => await number(follower, 'slave_repl_offset') >= start - 1, { timeoutMs: 60_000, intervalMs: 1, what: 'the gap to be closed' })
+      await waitFor(async () => await number(follower, 'master_fsynced_offset') >= start - 1, { timeoutMs: 60_000, intervalMs: 1, what: 'the gap to be closed' })
       await Promise.all([primary.sigkill(), replica.sigkill()])
     }
-    await using replica = await startReplica({ port: primary.port }, [], dir.path)
+    await using replica = await startReplica({ port: primary.port }, fsync, dir.path)
     await using follower = await replica.client()
     expect(await follower.command('REPLICAOF', 'NO', 'ONE')).toBe('OK')
     expect(await follower.command('EXISTS', 'gap', ...Array.from({ length: 40 }, (_, i) => `relayed:${i}`))).toBe(41)

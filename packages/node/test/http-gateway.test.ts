@@ -1,6 +1,6 @@
 /** The gateway in the server: directives, tokens in a file, what is acknowledged, replicas, the end. */
 import { createHash } from 'node:crypto'
-import { appendFileSync, readFileSync, writeFileSync } from 'node:fs'
+import { readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { spawn, spawnSync } from 'node:child_process'
 import { freePort, RespClient, startSlotwise, tempDir, waitFor, type ServerProcess } from '@slotwise/testing'
@@ -38,7 +38,7 @@ describe('a server with http-port', () => {
     expect((await ask('/get/foo')).body).toEqual({ result: 'from a socket' })
     expect((await ask('/readyz')).body).toBe('ok\n')
     expect((await ask('/get/foo', { headers: { authorization: 'Bearer no-token-of-anybody' } })).status).toBe(401)
-    expect(server.output).toMatch(/"httpPort":\d+/)
+    await waitFor(() => /"httpPort":\d+/.test(server.output), { what: 'the port in the log' })
     expect(await server.stop()).toEqual({ code: 0, signal: null })
   })
 
@@ -56,18 +56,24 @@ describe('a server with http-port', () => {
   it('takes tokens from a file, and follows it', async () => {
     await using dir = tempDir()
     const file = join(dir.path, 'tokens')
-    writeFileSync(file, `sha256:${createHash('sha256').update(TOKEN).digest('hex')} prefix=shop:\n`)
+    const own = `sha256:${createHash('sha256').update(TOKEN).digest('hex')} prefix=shop:\n`
+    // As a whole: who looks in the midst of a write would find a file without tokens.
+    const write = (text: string): void => {
+      writeFileSync(`${file}.new`, text)
+      renameSync(`${file}.new`, file)
+    }
+    write(own)
     const { server, ask } = await serve(['--http-token-file', file])
     await using _ = server
     expect((await ask('/set/shop:1/x')).status).toBe(200)
     expect((await ask('/set/other/x')).body).toEqual({ error: expect.stringMatching(/^NOPERM/) })
-    appendFileSync(file, 'another-token-of-the-file readonly\n')
+    write(`${own}another-token-of-the-file readonly\n`)
     const other = { headers: { authorization: 'Bearer another-token-of-the-file' } }
     await waitFor(async () => (await ask('/get/shop:1', other)).status === 200, { what: 'the new token' })
-    writeFileSync(file, 'short\n')
+    write('short\n')
     await waitFor(() => server.output.includes('The token file is not used'))
     expect((await ask('/get/shop:1')).status).toBe(200)
-    writeFileSync(file, '# nobody\n')
+    write('# nobody\n')
     await waitFor(async () => (await ask('/get/shop:1')).status === 401, { what: 'the end of the token' })
   })
 

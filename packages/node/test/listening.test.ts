@@ -50,7 +50,7 @@ describe('listening', () => {
     expect(seen).toContainEqual(failed('bind', 'Failed to bind to specified addresses.'))
     expect(seen.at(-1)).toEqual(['first', true, false])
     expect(await stays.command('PING')).toBe('PONG')
-    expect(server.output).toContain('Address already in use')
+    await waitFor(() => server.output.includes('Address already in use'), { what: 'the line in the log' })
   })
 
   describePeer('redis-server', 'as Redis', () => {

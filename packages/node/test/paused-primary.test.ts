@@ -8,10 +8,9 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { describePeer, encodeCommand, type RespClient, RespError, type ServerProcess, waitFor } from '@slotwise/testing'
 import { expect, it } from 'vitest'
 import type { Kind } from './fixtures/cluster.js'
-import { standsStill } from './fixtures/replication-load.js'
 import { startShard } from './fixtures/shard.js'
 
-const T = 1000
+const T = 2000
 const CLIENTS = 8
 /** Of each client: how many writes are under way at a time, and how many it sends to the stopped primary. */
 const PIPELINE = 10
@@ -24,8 +23,9 @@ interface Outcome {
   acknowledged: number
   /** Of these, writes that were sent to the stopped primary. */
   ofBacklog: number
-  /** Acknowledged, and not there in the end. */
+  /** Acknowledged, and not there in the end; and of these, what the replica had. */
   lost: number
+  lostOfKept: number
   answers: Map<string, number>
 }
 
@@ -97,8 +97,12 @@ async function pausePrimary(): Promise<Outcome> {
   const sum = (of: (writer: Writer) => number): number => writers.reduce((total, writer) => total + of(writer), 0)
   await waitFor(() => sum((writer) => writer.acknowledged.length) > 2000, { timeoutMs: 90_000, what: 'writes before the stop' })
 
-  old.signal('SIGSTOP')
-  await standsStill(old.pid)
+  // What the replica has, it keeps; of what comes behind it, asynchronous replication promises nothing.
+  const kept = writers.flatMap((writer) => [...writer.acknowledged])
+  await using marker = await old.client({ timeoutMs: 120_000 })
+  if (await marker.command('SET', `{${tag}}:marker`, 'v') !== 'OK') throw new Error('a primary that takes no write')
+  await waitFor(async () => await marker.command('WAIT', 1, 1000) === 1, { timeoutMs: 90_000, what: 'what was written, at the replica' })
+  await old.suspend()
   const stoppedAt = performance.now()
   for (const writer of writers) writer.sendBacklog()
   await waitFor(() => has(heir, 'role:master'), { timeoutMs: 90_000, what: 'another primary' })
@@ -108,17 +112,22 @@ async function pausePrimary(): Promise<Outcome> {
   await waitFor(() => writers.every(({ isDone }) => isDone), { timeoutMs: 60_000, what: 'answers to the backlog' })
   await Promise.all(writers.map(({ client }) => client.close()))
 
-  let lost = 0
   await using client = await heir.client()
-  const keys = writers.flatMap((writer) => writer.acknowledged)
-  for (let at = 0; at < keys.length; at += 500) {
-    const part = keys.slice(at, at + 500)
-    lost += part.length - (await client.command('EXISTS', ...part) as number)
+  const missing = async (keys: readonly string[]): Promise<number> => {
+    let count = 0
+    for (let at = 0; at < keys.length; at += 500) {
+      const part = keys.slice(at, at + 500)
+      count += part.length - (await client.command('EXISTS', ...part) as number)
+    }
+    return count
   }
+  const keys = writers.flatMap((writer) => writer.acknowledged)
   const answers = new Map<string, number>()
   for (const [word, count] of writers.flatMap((writer) => [...writer.answers]))
     answers.set(word, (answers.get(word) ?? 0) + count)
-  return { acknowledged: keys.length, ofBacklog: sum((writer) => writer.ofBacklog), lost, answers }
+  return {
+    acknowledged: keys.length, ofBacklog: sum((writer) => writer.ofBacklog), lost: await missing(keys), lostOfKept: await missing(kept), answers,
+  }
 }
 
 describePeer(kind === 'redis' ? ['redis-cli', 'redis-server'] : 'redis-cli', 'a primary that was stopped for three node timeouts', () => {
@@ -128,7 +137,6 @@ describePeer(kind === 'redis' ? ['redis-cli', 'redis-server'] : 'redis-cli', 'a 
     console.log(`${kind}: ${row}`)
     if (kind === 'redis') return // its row is what it is
     expect(outcome.ofBacklog, row).toBe(0)
-    // Replication is asynchronous: what had not gone to the replica at the stop may be lost.
-    expect(outcome.lost, row).toBeLessThan(BACKLOG)
+    expect(outcome.lostOfKept, row).toBe(0)
   }, 360_000)
 })

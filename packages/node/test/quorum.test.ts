@@ -23,7 +23,7 @@ describePeer('redis-cli', 'a shard with repl-ack quorum', () => {
     const { index, client } = await leader(shard, { replicas: 2 })
     expect(field(await infoOf(shard.cluster.nodes[index]!), 'quorum_replicas_needed')).toBe('1')
     const replicas = copiesBut(shard.cluster, index)
-    for (const replica of replicas) replica.signal('SIGSTOP')
+    await Promise.all(replicas.map((replica) => replica.suspend()))
     expect(await client.command('SET', `{${shard.tag}}:alone`, '1')).toEqual(noQuorum)
     await using other = await shard.cluster.nodes[index]!.client()
     expect(await other.command('GET', `{${shard.tag}}:probe`)).toEqual(noQuorum)

@@ -9,7 +9,8 @@ import {
 import { describe, expect, it } from 'vitest'
 import { field, linkIsUp } from './fixtures/replication-load.js'
 
-const args = ['--enable-debug-command', 'yes', '--repl-diskless-sync-delay', '0']
+// Without PINGs: a position is that of a write.
+const args = ['--enable-debug-command', 'yes', '--repl-diskless-sync-delay', '0', '--repl-ping-replica-period', '3600', '--repl-timeout', '7200']
 const startReplica = (of: { port: number }, more: string[] = []): Promise<ServerProcess> =>
   startSlotwise({ args: [...args, '--replicaof', '127.0.0.1', String(of.port), ...more] })
 const pause = (replica: RespClient, ms: number): Promise<RespReply> => replica.command('DEBUG', 'PAUSE-REPLICA-APPLY', ms)

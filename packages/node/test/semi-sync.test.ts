@@ -1,7 +1,6 @@
 /** Semi-sync with real replicas: one that stands still, and one of ours that says what it has fsynced. */
 import { describePeer, startRedis, startSlotwise, waitFor, type RespClient } from '@slotwise/testing'
 import { describe, expect, it } from 'vitest'
-import { standsStill } from './fixtures/replication-load.js'
 
 const args = ['--repl-ack', 'semisync', '--repl-diskless-sync-delay', '0']
 
@@ -20,8 +19,7 @@ describePeer('redis-server', 'semi-sync and a redis-server', () => {
     expect(await client.command('SET', 'a', 1)).toBe('OK')
     expect(await field(client, 'semi_sync_master_yes_tx')).toBe('1')
     await client.command('CONFIG', 'SET', 'repl-semi-sync-timeout', 300)
-    replica.signal('SIGSTOP')
-    await standsStill(replica.pid)
+    await replica.suspend()
     const before = performance.now()
     expect(await client.command('SET', 'a', 2)).toBe('OK')
     expect(performance.now() - before).toBeGreaterThan(290)

@@ -1,5 +1,5 @@
 /** The change feed of a store in this process: order, transactions, where it goes on, and snapshots under load. */
-import { tempDir, type TempDir } from '@slotwise/testing'
+import { tempDir, type TempDir, waitFor } from '@slotwise/testing'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { type Change, open, PurgedError, ReplyError, type Store, StoreClosedError } from './index.js'
 
@@ -112,7 +112,7 @@ describe('a feed', () => {
     expect(() => store.changes({ from: '0', snapshot: true })).toThrow(TypeError)
     store.set('k', 1)
     store.command('BGREWRITEAOF')
-    await expect.poll(() => (store.command('INFO', 'persistence') as string).includes('aof_rewrite_in_progress:0')).toBe(true)
+    await waitFor(() => (store.command('BINLOG STATUS') as Map<string, string>).get('oldest')!.startsWith('appendonly.aof.2.'), { what: 'the rewrite' })
     const purged = take(store.changes({ from: '0' }), 1)
     await expect(purged).rejects.toThrow(PurgedError)
     await expect(purged).rejects.toThrow('the oldest position held is appendonly.aof.2.incr.aof:0')

@@ -56,7 +56,7 @@ describe('SIGKILL', () => {
           store.set('k' + i, i)
           if (i % 100 === 99) { await store.synced(); process.stdout.write(i + '\\n') }
         }`)
-      await waitFor(() => child.output().split('\n').length > 5 + round * 7)
+      await waitFor(() => child.output().split('\n').length > 5 + round * 7, { timeoutMs: 90_000, what: 'lines of the child' })
       child.process.kill('SIGKILL')
       const { output } = await child.ended
       // The last line may be torn.

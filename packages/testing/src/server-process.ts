@@ -4,7 +4,7 @@
  * is not).
  */
 import { spawn, type ChildProcess } from 'node:child_process'
-import { mkdirSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { freePort } from './free-port.js'
 import { peer } from './peer.js'
@@ -51,6 +51,8 @@ export interface ServerProcess extends AsyncDisposable {
   sigkill(): Promise<ServerExit>
   /** Sends a signal and does not wait. */
   signal(signal: NodeJS.Signals): void
+  /** SIGSTOP, then waits until each of its threads has stopped: a signal takes its time. */
+  suspend(): Promise<void>
   /** `sigkill` and, if the folder is not the caller's, its removal. */
   [Symbol.asyncDispose](): Promise<void>
 }
@@ -113,6 +115,10 @@ async function start(
     return connection
   }
   const signal = (name: NodeJS.Signals): void => void child.kill(name)
+  const suspend = async (): Promise<void> => {
+    signal('SIGSTOP')
+    await waitFor(() => standsStill(child.pid ?? 0), { what: 'the process to stand still' })
+  }
   const sigkill = (): Promise<ServerExit> => {
     signal('SIGKILL')
     return exited
@@ -142,12 +148,15 @@ async function start(
     throw new Error(`${(error as Error).message}\n${output}`, { cause: error })
   }
   return {
-    port, dir, exited, client, stop, sigkill, signal,
+    port, dir, exited, client, stop, sigkill, signal, suspend,
     pid: child.pid ?? 0,
     get output() { return output },
     [Symbol.asyncDispose]: dispose,
   }
 }
+
+const standsStill = (pid: number): boolean => readdirSync(`/proc/${pid}/task`)
+  .every((thread) => readFileSync(`/proc/${pid}/task/${thread}/stat`, 'utf8').split(') ')[1]!.startsWith('T'))
 
 /** No server outlives the test process, unless that is killed itself. */
 function keep(child: ChildProcess): void {

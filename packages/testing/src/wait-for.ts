@@ -1,7 +1,7 @@
 /** Tests wait for conditions, not for time: a fast machine does not idle, a slow one does not fail. */
 
 export interface WaitOptions {
-  /** Give up after this long. A machine that does five other things keeps the default, too. @default 30_000 */
+  /** Give up after this long. A machine that does five other things keeps the default, too. @default 60_000 */
   timeoutMs?: number
   /** Pause between two looks. @default 10 */
   intervalMs?: number
@@ -15,7 +15,7 @@ export interface WaitOptions {
  * @throws {Error} after `timeoutMs`
  */
 export async function waitFor<T>(condition: () => T | Promise<T>, options: WaitOptions = {}): Promise<NonNullable<T>> {
-  const { timeoutMs = 30_000, intervalMs = 10, what = 'the condition' } = options
+  const { timeoutMs = 60_000, intervalMs = 10, what = 'the condition' } = options
   const deadlineMs = performance.now() + timeoutMs
   let cause: unknown
   for (;;) {

@@ -13,7 +13,7 @@ describePeer('redis-server', 'startRedis', () => {
       expect(await client.command('SET', 'k', 'v')).toBe('OK')
       expect(await client.wire('GET', 'k')).toBe('$1\r\nv\r\n')
       expect(await client.command('INCR', 'k')).toEqual(new RespError('ERR value is not an integer or out of range'))
-      expect(redis.output).toContain('Ready to accept connections')
+      await waitFor(() => redis.output.includes('Ready to accept connections'))
     }
     expect(existsSync(dir)).toBe(false)
     await expect(RespClient.connect({ port })).rejects.toThrow('ECONNREFUSED')

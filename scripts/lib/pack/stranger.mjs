@@ -8,7 +8,7 @@ import { connect } from 'node:net'
 import { dirname, join } from 'node:path'
 import { publint } from 'publint'
 import { formatMessage } from 'publint/utils'
-import { freePort } from '../free-port.mjs'
+import { freePort, freePortRun } from '../free-port.mjs'
 import { pnpmCommand } from '../pnpm.mjs'
 import { run } from '../processes.mjs'
 import { Problem } from '../progress.mjs'
@@ -267,12 +267,7 @@ function manifestsBelow(dir, found = new Map()) {
 }
 
 /** Its bus is 10000 above. */
-async function freePortWithBus() {
-  for (;;) {
-    const port = await freePort()
-    if (port < 55_535) return port
-  }
-}
+const freePortWithBus = () => freePortRun([0, 10_000])
 
 /** Whether the server at `port` answers an inline command so. */
 function says(port, command, pattern) {

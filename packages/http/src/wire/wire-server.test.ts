@@ -9,23 +9,27 @@ const TOKEN = 'token-of-the-socket-tests'
 let store: Store<string>
 let gateway: Gateway
 let port: number
+/** Gives up soon. */
+let impatient: Gateway
+let impatientPort: number
 
 beforeAll(async () => {
   store = await open({ codec: 'text' })
-  gateway = await createGateway({
-    store, tokens: [{ token: TOKEN }], bodyBytesMax: 100_000, bodiesBytesMax: 150_000, headersTimeoutMs: 300,
-    requestTimeoutMs: 600, connectionsMax: 20,
-  })
+  const options = { store, tokens: [{ token: TOKEN }], bodyBytesMax: 100_000, bodiesBytesMax: 150_000, connectionsMax: 20 }
+  gateway = await createGateway({ ...options, headersTimeoutMs: 8000, requestTimeoutMs: 10_000 })
+  impatient = await createGateway({ ...options, headersTimeoutMs: 300, requestTimeoutMs: 600 })
   port = (await gateway.listen()).port
+  impatientPort = (await impatient.listen()).port
 })
 afterAll(async () => {
   await gateway.close()
+  await impatient.close()
   await store.close()
 })
 
 /** A socket that keeps what it has heard. */
-function talk(first: string): Socket & { heard: string; ended: boolean } {
-  const socket = Object.assign(connect(port, '127.0.0.1'), { heard: '', ended: false })
+function talk(first: string, to = port): Socket & { heard: string; ended: boolean } {
+  const socket = Object.assign(connect(to, '127.0.0.1'), { heard: '', ended: false })
   socket.on('data', (bytes) => { socket.heard += bytes.toString('latin1') })
   socket.on('close', () => { socket.ended = true })
   socket.on('error', () => undefined)
@@ -93,7 +97,7 @@ describe('a body', () => {
 
 describe('a head', () => {
   it('that comes byte by byte is given up', async () => {
-    const socket = talk('GET /get/a HTTP/1.1\r\nhost: 127.0.0.1\r\nx-slow: ')
+    const socket = talk('GET /get/a HTTP/1.1\r\nhost: 127.0.0.1\r\nx-slow: ', impatientPort)
     const drip = setInterval(() => socket.write('x'), 50)
     await ends(socket)
     clearInterval(drip)
@@ -101,7 +105,7 @@ describe('a head', () => {
   })
 
   it('whose body comes byte by byte is given up', async () => {
-    const socket = talk(head('POST /set/slow', 'content-length: 99999'))
+    const socket = talk(head('POST /set/slow', 'content-length: 99999'), impatientPort)
     const drip = setInterval(() => socket.write('x'), 50)
     await ends(socket)
     clearInterval(drip)
