@@ -143,7 +143,7 @@ describe('an owner that was passed over', () => {
     await using client = await owner.client()
     const writing = load(client)
     await waitFor(() => writing.acknowledged > 500, { timeoutMs: 90_000, what: 'writes' })
-    owner.signal('SIGSTOP')
+    await owner.suspend()
     await sleep(150) // longer than an owner writes without looking
     await using next = await startSlotwise({ dir: dir.path, args: [...args, '--standby', 'force'] })
     await waitFor(() => /is locked by pid \d+.*taking it over \(standby force\)/.test(next.output), { what: 'the line in the log' })
@@ -165,7 +165,7 @@ describe('an owner that was passed over', () => {
   it('ends by itself when nobody writes', async () => {
     await using dir = tempDir()
     const owner = await startSlotwise({ dir: dir.path, args: standby })
-    owner.signal('SIGSTOP')
+    await owner.suspend()
     await using next = await startSlotwise({ dir: dir.path, args: ['--appendonly', 'yes', '--standby', 'force'] })
     owner.signal('SIGCONT')
     expect(await owner.exited).toEqual({ code: 1, signal: null })

@@ -53,7 +53,7 @@ describePeer('redis-server', 'a redis-server under load whose link is cut again 
           [replica, follower] = await startReplica()
         } else if (cut % 2 === 1) { // it is away until memory has forgotten where it was
           const applied = await number(follower, 'replication', 'slave_repl_offset')
-          replica.signal('SIGSTOP')
+          await replica.suspend()
           await client.command('CLIENT', 'KILL', 'TYPE', 'replica')
           const forgotten = async (): Promise<boolean> => await number(client, 'replication', 'repl_backlog_first_byte_offset') > applied + 1_000_000
           await waitFor(forgotten, { ...patience, what: 'a megabyte of writes' })

@@ -62,7 +62,7 @@ describePeer('redis-server', 'a redis-server as our replica', () => {
     await using replica = await startReplica(primary)
     await using follower = await replica.client()
     await linkIsUp(follower)
-    replica.signal('SIGSTOP')
+    await replica.suspend()
     await client.command('CLIENT', 'KILL', 'TYPE', 'replica')
     for (let i = 0; i < 50; i++) await client.pipeline(Array.from({ length: 100 }, (_, k) => ['SET', `k:${i}:${k}`, 'v'.repeat(4000)]))
     expect(Number(await field(client, 'replication', 'repl_backlog_first_byte_offset'))).toBeGreaterThan(10_000_000)
