@@ -73,7 +73,7 @@ describePeer('redis-server', 'CONFIG of redis-server', () => {
     await using temp = tempDir()
     const server = peer('redis-server')
     if (!server.usable) throw new Error(server.reason)
-    const { stdout, stderr } = spawnSync(server.path, args, { cwd: temp.path, encoding: 'utf8', timeout: 10_000 })
+    const { stdout, stderr } = spawnSync(server.path, args, { cwd: temp.path, encoding: 'utf8', timeout: 60_000 })
     let report = 'nothing was refused'
     try {
       loadConfig({ args, cwd: temp.path })

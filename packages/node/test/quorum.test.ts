@@ -35,6 +35,6 @@ describePeer('redis-cli', 'a shard with repl-ack quorum', () => {
   it(`is linearizable and loses nothing when its primary is killed or stopped (seed ${seed})`, async () => {
     const { acknowledged, wrong } = await runFaults(shard, [killAlone, stop], seed)
     expect(wrong).toEqual([])
-    expect(acknowledged).toBeGreaterThan(50)
+    expect(acknowledged).toBeGreaterThan(10) // each waits for two disks
   }, 600_000)
 })
