@@ -112,7 +112,7 @@ describe('reads of a cluster with replicas', () => {
   }
 
   let cluster: SmallCluster
-  beforeAll(async () => { cluster = await clusterOf(['slotwise', 'slotwise', 'slotwise', 'slotwise'], 2) }, 120_000)
+  beforeAll(async () => { cluster = await clusterOf(['slotwise', 'slotwise', 'slotwise', 'slotwise'], 2) }, 180_000)
   afterAll(() => cluster[Symbol.asyncDispose]())
 
   it('go to replicas that can prove that they are new enough, and to the primary when they cannot', async () => {

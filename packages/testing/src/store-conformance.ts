@@ -83,7 +83,7 @@ export function conformsAsAsyncStore(title: string, start: () => Promise<Conform
     beforeAll(async () => {
       subject = await start()
       store = await subject.open()
-    }, 60_000)
+    }, 180_000)
     afterAll(async () => {
       await store.close()
       await subject[Symbol.asyncDispose]()
