@@ -126,7 +126,8 @@ async function pausePrimary(): Promise<Outcome> {
   for (const [word, count] of writers.flatMap((writer) => [...writer.answers]))
     answers.set(word, (answers.get(word) ?? 0) + count)
   return {
-    acknowledged: keys.length, ofBacklog: sum((writer) => writer.ofBacklog), lost: await missing(keys), lostOfKept: await missing(kept), answers,
+    acknowledged: keys.length, ofBacklog: sum((writer) => writer.ofBacklog), lost: await missing(keys),
+    lostOfKept: await missing(kept), answers,
   }
 }
 

@@ -15,7 +15,9 @@ let impatientPort: number
 
 beforeAll(async () => {
   store = await open({ codec: 'text' })
-  const options = { store, tokens: [{ token: TOKEN }], bodyBytesMax: 100_000, bodiesBytesMax: 150_000, connectionsMax: 20 }
+  const options = {
+    store, tokens: [{ token: TOKEN }], bodyBytesMax: 100_000, bodiesBytesMax: 150_000, connectionsMax: 20,
+  }
   gateway = await createGateway({ ...options, headersTimeoutMs: 8000, requestTimeoutMs: 10_000 })
   impatient = await createGateway({ ...options, headersTimeoutMs: 300, requestTimeoutMs: 600 })
   port = (await gateway.listen()).port
