@@ -43,6 +43,18 @@ TEST(DebugReload, EverythingComesBackFromAnRdbFile) {
   EXPECT_EQ(r.f.engine->dirty().load(), 0);
 }
 
+// Big enough for several threads, which no lock keeps apart then.
+TEST(DebugReload, ABigFileComesBackUnderTheLocks) {
+  Reloading r;
+  r.f("CONFIG SET rdbcompression no");
+  for (int i = 0; i < 10000; ++i) r.f.Run({"SET", "key:" + std::to_string(i), std::string(150, 'x') + std::to_string(i)});
+  const std::string before = r.f("DEBUG DIGEST");
+  EXPECT_EQ(r.f("DEBUG RELOAD"), "+OK\r\n");
+  EXPECT_TRUE(std::filesystem::file_size(r.dir.path() + "/dump.rdb") > std::uintmax_t{1} << 20);
+  EXPECT_EQ(r.f("DEBUG DIGEST"), before);
+  EXPECT_EQ(r.f("DBSIZE"), ":10000\r\n");
+}
+
 TEST(DebugReload, NosaveBringsBackAnOldFile) {
   Reloading r;
   EXPECT_EQ(r.f("DEBUG RELOAD NOSAVE"), "-ERR Error trying to load the RDB dump\r\n");

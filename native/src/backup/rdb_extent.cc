@@ -18,7 +18,9 @@ Status MeasureRdb(File& file, const std::string& name, RdbExtent* out) {
   RdbReader in(source);
   RdbFileReader reader(in, config, std::numeric_limits<int>::max(), /*verify_checksum=*/true);
   RdbKey key;
+  RdbString string;
   for (;;) {
+    while (reader.NextString(&string)) ++out->keys;
     key.value.Reset();
     switch (reader.Next(&key)) {
       case RdbFileReader::Event::kKey: ++out->keys; break;

@@ -42,7 +42,7 @@ RdbInserter::~RdbInserter() {
 
 void RdbInserter::Add(RdbKey& key, std::uint64_t keys_of_db) {
   const std::uint16_t slot = HashSlot(key.key);
-  Worker& worker = *workers_[static_cast<std::size_t>(StripeOf(slot)) % workers_.size()];
+  Worker& worker = WorkerOf(slot);
   Job& job = *worker.filling;
   Item& item = job.items.emplace_back();
   item.key_size = static_cast<std::uint32_t>(key.key.size());
@@ -60,6 +60,22 @@ void RdbInserter::Add(RdbKey& key, std::uint64_t keys_of_db) {
     item.text_size = key.value.text.size();
     job.bytes.insert(job.bytes.end(), key.value.text.begin(), key.value.text.end());
   }
+  if (job.full()) Submit(worker);
+}
+
+void RdbInserter::Add(const RdbString& key, std::uint64_t keys_of_db) {
+  const std::uint16_t slot = HashSlot(key.key);
+  Worker& worker = WorkerOf(slot);
+  Job& job = *worker.filling;
+  Item& item = job.items.emplace_back();
+  item.key_size = static_cast<std::uint32_t>(key.key.size());
+  item.text_size = key.text.size();
+  item.slot = slot;
+  item.db = key.db;
+  item.keys_of_slot = static_cast<std::uint32_t>(std::min<std::uint64_t>(keys_of_db / kSlotCount, UINT32_MAX));
+  item.expire_at_ms = key.expire_at_ms;
+  job.bytes.insert(job.bytes.end(), key.key.begin(), key.key.end());
+  job.bytes.insert(job.bytes.end(), key.text.begin(), key.text.end());
   if (job.full()) Submit(worker);
 }
 

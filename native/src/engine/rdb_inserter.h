@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "engine/rdb_load.h"
+#include "keyspace/keyspace.h"
 #include "snapshot/rdb_file_reader.h"
 
 namespace slotwise {
@@ -27,6 +28,7 @@ class RdbInserter {
   // Takes the value over. `keys_of_db`: how many its database is likely to get, 0 if unknown; tables are made wide enough for
   // their share when they get their first key.
   void Add(RdbKey& key, std::uint64_t keys_of_db);
+  void Add(const RdbString& key, std::uint64_t keys_of_db);
   // Returns when all are in. Then failed() is final.
   void Finish();
   // A key was there already.
@@ -65,6 +67,7 @@ class RdbInserter {
     bool stop = false;
     std::unique_ptr<Job> filling = std::make_unique<Job>();  // the reader's
   };
+  Worker& WorkerOf(std::uint16_t slot) { return *workers_[static_cast<std::size_t>(StripeOf(slot)) % workers_.size()]; }
   void Submit(Worker& worker);
   void Run(Worker& worker);
   void Insert(Job& job);

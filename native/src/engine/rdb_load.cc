@@ -18,6 +18,8 @@ namespace slotwise {
 namespace {
 
 constexpr std::uint64_t kParallelBytes = 1 << 20;
+constexpr int kStringsInARow = 1024;
+constexpr std::uint64_t kLookEvery = 4096;  // keys: whether one was there already, and at the time
 constexpr std::uint64_t kBytesPerKey = 16;  // at least, or its number is not believed
 
 }  // namespace
@@ -51,9 +53,22 @@ Status LoadRdb(Engine& engine, File& file, std::uint64_t size, const std::string
   auto twice = [&] {
     return Status::Error(EINVAL, "The RDB file " + path + " holds a key twice, or one that is there already, before byte " + std::to_string(in.offset()));
   };
+  std::uint64_t look_at = 0;
   StreamPlaceReader place;
+  auto expired = [&](std::int64_t at_ms) {  // and left out
+    if (at_ms == kNoExpire || at_ms > now_ms || options.keep_expired || report->place) return false;
+    ++report->expired;
+    return true;
+  };
+  auto expected = [&, sized = !Ablated().sizehint] { return sized ? std::min(reader.expected_keys(), size / kBytesPerKey) : 0; };
   RdbKey key;
+  RdbString string;
   for (;;) {
+    for (int i = 0; i < kStringsInARow && reader.NextString(&string); ++i) {
+      if (expired(string.expire_at_ms)) continue;
+      inserter.Add(string, expected());
+      ++report->keys;
+    }
     key.value.Reset();
     RdbFileReader::Event event = reader.Next(&key);
     if (event == RdbFileReader::Event::kEnd) break;
@@ -70,14 +85,13 @@ Status LoadRdb(Engine& engine, File& file, std::uint64_t size, const std::string
       if (key.value.empty()) {
         ++report->empty;
         engine.logger().Warn("rdb_load: a key of " + path + " holds an empty collection and is left out");
-      } else if (!options.keep_expired && !report->place && key.expire_at_ms != kNoExpire && key.expire_at_ms <= now_ms) {
-        ++report->expired;
-      } else {
-        inserter.Add(key, Ablated().sizehint ? 0 : std::min(reader.expected_keys(), size / kBytesPerKey));
+      } else if (!expired(key.expire_at_ms)) {
+        inserter.Add(key, expected());
         ++report->keys;
       }
     }
-    if ((report->keys & 4095) != 0) continue;
+    if (report->keys < look_at) continue;
+    look_at = report->keys + kLookEvery;
     if (inserter.failed()) return twice();
     if (MonotonicMs() >= next_line_ms) {
       next_line_ms = MonotonicMs() + 1000;

@@ -1,5 +1,8 @@
 #include "snapshot/rdb_file_reader.h"
 
+#include <algorithm>
+#include <cstring>
+
 namespace slotwise {
 
 RdbFileReader::Event RdbFileReader::Fail(std::string why) {
@@ -27,6 +30,24 @@ RdbFileReader::Event RdbFileReader::End() {
   if (!in_.Fixed64(&stored)) return Event::kError;
   if (verify_ && !SkipRdbChecksums().load(std::memory_order_relaxed) && stored != 0 && static_cast<std::uint64_t>(stored) != sum) return Fail("Wrong RDB checksum: the file is damaged");
   return Event::kEnd;
+}
+
+bool RdbFileReader::NextString(RdbString* out) {
+  if (!begun_) return false;
+  const std::string_view rest = in_.rest();
+  const char* at = rest.data();
+  const char* end = at + rest.size();
+  out->expire_at_ms = kNoExpire;
+  if (rest.size() > 9 && static_cast<std::uint8_t>(*at) == rdb::kExpireMs) {
+    std::memcpy(&out->expire_at_ms, at + 1, 8);
+    out->expire_at_ms = std::max<std::int64_t>(out->expire_at_ms, 0);  // as in Next()
+    at += 9;
+  }
+  if (at == end || static_cast<std::uint8_t>(*at) != rdb::kString) return false;
+  if ((at = PlainString(at + 1, end, &out->key)) == nullptr || (at = PlainString(at, end, &out->text)) == nullptr) return false;
+  out->db = db_;
+  in_.Skip(static_cast<std::size_t>(at - rest.data()));
+  return true;
 }
 
 RdbFileReader::Event RdbFileReader::Next(RdbKey* key) {

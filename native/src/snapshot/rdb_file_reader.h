@@ -20,6 +20,14 @@ struct RdbKey {
   LoadedValue value;
 };
 
+// What nearly all keys of nearly all files are: a string. The views stay valid until the next read.
+struct RdbString {
+  int db = 0;
+  std::string_view key;
+  std::string_view text;
+  std::int64_t expire_at_ms = kNoExpire;
+};
+
 class RdbFileReader {
  public:
   enum class Event { kKey, kAux, kEnd, kError };
@@ -29,6 +37,8 @@ class RdbFileReader {
   // Reads on to the next event. kKey fills `key`, whose value must be a fresh one; kAux leaves what it found below; kEnd: the file is whole and
   // its checksum right; kError: error() says what is wrong and at which byte.
   Event Next(RdbKey* key);
+  // If a key comes next that holds a string, and all of it is at hand in its usual form: reads it. Else nothing was read; Next() knows what it is.
+  bool NextString(RdbString* out);
 
   const std::string& aux_name() const { return aux_name_; }
   const std::string& aux_value() const { return aux_value_; }

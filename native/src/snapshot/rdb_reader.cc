@@ -28,6 +28,7 @@ T BigEndian(std::string_view bytes) {
 
 bool RdbReader::Fail(std::string why) {
   if (error_.empty()) error_ = std::move(why);
+  view_ = view_.substr(0, at_);
   return false;
 }
 
@@ -37,28 +38,26 @@ std::uint64_t RdbReader::Checksum() {
   return crc_;
 }
 
-bool RdbReader::Need(std::size_t n) {
+bool RdbReader::Fetch(std::size_t n) {
   if (!error_.empty()) return false;
   if (view_.size() - at_ >= n) return true;
   if (source_ == nullptr) return Fail("the data ends too early");
   // What was read moves out, what is there moves to the front.
   Checksum();
+  std::size_t have = left();
+  if (have > 0) std::memmove(buffer_.data(), view_.data() + at_, have);
   consumed_ += at_;
-  buffer_.erase(0, at_);
   at_ = summed_ = 0;
-  while (buffer_.size() < n) {
-    std::size_t before = buffer_.size();
-    std::size_t step = std::max(kPiece, std::min(n - before, before));
-    buffer_.resize(before + step);
-    std::size_t got = source_->Read(buffer_.data() + before, step);
-    buffer_.resize(before + got);
-    if (got == 0) {
-      view_ = buffer_;
-      return Fail("the data ends too early");
-    }
+  bool ended = false;
+  while (have < n && !ended) {
+    const std::size_t step = std::max(kPiece, std::min(n - have, have));
+    if (buffer_.size() < have + step) buffer_.resize(have + step);
+    const std::size_t got = source_->Read(buffer_.data() + have, step);
+    have += got;
+    ended = got == 0;
   }
-  view_ = buffer_;
-  return true;
+  view_ = {buffer_.data(), have};
+  return !ended || Fail("the data ends too early");
 }
 
 bool RdbReader::Fixed(void* into, std::size_t n) {
@@ -68,8 +67,6 @@ bool RdbReader::Fixed(void* into, std::size_t n) {
   return true;
 }
 
-bool RdbReader::Byte(std::uint8_t* v) { return Fixed(v, 1); }
-
 bool RdbReader::Raw(std::size_t n, std::string_view* bytes) {
   if (!Need(n)) return false;
   *bytes = view_.substr(at_, n);
@@ -77,7 +74,7 @@ bool RdbReader::Raw(std::size_t n, std::string_view* bytes) {
   return true;
 }
 
-bool RdbReader::Length(std::uint64_t* n) {
+bool RdbReader::LongLength(std::uint64_t* n) {
   std::uint8_t first;
   if (!Byte(&first)) return false;
   std::string_view more;
@@ -109,7 +106,7 @@ bool RdbReader::Count(std::uint64_t* n, std::size_t least_bytes) {
   return true;
 }
 
-bool RdbReader::String(std::string_view* text) {
+bool RdbReader::AnyString(std::string_view* text) {
   if (!Need(1)) return false;
   auto first = static_cast<std::uint8_t>(view_[at_]);
   if (first < 0xc0) {
