@@ -1,7 +1,7 @@
 /** Slots and roles that change hands while all goes on: by joining, by leaving, by closing. */
 import { freePort, RespClient, waitFor } from '@slotwise/testing'
 import { describe, expect, it } from 'vitest'
-import { join, type JoinProgress } from '@slotwise/member'
+import { type ClusterChange, join, type JoinProgress } from '@slotwise/member'
 import { code, folders, listener, numbered, ports } from './support.js'
 
 describe('a member', () => {
@@ -13,6 +13,8 @@ describe('a member', () => {
     const common = { codec: 'text', nodeTimeoutMs: 2000, commandTimeoutMs: 20_000 } as const
     const seeds = [`127.0.0.1:${free[0]}`]
     await using first = await join({ ...at(0), ...common })
+    const told: ClusterChange[] = []
+    first.on('change', (change) => told.push(change))
     const keys = numbered(2000)
     await first.batch((batch) => { for (const key of keys) batch.set(key, key) })
     const writing = new AbortController()
@@ -45,6 +47,15 @@ describe('a member', () => {
     await waitFor(async () => await first.dbSize() === 2000 + writes, { timeoutMs: 60_000, what: 'each key once again' })
     expect((await first.status()).members.map((member) => member.id)).not.toContain(id)
     await expect(second.get('key:1')).rejects.toThrow(code('CLOSED'))
+
+    // What a page would show of it: who came and who went, the epoch, how many slots this one has.
+    const of = (name: string): ClusterChange[] => told.filter((change) => change.name === name)
+    expect(of('nodeAdded').map(({ node }) => node)).toContain(id)
+    expect(of('nodeRemoved').map(({ node }) => node)).toContain(id)
+    await waitFor(async () => {
+      const { epoch, slotCount } = await first.status()
+      return of('epoch').at(-1)?.epoch === epoch && of('slots').at(-1)?.slots?.owned === slotCount
+    }, { timeoutMs: 60_000, what: 'the last figures as changes' })
   }, 240_000)
 
   it('becomes a copy where one is wished, takes over when its primary goes, and whose primary comes back as a copy', async () => {
