@@ -11,6 +11,7 @@ const Ablation& Ablated() {
     const char* text = std::getenv("SLOTWISE_ABLATE");
     std::string_view names = text == nullptr ? "" : text;
     a.prefetch = names.find("prefetch") != std::string_view::npos;
+    a.turns = names.find("turns") != std::string_view::npos;
     a.hugepages = names.find("hugepages") != std::string_view::npos;
     a.hashbits = names.find("hashbits") != std::string_view::npos;
     a.wire = names.find("wire") != std::string_view::npos;

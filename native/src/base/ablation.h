@@ -12,6 +12,7 @@ struct Ablation {
   bool journal = false;     // `always` syncs the segment and its index with each commit
   bool crc64 = false;       // checksums of snapshots by tables, not by carry-less products
   bool sizehint = false;    // a snapshot's number of keys does not size the tables
+  bool turns = false;       // I/O threads ask the kernel for no shorter turns than others
   bool wire = false;        // effects are encoded anew, also where the client's own bytes would do
 };
 

@@ -12,6 +12,8 @@
 #include <mutex>
 #include <thread>
 
+#include "base/thread_slice.h"
+
 namespace slotwise {
 namespace {
 
@@ -132,6 +134,7 @@ class LogThread final : public LogDriver {
 
   void Run() {
     prctl(PR_SET_NAME, "slotwise-log");
+    AskForShortTurns();
     for (;;) {
       std::uint32_t wanted = wanted_.exchange(0, std::memory_order_seq_cst);
       if ((wanted & kStop) != 0) return;

@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "base/ablation.h"
+#include "base/thread_slice.h"
 #include "base/ticks.h"
 #include "engine/access_control.h"
 #include "engine/client_eviction.h"
@@ -70,6 +71,7 @@ Status IoThread::Start() {
   state_ = &engine_.AddThread();
   thread_ = std::thread([this] {
     pthread_setname_np(pthread_self(), ("slotwise-io-" + std::to_string(index_)).c_str());
+    AskForShortTurns();
     Run();
   });
   return Status::Ok();
