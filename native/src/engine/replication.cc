@@ -88,6 +88,7 @@ void Replication::Activate() {
       previous_id_.assign(40, '0');
       previous_end_ = -1;
       engine_.RecordEffects(true);
+      no_replicas_since_ms_ = MonotonicMs();  // whoever wants it is not in the list yet
       active_.store(true, std::memory_order_release);
       engine_.logger().Info("Replication backlog created, my new replication IDs are '" + id_ + "' and '" + std::string(40, '0') + "'");
     }
