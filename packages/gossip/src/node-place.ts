@@ -29,7 +29,8 @@ export class NodePlace {
     const recent = this.#recent ??= []
     const slot = (pongSeconds + pingSentSeconds + (flags & 15) * 5) & (KEPT - 1)
     const kept = recent[slot]
-    if (kept?.pongSeconds === pongSeconds && kept.pingSentSeconds === pingSentSeconds && kept.flags === flags) return kept
+    const isIt = kept?.pongSeconds === pongSeconds && kept.pingSentSeconds === pingSentSeconds && kept.flags === flags
+    if (isIt) return kept
     return recent[slot] = new PlacedEntry(this, flags, pingSentSeconds, pongSeconds)
   }
 }

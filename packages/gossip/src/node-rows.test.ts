@@ -5,7 +5,9 @@ import {
   type ClusterNode, ClusterView, defaultOptions, FAILURE_FLAGS, NodeFlag, NodePlaces, randomOf,
 } from './index.js'
 
-const flags = [NodeFlag.primary, NodeFlag.replica, NodeFlag.pfail, NodeFlag.fail, NodeFlag.noAddress, NodeFlag.migrateTo]
+const flags = [
+  NodeFlag.primary, NodeFlag.replica, NodeFlag.pfail, NodeFlag.fail, NodeFlag.noAddress, NodeFlag.migrateTo,
+]
 
 function countsOf(list: readonly ClusterNode[]): object {
   const count = (is: (node: ClusterNode) => boolean): number => list.filter(is).length

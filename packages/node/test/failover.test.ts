@@ -4,7 +4,7 @@
  */
 import { describePeer, peer, RespError, startRedis, startSlotwise, waitFor, type RespClient } from '@slotwise/testing'
 import { describe, expect, it } from 'vitest'
-import { expectSame, field, linkIsUp, standsStill } from './fixtures/replication-load.js'
+import { expectSame, field, linkIsUp } from './fixtures/replication-load.js'
 
 const args = ['--enable-debug-command', 'yes', '--repl-diskless-sync-delay', '0', '--repl-ping-replica-period', '1']
 
@@ -69,8 +69,7 @@ async function failoverAnswers(startOne: typeof startSlotwise): Promise<unknown[
   await ask(client, online)
   await ask(follower, atReplica)
   // One that does not answer.
-  replica.signal('SIGSTOP')
-  await standsStill(replica.pid)
+  await replica.suspend()
   await client.command('SET', 'k', 'v')
   said.push(await client.command('FAILOVER'))
   await ask(client, waiting)
