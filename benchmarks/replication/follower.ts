@@ -1,9 +1,9 @@
 /** A redis-server that follows a server under measurement. */
 import type { Bench, RunningServer } from '../../apps/benchmark/src/scenario.js'
 
-const DEADLINE_MS = 20_000
+const DEADLINE_MS = 60_000
 
-/** A replica of its own, on any core, up to date. @throws {Error} after 20 s */
+/** A replica of its own, on any core, up to date. @throws {Error} after a minute */
 export async function follow(bench: Bench, primary: RunningServer): Promise<RunningServer> {
   const replica = await bench.startOne(
     bench.reference({ replicaof: `127.0.0.1 ${primary.port}`, 'repl-diskless-load': 'on-empty-db' }, 'replica'), { pinned: false })
@@ -11,7 +11,7 @@ export async function follow(bench: Bench, primary: RunningServer): Promise<Runn
   return replica
 }
 
-/** @throws {Error} if the replica was lost meanwhile, or does not have everything within 20 s */
+/** @throws {Error} if the replica was lost meanwhile, or does not have everything within a minute */
 export async function hasEverything(primary: RunningServer, replica: RunningServer): Promise<void> {
   if (!await linkIsUp(primary, replica)) throw new Error('the replica was lost meanwhile')
   const offset = Number(/master_repl_offset:(\d+)/.exec(String(await primary.command('INFO', 'replication')))?.[1])
