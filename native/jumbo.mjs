@@ -24,7 +24,7 @@ function ownNames({ path, text }) {
     if (line === 'namespace {') isUnnamed = true
     else if (line === '}  // namespace') isUnnamed = false
     else if (/^(?:[ #}]|\/\/|template|static_assert|SLOTWISE_|$)/.test(line)) continue
-    else if (line.startsWith('using ')) names.set(/^using (\w+) =/.exec(line)?.[1] ?? line, line)
+    else if (line.startsWith('using ')) names.set((/^using (\w+) =/.exec(line) ?? /(\w+);$/.exec(line))?.[1] ?? line, line)
     else if (isUnnamed || /^(?:static|constexpr|inline) /.test(line)) {
       const type = /^(?:struct|class|enum class|enum|union) (\w+)/.exec(line)?.[1]
       const others = [/(\w+)\(/.exec(line)?.[1], /^\w[\w:<>,&* ]* \**(\w+)\s*(?:=|;|\{|\[)/.exec(line)?.[1]]

@@ -1,5 +1,5 @@
 /**
- * `npm run test:node-versions [-- 22 24 26]`: the library and the server as built here, under other versions of Node,
+ * `npm run test:node-versions [-- 22 24]`: the library and the server as built here, under other versions of Node,
  * which npm brings into a scratch folder; nothing is built again, since the addon speaks Node-API only. For each: a
  * smoke test of both, then the unit tests of the engine and the library.
  */
@@ -13,7 +13,7 @@ import { run } from './lib/processes.mjs'
 import { main, Problem, say } from './lib/progress.mjs'
 import { inRoot, root } from './lib/repository.mjs'
 
-const VERSIONS = ['22', '24', '26']
+const VERSIONS = ['20', '22', '24', '26']
 const vitest = inRoot('node_modules', 'vitest', 'vitest.mjs')
 const steps = [
   ['smoke test', [inRoot('scripts', 'lib', 'smoke.mjs')]],

@@ -36,7 +36,7 @@ await main(async () => {
   const endAt = performance.now() + Number(values.minutes) * 60_000
   const startAt = performance.now()
   const sums = { schedules: 0, steps: 0, messages: 0, votes: 0, convergedMsMax: 0, convergedTimeoutsMax: 0,
-    overlaps: 0, overlapMsMax: 0 }
+    replacedTimeoutsMax: 0, overlaps: 0, overlapMsMax: 0 }
   for (let seed = Number(values.seed); performance.now() < endAt && sums.schedules < Number(values.schedules); seed++) {
     const result = simulator.runSchedule({ seed, nodes, faults })
     sums.schedules++
@@ -45,6 +45,7 @@ await main(async () => {
     sums.votes += result.votes
     sums.convergedMsMax = Math.max(sums.convergedMsMax, result.convergedMs)
     sums.convergedTimeoutsMax = Math.max(sums.convergedTimeoutsMax, result.convergedMs / result.nodeTimeoutMs)
+    sums.replacedTimeoutsMax = Math.max(sums.replacedTimeoutsMax, (result.replacedMs ?? 0) / result.nodeTimeoutMs)
     // Two primaries that took writes for one slot at a time, where nobody forced it.
     if (result.forced === 0 && result.overlapMs > 0) sums.overlaps++
     if (result.forced === 0) sums.overlapMsMax = Math.max(sums.overlapMsMax, result.overlapMs)
@@ -91,6 +92,7 @@ function copies(simulator, values, faults) {
     sums.schedules++
     for (const name of ['steps', 'writes', 'acknowledged', 'resets']) sums[name] += result[name]
     sums.convergedTimeoutsMax = Math.max(sums.convergedTimeoutsMax, result.convergedMs / result.nodeTimeoutMs)
+    sums.replacedTimeoutsMax = Math.max(sums.replacedTimeoutsMax, (result.replacedMs ?? 0) / result.nodeTimeoutMs)
     if (result.violation === null) {
       if (sums.schedules % 500 === 0) say(`${sums.schedules} schedules, ${sums.acknowledged} acknowledged, no violation`)
       continue
@@ -108,12 +110,13 @@ function restarts(simulator, values) {
   if (values.replay !== undefined) return console.log(tell(Number(values.replay)))
   const startAt = performance.now()
   const endAt = startAt + Number(values.minutes) * 60_000
-  const sums = { schedules: 0, replaced: 0, convergedTimeoutsMax: 0 }
+  const sums = { schedules: 0, replaced: 0, convergedTimeoutsMax: 0, replacedTimeoutsMax: 0 }
   for (let seed = Number(values.seed); performance.now() < endAt && sums.schedules < Number(values.schedules); seed++) {
-    const { violation, wasReplaced, convergedMs, nodeTimeoutMs } = simulator.runRestart({ seed })
+    const { violation, wasReplaced, convergedMs, replacedMs, nodeTimeoutMs } = simulator.runRestart({ seed })
     sums.schedules++
     if (wasReplaced) sums.replaced++
     sums.convergedTimeoutsMax = Math.max(sums.convergedTimeoutsMax, convergedMs / nodeTimeoutMs)
+    sums.replacedTimeoutsMax = Math.max(sums.replacedTimeoutsMax, (replacedMs ?? 0) / nodeTimeoutMs)
     if (violation !== null)
       throw new Problem(`Seed ${seed}, schedule ${sums.schedules}: ${violation}\nAgain: npm run simulate -- --restarts --replay ${seed}`)
   }

@@ -54,7 +54,7 @@ await main(async () => {
         await check(`${installer}, Node ${version}: library, command, server, node of a cluster`, () => stranger.use(node))
       if (installer === 'npm')
         await check('npm: what is said where the addon is missing', () => stranger.withoutAddon())
-      if (!values.quick) await check(`${installer}: binlog, adapters, a cluster`, () => stranger.useOthers())
+      if (!values.quick) await check(`${installer}: binlog, adapters, a cluster`, () => stranger.useOthers([...nodes.values()]))
     }
   } finally {
     await registry?.close()

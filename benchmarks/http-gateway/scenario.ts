@@ -2,8 +2,9 @@
  * Question   What does the gateway cost, compared with a service over a Map that has the same routes and answers?
  * Workload   autocannon: GET and SET of 64 B, MGET of 50; 100 connections. 10,000 keys.
  * Output     CPU per request, requests a second, p50, p99, p99.9, RSS, delay of the event loop.
- * Yardstick  Fastify over a Map. The gateway's handler in a node:http server shows what reading HTTP earns.
- *            autocannon is JavaScript too and may be at its limit before the gateway is: then CPU tells more.
+ * Yardstick  Fastify over a Map. The gateway's handler in a node:http server shows what reading HTTP earns. A node:net
+ *            server that reads nothing and says always the same is the floor: what sockets and autocannon cost, which
+ *            no gateway on a JavaScript thread goes below.
  */
 import type { Scenario } from '../../apps/benchmark/src/scenario.js'
 import { compareHttp, type HttpCase, type HttpSide } from '../http/sides.js'
@@ -12,6 +13,7 @@ const sides: HttpSide[] = [
   { label: 'slotwise gateway', store: 'gateway', routes: 'gateway' },
   { label: 'fastify + Map', store: 'fastify', routes: 'gateway' },
   { label: 'handler in node:http', store: 'handler', routes: 'gateway' },
+  { label: 'node:net, one answer', store: 'floor', routes: 'gateway' },
 ]
 
 const cases: HttpCase[] = [

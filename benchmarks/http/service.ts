@@ -5,7 +5,7 @@
  * Questions: `fill`, `begin`, `end` (CPU, memory and the delays of the event loop since).
  */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { type AddressInfo, createServer as createNetServer } from 'node:net'
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 
 const [name = '', redisPort = '', dir = ''] = process.argv.slice(2)
@@ -80,6 +80,22 @@ const stores: Record<string, () => Promise<Store>> = {
   map() {
     const map = new Map<string, string>()
     return Promise.resolve({ ...direct(map), page: (keys) => keys.map((key) => map.get(key)) })
+  },
+  /** No routes, no parsing: each piece that comes is answered as a GET of key 7 would be. */
+  floor() {
+    const map = new Map<string, string>()
+    const listenNow = (): Promise<number> => {
+      const body = JSON.stringify({ result: valueOf(7, 64) })
+      const answer = `HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n${body}`
+      const server = createNetServer({ noDelay: true }, (socket) => {
+        socket.on('error', () => socket.destroy())
+        socket.on('data', () => { socket.write(answer, 'latin1') })
+      })
+      return new Promise((resolve) => {
+        server.listen(0, '127.0.0.1', 511, () => resolve((server.address() as AddressInfo).port))
+      })
+    }
+    return Promise.resolve({ ...direct(map), listen: listenNow })
   },
   /** The gateway's routes and answers over a Map, as one would write them with Fastify. */
   async fastify() {

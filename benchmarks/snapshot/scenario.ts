@@ -63,7 +63,8 @@ async function measure(bench: Bench, side: Side): Promise<Record<string, Sample>
       '--seconds', String(seconds), '--warmup-seconds', '0.5']
     const result = await bench.kvload([...shape, ...load, ...bench.canaries()], server)
     if (result.undisturbedShare !== undefined) {
-      bench.note(`${side.label}: ${what}: undisturbed ${(100 * result.undisturbedShare).toFixed(0)} % of the time`)
+      const [core, load] = [result.coreAwayUs, result.loadAwayUs].map((us = 0) => (us / 1000).toFixed(1))
+      bench.note(`${side.label}: ${what}: undisturbed ${(100 * result.undisturbedShare).toFixed(0)} % of the time; a core was away for up to ${core} ms, the load for ${load}`)
     }
     return latencies(result, what)
   }

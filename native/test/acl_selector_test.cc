@@ -55,7 +55,7 @@ AclError Error(std::string_view rules) {
   return Apply(&selector, rules);
 }
 
-TEST(AclSelector, CommandsAreDeniedUntilAllowed) {
+ONE_THREAD_TEST(AclSelector, CommandsAreDeniedUntilAllowed) {
   EXPECT_EQ(Denied("~*", "GET a"), "command");
   EXPECT_EQ(Denied("~* +get", "GET a"), "");
   EXPECT_EQ(Denied("~* +GeT", "get a"), "");
@@ -68,11 +68,11 @@ TEST(AclSelector, CommandsAreDeniedUntilAllowed) {
   EXPECT_EQ(Denied("~* +@all -@write", "GET a"), "");
 }
 
-TEST(AclSelector, WhoMayDoNothingMayStillLogIn) {
+ONE_THREAD_TEST(AclSelector, WhoMayDoNothingMayStillLogIn) {
   for (const char* line : {"AUTH a b", "HELLO 3", "QUIT", "RESET"}) EXPECT_EQ(Denied("", line), "");
 }
 
-TEST(AclSelector, SubcommandsAreCommandsOfTheirOwn) {
+ONE_THREAD_TEST(AclSelector, SubcommandsAreCommandsOfTheirOwn) {
   EXPECT_EQ(Denied("+config|get", "CONFIG GET a"), "");
   EXPECT_EQ(Denied("+config|get", "CONFIG SET a b"), "command");
   EXPECT_EQ(Denied("+config -config|set", "CONFIG SET a b"), "command");
@@ -81,7 +81,7 @@ TEST(AclSelector, SubcommandsAreCommandsOfTheirOwn) {
   EXPECT_EQ(Denied("+@all -config +config|get", "CONFIG GET a"), "");
 }
 
-TEST(AclSelector, FirstArgumentsOpenACommandPartly) {
+ONE_THREAD_TEST(AclSelector, FirstArgumentsOpenACommandPartly) {
   EXPECT_EQ(Denied("+select|0", "SELECT 0"), "");
   EXPECT_EQ(Denied("+select|0", "SELECT 1"), "command");
   EXPECT_EQ(Denied("+select|0 +select|1", "SELECT 1"), "");
@@ -90,7 +90,7 @@ TEST(AclSelector, FirstArgumentsOpenACommandPartly) {
   EXPECT_EQ(Denied("+debug|object ~*", "DEBUG SLEEP 1"), "command");
 }
 
-TEST(AclSelector, KeysByPatternAndByWhatHappensToThem) {
+ONE_THREAD_TEST(AclSelector, KeysByPatternAndByWhatHappensToThem) {
   EXPECT_EQ(Denied("+@all ~a*", "GET ab"), "");
   EXPECT_EQ(Denied("+@all ~a*", "GET ba"), "key ba");
   EXPECT_EQ(Denied("+@all ~a* ~b", "MGET a b c"), "key c");
@@ -119,13 +119,13 @@ TEST(AclSelector, KeysByPatternAndByWhatHappensToThem) {
   EXPECT_EQ(Denied("+@all ~a", "MIGRATE h 1 \"\" 0 5 KEYS a b"), "key b");
 }
 
-TEST(AclSelector, AnEmptyPatternFitsTheEmptyKeyOnly) {
+ONE_THREAD_TEST(AclSelector, AnEmptyPatternFitsTheEmptyKeyOnly) {
   EXPECT_EQ(Denied("+@all %R~", "GET x"), "key x");
   EXPECT_EQ(Denied("+@all %R~", "GET \"\""), "");
   EXPECT_EQ(Denied("+@all ~", "GET x"), "key x");
 }
 
-TEST(AclSelector, ChannelsByPatternAndPatternsLiterally) {
+ONE_THREAD_TEST(AclSelector, ChannelsByPatternAndPatternsLiterally) {
   EXPECT_EQ(Denied("+@all &a*", "PUBLISH ab x"), "");
   EXPECT_EQ(Denied("+@all &a*", "PUBLISH b a"), "channel b");
   EXPECT_EQ(Denied("+@all &a*", "SPUBLISH b a"), "channel b");
@@ -139,7 +139,7 @@ TEST(AclSelector, ChannelsByPatternAndPatternsLiterally) {
   EXPECT_EQ(Denied("+@all allchannels resetchannels", "SUBSCRIBE x"), "channel x");
 }
 
-TEST(AclSelector, RefusesWhatMakesNoSense) {
+ONE_THREAD_TEST(AclSelector, RefusesWhatMakesNoSense) {
   EXPECT_EQ(Error("+nosuch"), AclError::kUnknownCommand);
   EXPECT_EQ(Error("-nosuch"), AclError::kUnknownCommand);
   EXPECT_EQ(Error("+@nosuch"), AclError::kUnknownCommand);
@@ -167,14 +167,14 @@ TEST(AclSelector, RefusesWhatMakesNoSense) {
   EXPECT_EQ(Error("\"&a\\tb\""), AclError::kSyntax);
 }
 
-TEST(AclSelector, PatternsHaveAnEnd) {
+ONE_THREAD_TEST(AclSelector, PatternsHaveAnEnd) {
   AclSelector selector;
   for (std::size_t i = 0; i < AclSelector::kPatternsMax; ++i) ASSERT_TRUE(selector.Apply(Table(), "~" + std::to_string(i)) == AclError::kNone);
   EXPECT_EQ(selector.Apply(Table(), "~x"), AclError::kTooMany);
   EXPECT_EQ(selector.Apply(Table(), "~0"), AclError::kNone);  // it is there
 }
 
-TEST(AclDescribe, SaysKeysChannelsAndCommands) {
+ONE_THREAD_TEST(AclDescribe, SaysKeysChannelsAndCommands) {
   EXPECT_EQ(Described(""), "resetchannels -@all");
   EXPECT_EQ(Described("~* &* +@all"), "~* &* +@all");
   EXPECT_EQ(Described("~a ~b %R~c %W~d &e +get"), "~a ~b %R~c %W~d resetchannels &e -@all +get");
@@ -182,7 +182,7 @@ TEST(AclDescribe, SaysKeysChannelsAndCommands) {
   EXPECT_EQ(Described("~a ~a &b &b"), "~a resetchannels &b -@all");
 }
 
-TEST(AclDescribe, OneCategoryIsOneWord) {
+ONE_THREAD_TEST(AclDescribe, OneCategoryIsOneWord) {
   for (const char* name : AclCategoryNames()) {
     const std::string category = name;
     EXPECT_EQ(Commands("+@all -@" + category), "+@all -@" + category);
@@ -190,7 +190,7 @@ TEST(AclDescribe, OneCategoryIsOneWord) {
   }
 }
 
-TEST(AclDescribe, WhatRemainsIsSaidCommandByCommand) {
+ONE_THREAD_TEST(AclDescribe, WhatRemainsIsSaidCommandByCommand) {
   EXPECT_EQ(Commands("+@all -client|kill"), "+@all -client|kill");
   EXPECT_EQ(Commands("+@all -client +client|id +client|setname"), "+@all -client +client|id +client|setname");
   EXPECT_EQ(Commands("+config -config|set"), "-@all +config -config|set");
@@ -203,7 +203,7 @@ TEST(AclDescribe, WhatRemainsIsSaidCommandByCommand) {
 }
 
 // Whatever was said, what is described says the same again.
-TEST(AclDescribe, ReadsBackAsItWas) {
+ONE_THREAD_TEST(AclDescribe, ReadsBackAsItWas) {
   Random random(7);
   for (int round = 0; round < 300; ++round) {
     AclSelector selector;

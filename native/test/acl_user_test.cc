@@ -30,7 +30,7 @@ std::string Described(std::string_view line) {
   return refusal.error == AclError::kNone ? user.Describe(Table()) : "<" + refusal.rule + ": " + AclErrorText(refusal.error) + ">";
 }
 
-TEST(Sha256, StandardVectors) {
+ONE_THREAD_TEST(Sha256, StandardVectors) {
   EXPECT_EQ(Sha256Hex(""), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
   EXPECT_EQ(Sha256Hex("abc"), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
   EXPECT_EQ(Sha256Hex("abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq"), "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1");
@@ -38,7 +38,7 @@ TEST(Sha256, StandardVectors) {
   EXPECT_EQ(Sha256Hex("passwd4"), kHash);
 }
 
-TEST(AclUser, Passwords) {
+ONE_THREAD_TEST(AclUser, Passwords) {
   AclUser user(false);
   Apply(&user, "on >passwd4 >other");
   EXPECT_TRUE(user.HasPassword(kHash));
@@ -64,7 +64,7 @@ TEST(AclUser, Passwords) {
   EXPECT_TRUE(user.passwords().empty());
 }
 
-TEST(AclUser, FlagsInTheirOrder) {
+ONE_THREAD_TEST(AclUser, FlagsInTheirOrder) {
   EXPECT_EQ(Described(""), "off resetchannels -@all");
   EXPECT_EQ(Described("ON NOPASS"), "on nopass resetchannels -@all");
   EXPECT_EQ(Described("skip-sanitize-payload on"), "on skip-sanitize-payload resetchannels -@all");
@@ -74,7 +74,7 @@ TEST(AclUser, FlagsInTheirOrder) {
   EXPECT_EQ(AclUser::Default(Table()).Describe(Table()), "on nopass ~* &* +@all");
 }
 
-TEST(AclUser, NewSelectorsFollowThePubsubDefault) {
+ONE_THREAD_TEST(AclUser, NewSelectorsFollowThePubsubDefault) {
   AclUser user(true);
   Apply(&user, "(+get)", true);
   EXPECT_EQ(user.Describe(Table()), "off &* -@all (&* -@all +get)");
@@ -84,7 +84,7 @@ TEST(AclUser, NewSelectorsFollowThePubsubDefault) {
   EXPECT_EQ(user.Describe(Table()), "off sanitize-payload resetchannels -@all");
 }
 
-TEST(AclUser, SelectorsMayBeSplitAtSpaces) {
+ONE_THREAD_TEST(AclUser, SelectorsMayBeSplitAtSpaces) {
   EXPECT_EQ(Described("(+get ~a)"), "off resetchannels -@all (~a resetchannels -@all +get)");
   EXPECT_EQ(Described("( +get ~a )"), "off resetchannels -@all (~a resetchannels -@all +get)");
   EXPECT_EQ(Described("\"(+get ~a)\" (~b)"), "off resetchannels -@all (~a resetchannels -@all +get) (~b resetchannels -@all)");
@@ -98,7 +98,7 @@ TEST(AclUser, SelectorsMayBeSplitAtSpaces) {
   EXPECT_TRUE(Described("(&* &fail)").starts_with("<(&* &fail): Adding a pattern after the * pattern (or the 'allchannels' flag)"));
 }
 
-TEST(AclUser, ARefusedRuleUndoesThoseBeforeIt) {
+ONE_THREAD_TEST(AclUser, ARefusedRuleUndoesThoseBeforeIt) {
   AclUser user(false);
   Apply(&user, "on +get");
   AclRefusal refusal = Apply(&user, "off >x +set +nosuch ~a");
@@ -106,7 +106,7 @@ TEST(AclUser, ARefusedRuleUndoesThoseBeforeIt) {
   EXPECT_EQ(user.Describe(Table()), "on resetchannels -@all +get");
 }
 
-TEST(AclUser, SelectorsAndPasswordsHaveAnEnd) {
+ONE_THREAD_TEST(AclUser, SelectorsAndPasswordsHaveAnEnd) {
   std::vector<std::string> rules(1000000, "(+get ~a)");
   AclUser user(false);
   EXPECT_EQ(user.ApplyAll(Table(), rules, false).error, AclError::kTooMany);
@@ -117,7 +117,7 @@ TEST(AclUser, SelectorsAndPasswordsHaveAnEnd) {
   EXPECT_EQ(user.Apply(Table(), ">x", false), AclError::kTooMany);
 }
 
-TEST(AclUser, OneSelectorMustAllowAllOfACall) {
+ONE_THREAD_TEST(AclUser, OneSelectorMustAllowAllOfACall) {
   AclUser user(false);
   Apply(&user, "on (%R~read* +@all) (%W~write* +@all)");
   auto denied = [&](std::vector<std::string_view> args) {
@@ -130,7 +130,7 @@ TEST(AclUser, OneSelectorMustAllowAllOfACall) {
   EXPECT_EQ(denied({"copy", "write", "read"}), AclDenial::kKey);
 }
 
-TEST(AclUser, TheDenialThatTellsMostIsReported) {
+ONE_THREAD_TEST(AclUser, TheDenialThatTellsMostIsReported) {
   AclUser user(false);
   Apply(&user, "+mget ~key (+mget ~key ~otherkey)");
   auto denied = [&](std::vector<std::string_view> args) {
@@ -143,7 +143,7 @@ TEST(AclUser, TheDenialThatTellsMostIsReported) {
   EXPECT_EQ(denied({"mget", "key", "otherkey", "someotherkey"}), "2 someotherkey");
 }
 
-TEST(AclUser, WhoMayReadEveryKey) {
+ONE_THREAD_TEST(AclUser, WhoMayReadEveryKey) {
   const std::vector<std::string_view> args{"sort", "mylist", "by", "v*"};
   const Command& sort = *FindAclCommand(Table(), "sort");
   auto may = [&](std::string_view rules) {
@@ -159,7 +159,7 @@ TEST(AclUser, WhoMayReadEveryKey) {
   EXPECT_FALSE(may("~*"));
 }
 
-TEST(AclFile, UsersAndTheirRules) {
+ONE_THREAD_TEST(AclFile, UsersAndTheirRules) {
   AclUserMap users;
   const std::string text = "user alice on allcommands allkeys &* >alice\n\n  user bob on -@all +@set +acl ~set* &* >bob\r\nuser default on nopass ~* &* +@all";
   EXPECT_EQ(ParseAclFile(Table(), text, "user.acl", false, &users), "");
@@ -172,7 +172,7 @@ TEST(AclFile, UsersAndTheirRules) {
   EXPECT_TRUE(users.empty());
 }
 
-TEST(AclFile, EveryMistakeIsNamed) {
+ONE_THREAD_TEST(AclFile, EveryMistakeIsNamed) {
   const std::string end = "WARNING: ACL errors detected, no change to the previously active ACL rules was performed";
   AclUserMap users;
   auto errors = [&](std::string_view text) { return ParseAclFile(Table(), text, "f", false, &users); };
@@ -187,7 +187,7 @@ TEST(AclFile, EveryMistakeIsNamed) {
   EXPECT_EQ(errors("user a\tb on"), "'f:1: username 'a\tb' contains invalid characters. " + end);
 }
 
-TEST(AclFile, WhatIsWrittenReadsBack) {
+ONE_THREAD_TEST(AclFile, WhatIsWrittenReadsBack) {
   AclUserMap users;
   const std::string text = "user bob on skip-sanitize-payload #" + kHash + " ~a %R~b resetchannels &c -@all +@set +select|0 (~d &* +@all -@write)\n"
                            "user default on nopass ~* &* +@all\n";

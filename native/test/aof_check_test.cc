@@ -119,7 +119,7 @@ bool HaveRealTool() {
 
 }  // namespace
 
-TEST(AofCheck, SaysWhatRedisCheckAofSays) {
+ONE_THREAD_TEST(AofCheck, SaysWhatRedisCheckAofSays) {
   if (!HaveRealTool()) return;
   Differ differ;
   const std::string good = Commands();
@@ -150,7 +150,7 @@ TEST(AofCheck, SaysWhatRedisCheckAofSays) {
   EXPECT_EQ(differ.different, 0);
 }
 
-TEST(AofCheck, AgreesOnDirectories) {
+ONE_THREAD_TEST(AofCheck, AgreesOnDirectories) {
   if (!HaveRealTool()) return;
   Differ differ;
   const std::string good = Commands();
@@ -176,7 +176,7 @@ TEST(AofCheck, AgreesOnDirectories) {
   EXPECT_EQ(differ.different, 0);
 }
 
-TEST(AofCheck, FindsAndRepairsWhatOnlyChecksumsShow) {
+ONE_THREAD_TEST(AofCheck, FindsAndRepairsWhatOnlyChecksumsShow) {
   RecordingFiles files;
   NullLogger logger;
   ManualClock clock;

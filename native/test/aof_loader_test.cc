@@ -1,6 +1,7 @@
 // Loading: what is delivered, what is cut, what is refused, and that a refusal changes nothing on disk.
 #include "log/aof_loader.h"
 
+#include "backup/rdb_extent.h"
 #include "base/crc32c.h"
 #include "log/empty_rdb.h"
 #include "log/resp_scanner.h"
@@ -34,7 +35,7 @@ const std::string kEmptyRdb(
 
 }  // namespace
 
-TEST(Crc32c, KnownAnswersAndBothImplementationsAgree) {
+ONE_THREAD_TEST(Crc32c, KnownAnswersAndBothImplementationsAgree) {
   EXPECT_EQ(Crc32c("123456789"), 0xe3069283u);
   EXPECT_EQ(Crc32c(std::string(32, '\0')), 0x8a9136aau);  // RFC 3720 B.4
   EXPECT_EQ(Crc32c(std::string(32, '\xff')), 0x62a8ab43u);
@@ -48,7 +49,7 @@ TEST(Crc32c, KnownAnswersAndBothImplementationsAgree) {
   }
 }
 
-TEST(AofScanner, TakesWholeCommandsAndAsksForMoreAtEveryCut) {
+ONE_THREAD_TEST(AofScanner, TakesWholeCommandsAndAsksForMoreAtEveryCut) {
   const std::string text = Resp({"SET", "key", std::string_view("v\r\n\0x", 5)});
   std::vector<std::string_view> argv;
   for (std::size_t size = 0; size < text.size(); ++size) {
@@ -65,7 +66,7 @@ TEST(AofScanner, TakesWholeCommandsAndAsksForMoreAtEveryCut) {
   EXPECT_EQ(argv[2], std::string_view("v\r\n\0x", 5));
 }
 
-TEST(AofScanner, RefusesEveryDeviation) {
+ONE_THREAD_TEST(AofScanner, RefusesEveryDeviation) {
   std::vector<std::string_view> argv;
   for (const char* text : {"x", "*x\r\n", "*0\r\n", "*-1\r\n", "*99999999999\r\n", "*1\n$1\r\na\r\n", "*1\r\n#1\r\na\r\n",
                            "*1\r\n$\r\na\r\n", "*1\r\n$-1\r\n", "*1\r\n$1\r\nab\r\n", "*1\r\n$2\r\na\r\n", "*1\r\n$1\r\na\rb",
@@ -76,7 +77,7 @@ TEST(AofScanner, RefusesEveryDeviation) {
   EXPECT_EQ(ScanCommand(std::string(2000, '#'), &argv).result, ScanResult::kBad);
 }
 
-TEST(AofLoader, DeliversDatabasesTransactionsAndSkipsAnnotations) {
+ONE_THREAD_TEST(AofLoader, DeliversDatabasesTransactionsAndSkipsAnnotations) {
   RecordingFiles files = Foreign("#TS:1\r\n" + Resp({"SET", "a", "0"}) + Resp({"SELECT", "3"}) + Resp({"MULTI"}) +
                                  Resp({"SET", "b", "1"}) + Resp({"select", "5"}) + Resp({"SET", "c", "2"}) + Resp({"exec"}) +
                                  Resp({"SET", "d", "3"}));
@@ -91,7 +92,7 @@ TEST(AofLoader, DeliversDatabasesTransactionsAndSkipsAnnotations) {
   EXPECT_TRUE(loaded.report.existed);
 }
 
-TEST(AofLoader, CutsATornTailAtEveryByteAndTellsHowMuch) {
+ONE_THREAD_TEST(AofLoader, CutsATornTailAtEveryByteAndTellsHowMuch) {
   const std::string first = Resp({"SET", "a", "1"});
   const std::string second = Resp({"MULTI"}) + Resp({"SET", "b", "2"}) + Resp({"SET", "c", "3"}) + Resp({"EXEC"});
   const std::string whole = first + second;
@@ -114,7 +115,7 @@ TEST(AofLoader, CutsATornTailAtEveryByteAndTellsHowMuch) {
   }
 }
 
-TEST(AofLoader, CutsTrailingZerosButRefusesGarbage) {
+ONE_THREAD_TEST(AofLoader, CutsTrailingZerosButRefusesGarbage) {
   const std::string good = Resp({"SET", "a", "1"});
   for (std::size_t zeros : {1u, 512u, 4096u, 200000u}) {
     RecordingFiles files = Foreign(good + std::string(zeros, '\0'));
@@ -133,7 +134,7 @@ TEST(AofLoader, CutsTrailingZerosButRefusesGarbage) {
   }
 }
 
-TEST(AofLoader, RefusalsChangeNothing) {
+ONE_THREAD_TEST(AofLoader, RefusalsChangeNothing) {
   const std::string good = Resp({"SET", "a", "1"});
   RecordingFiles torn = Foreign(good + "*3\r\n");
   NullLogger logger;
@@ -160,7 +161,7 @@ TEST(AofLoader, RefusalsChangeNothing) {
   }
 }
 
-TEST(AofLoader, HugeAnnouncedLengthsTakeNoMemory) {
+ONE_THREAD_TEST(AofLoader, HugeAnnouncedLengthsTakeNoMemory) {
   for (const char* head : {"*2147483647\r\n$3\r\nDEL\r\n", "*2\r\n$536870912\r\nabc"}) {
     RecordingFiles files = Foreign(head);
     Loaded loaded = Load(files);
@@ -169,7 +170,7 @@ TEST(AofLoader, HugeAnnouncedLengthsTakeNoMemory) {
   }
 }
 
-TEST(AofLoader, LargeValuesAndTransactionsCrossTheWindow) {
+ONE_THREAD_TEST(AofLoader, LargeValuesAndTransactionsCrossTheWindow) {
   std::string big(3 << 20, 'x');
   std::string content;
   for (int i = 0; i < 3; ++i) content += Resp({"SET", "k" + std::to_string(i), std::string_view(big).substr(0, big.size() / (i + 1))});
@@ -187,7 +188,7 @@ TEST(AofLoader, LargeValuesAndTransactionsCrossTheWindow) {
   EXPECT_TRUE(Load(files).status.message().find("Bad checksum") == 0);
 }
 
-TEST(AofLoader, ForeignFilesAreIndexedAtOnce) {
+ONE_THREAD_TEST(AofLoader, ForeignFilesAreIndexedAtOnce) {
   RecordingFiles files = Foreign(Resp({"SET", "a", "1"}) + Resp({"SET", "b", "2"}));
   CollectingLogger logger;
   ASSERT_TRUE(Load(files, logger).status.ok());
@@ -213,7 +214,7 @@ TEST(AofLoader, ForeignFilesAreIndexedAtOnce) {
 
 // The checksums that the index gets are those of what was loaded, also where it covers only pieces of the file and where
 // the tail is torn; and nothing is read a second time for them, but for the piece that the cut shortens.
-TEST(AofLoader, AForeignFileIsReadOnceAndItsIndexIsTrue) {
+ONE_THREAD_TEST(AofLoader, AForeignFileIsReadOnceAndItsIndexIsTrue) {
   std::string content;
   while (content.size() < 5 << 20) content += Resp({"SET", "k" + std::to_string(content.size()), std::string(70000, 'v')});
   const std::size_t whole = content.size();
@@ -242,7 +243,7 @@ TEST(AofLoader, AForeignFileIsReadOnceAndItsIndexIsTrue) {
   }
 }
 
-TEST(AofLoader, LookingAtAnOpenLogChangesNothing) {
+ONE_THREAD_TEST(AofLoader, LookingAtAnOpenLogChangesNothing) {
   RecordingFiles files;
   NullLogger logger;
   ManualClock clock;
@@ -264,7 +265,7 @@ TEST(AofLoader, LookingAtAnOpenLogChangesNothing) {
   EXPECT_EQ(files.calls(), calls);
 }
 
-TEST(AofLoader, EmptyRdbBaseIsAcceptedAndOneWithKeysIsNamed) {
+ONE_THREAD_TEST(AofLoader, EmptyRdbBaseIsAcceptedAndOneWithKeysIsNamed) {
   std::size_t size = 0;
   EXPECT_EQ(CheckEmptyRdb(kEmptyRdb, &size), EmptyRdbResult::kEmpty);
   EXPECT_EQ(size, std::size_t{89});
@@ -289,6 +290,79 @@ TEST(AofLoader, EmptyRdbBaseIsAcceptedAndOneWithKeysIsNamed) {
   loaded = Load(preamble);
   ASSERT_TRUE(loaded.status.ok());
   EXPECT_EQ(preamble.Content(kIncr), kEmptyRdb);
+}
+
+// Found by fuzzing: it was loaded, and then refused as "changed after it was loaded".
+ONE_THREAD_TEST(AofLoader, AnIncrFileThatIsNothingButAnRdbCanBeAppendedTo) {
+  RecordingFiles files = Foreign(kEmptyRdb);
+  for (std::uint64_t commands = 0; commands < 3; ++commands) {
+    Loaded loaded = Load(files);
+    ASSERT_TRUE(loaded.status.ok());
+    EXPECT_EQ(loaded.report.commands, commands);
+    NullLogger logger;
+    ManualClock clock;
+    std::unique_ptr<AofLog> log;
+    ASSERT_TRUE(AofLog::Open(files, logger, TestOptions(), clock, AofLogLimits(), &log).ok());
+    LogUnit unit;
+    AddEffect(&unit, 0, {"SET", "a", "1"});
+    log->Append(unit);
+    ASSERT_TRUE(log->Close().ok());
+  }
+}
+
+// The sink reads the RDB, the reader goes on behind it with what it has verified. It had taken all of that for uncovered
+// again: the index that was written contradicted itself, and the log could not be opened.
+ONE_THREAD_TEST(AofLoader, WhatStandsBehindAnRdbWithKeysIsCoveredOnce) {
+  class RdbSink final : public LoadSink {
+   public:
+    bool Apply(int, const std::string_view*, std::size_t, std::string*) override { return true; }
+    Status LoadRdb(File& file, std::uint64_t, const std::string& name, std::uint64_t* end) override {
+      return RdbEndOf(file, name, end);
+    }
+  };
+  // One key whose value's length, below 16 MiB, is written in four bytes; the checksum is switched off.
+  const auto rdb_of = [](std::size_t size) {
+    const char length[] = {'\x80', 0, static_cast<char>(size >> 16), static_cast<char>(size >> 8), static_cast<char>(size)};
+    return "REDIS0010\xfe" + std::string("\0\0\1k", 4) + std::string(length, 5) + std::string(size, 'v') + '\xff' + std::string(8, '\0');
+  };
+  const auto load = [](RecordingFiles& files, std::uint64_t commands) {
+    RdbSink sink;
+    NullLogger logger;
+    LoadReport report;
+    ASSERT_TRUE(LoadAof(files, logger, TestOptions(), LoadOptions(), sink, &report).ok());
+    EXPECT_EQ(report.commands, commands);
+    SegmentIndex index;
+    ASSERT_TRUE(ReadSegmentIndex(files, IndexPath(kIncr), &index).ok());
+    EXPECT_TRUE(index.closed && !index.damaged);
+    std::uint64_t covered = 0;
+    for (const IndexBlock& block : index.blocks) {
+      EXPECT_EQ(block.begin, covered);
+      EXPECT_EQ(block.crc, Crc32c(std::string_view(files.Content(kIncr)).substr(block.begin, block.end - block.begin)));
+      covered = block.end;
+    }
+    EXPECT_EQ(covered, files.Content(kIncr).size());
+  };
+  for (std::size_t bytes : {0u, 1u, 1u << 20, 2u << 20, 3u << 20}) {
+    std::uint64_t commands = 0;
+    const std::size_t behind = bytes % (2u << 20);  // with less and more than a window before and behind the RDB's end
+    RecordingFiles files = Foreign(rdb_of(bytes >= 2u << 20 ? 700000 : 1));
+    if (behind > 0) files.Content(kIncr) += Resp({"SET", "a", std::string(behind, 'v')}), ++commands;
+    load(files, commands);
+    files.Content(kIncr) += Resp({"SET", "b", std::string(behind, 'v')});  // by Redis
+    load(files, ++commands);
+    NullLogger logger;
+    ManualClock clock;
+    std::unique_ptr<AofLog> log;
+    ASSERT_TRUE(AofLog::Open(files, logger, TestOptions(), clock, AofLogLimits(), &log).ok());
+    LogUnit unit;
+    AddEffect(&unit, 0, {"SET", "a", "1"});
+    log->Append(unit);
+    ASSERT_TRUE(log->Sync().ok());
+    log->Append(unit);
+    RecordingFiles killed = files.Killed();  // with blocks that are durable, in a session that has no end
+    load(killed, ++commands);
+    ASSERT_TRUE(AofLog::Open(killed, logger, TestOptions(), clock, AofLogLimits(), &log).ok());
+  }
 }
 
 }  // namespace slotwise::test

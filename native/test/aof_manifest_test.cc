@@ -18,7 +18,7 @@ constexpr const char* kFormat = "Invalid AOF manifest file format";
 
 }  // namespace
 
-TEST(AofManifest, ReadsWhatRedisReads) {
+ONE_THREAD_TEST(AofManifest, ReadsWhatRedisReads) {
   struct Row {
     const char* text;
     const char* reason;
@@ -57,7 +57,7 @@ TEST(AofManifest, ReadsWhatRedisReads) {
   EXPECT_EQ(Reason(std::string("file a\0b seq 1 type i\n", 22)), "The AOF manifest file contains too long line");
 }
 
-TEST(AofManifest, PrintsBaseHistoryIncrAndReadsItselfBack) {
+ONE_THREAD_TEST(AofManifest, PrintsBaseHistoryIncrAndReadsItselfBack) {
   AofManifest manifest;
   manifest.base = AofFileInfo{"a b\n\x01.rdb", 5, 'b'};
   manifest.history = {{"h", 4, 'h'}};
@@ -73,7 +73,7 @@ TEST(AofManifest, PrintsBaseHistoryIncrAndReadsItselfBack) {
   EXPECT_EQ(back.Print(), text);
 }
 
-TEST(AofManifest, OneFlippedBitIsNeverAccepted) {
+ONE_THREAD_TEST(AofManifest, OneFlippedBitIsNeverAccepted) {
   AofManifest manifest;
   manifest.base = AofFileInfo{"appendonly.aof.1.base.aof", 1, 'b'};
   manifest.incr = {{"appendonly.aof.1.incr.aof", 1, 'i'}, {"appendonly.aof.2.incr.aof", 2, 'i'}};
@@ -88,7 +88,7 @@ TEST(AofManifest, OneFlippedBitIsNeverAccepted) {
   }
 }
 
-TEST(AofManifest, IsReplacedByRenameOrNotAtAll) {
+ONE_THREAD_TEST(AofManifest, IsReplacedByRenameOrNotAtAll) {
   RecordingFiles files;
   ASSERT_EQ(files.MakeDir("/data/d"), 0);
   AofManifest manifest;
@@ -108,7 +108,7 @@ TEST(AofManifest, IsReplacedByRenameOrNotAtAll) {
   EXPECT_EQ(files.Content("/data/d/m"), manifest.Print());
 }
 
-TEST(AofDirectory, NeverStartsEmptyBesideData) {
+ONE_THREAD_TEST(AofDirectory, NeverStartsEmptyBesideData) {
   RecordingFiles files;
   files.Put("/data/appendonlydir/appendonly.aof.1.incr.aof", "*1\r\n$4\r\nPING\r\n");
   Loaded loaded = Load(files);
@@ -121,7 +121,7 @@ TEST(AofDirectory, NeverStartsEmptyBesideData) {
   EXPECT_FALSE(loaded.report.existed);
 }
 
-TEST(AofDirectory, MissingFileIsRefusedAndUnlistedFileIsIgnored) {
+ONE_THREAD_TEST(AofDirectory, MissingFileIsRefusedAndUnlistedFileIsIgnored) {
   RecordingFiles files;
   files.Put("/data/appendonlydir/appendonly.aof.manifest", "file appendonly.aof.1.incr.aof seq 1 type i\n");
   files.Put("/data/appendonlydir/appendonly.aof.9.incr.aof", "*1\r\n$4\r\nPING\r\n");
@@ -136,7 +136,7 @@ TEST(AofDirectory, MissingFileIsRefusedAndUnlistedFileIsIgnored) {
   EXPECT_EQ(loaded.report.commands, 0u);
 }
 
-TEST(AofDirectory, OldLayoutIsMigratedWhereverACrashInterruptsIt) {
+ONE_THREAD_TEST(AofDirectory, OldLayoutIsMigratedWhereverACrashInterruptsIt) {
   const std::string set = "*3\r\n$3\r\nSET\r\n$1\r\na\r\n$1\r\n1\r\n";
   for (DiskModel model : {DiskModel::kPosixMinimal, DiskModel::kExt4Like}) {
     RecordingFiles files(model);

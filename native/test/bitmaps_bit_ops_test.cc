@@ -26,7 +26,7 @@ BitRange RandomRange(Random& random, std::size_t size) {
   return {std::min(first, last), std::max(first, last)};
 }
 
-TEST(BitOps, CountsAndFindsWhatALoopOverBitsFinds) {
+ONE_THREAD_TEST(BitOps, CountsAndFindsWhatALoopOverBitsFinds) {
   Random random(1);
   for (int round = 0; round < 20000; ++round) {
     std::string bytes = RandomBytes(random, 1 + random.Below(round % 100 == 0 ? 5000 : 100));
@@ -46,7 +46,7 @@ TEST(BitOps, CountsAndFindsWhatALoopOverBitsFinds) {
   EXPECT_EQ(FindBit("", true, {0, -1}), -1);
 }
 
-TEST(BitOps, CombinesSourcesAsIfTheyWereContinuedWithZeros) {
+ONE_THREAD_TEST(BitOps, CombinesSourcesAsIfTheyWereContinuedWithZeros) {
   Random random(2);
   for (int round = 0; round < 2000; ++round) {
     std::vector<std::string> strings;
@@ -74,7 +74,7 @@ TEST(BitOps, CombinesSourcesAsIfTheyWereContinuedWithZeros) {
   }
 }
 
-TEST(BitOps, AFieldReadsBackAndLeavesItsNeighboursAlone) {
+ONE_THREAD_TEST(BitOps, AFieldReadsBackAndLeavesItsNeighboursAlone) {
   Random random(3);
   for (int round = 0; round < 20000; ++round) {
     std::string bytes = RandomBytes(random, 9 + random.Below(20));
@@ -94,14 +94,14 @@ TEST(BitOps, AFieldReadsBackAndLeavesItsNeighboursAlone) {
   }
 }
 
-TEST(BitOps, AFieldBeyondTheEndReadsZeros) {
+ONE_THREAD_TEST(BitOps, AFieldBeyondTheEndReadsZeros) {
   EXPECT_EQ(GetBitfield("\xff", 4, 8), 0xf0u);
   EXPECT_EQ(GetBitfield("\xff", 8, 64), 0u);
   EXPECT_EQ(GetBitfield("", ~std::uint64_t{0} - 63, 64), 0u);
   EXPECT_EQ(GetBitfield("\xff\xff\xff\xff\xff\xff\xff\xff\xff", 7, 64), ~std::uint64_t{0});
 }
 
-TEST(BitOps, SignIsTheTopBitOfTheField) {
+ONE_THREAD_TEST(BitOps, SignIsTheTopBitOfTheField) {
   EXPECT_EQ(SignExtend(0x80, 8), -128);
   EXPECT_EQ(SignExtend(0x7f, 8), 127);
   EXPECT_EQ(SignExtend(1, 1), -1);

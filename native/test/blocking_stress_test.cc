@@ -215,7 +215,7 @@ TEST(BlockingStress, ConnectionsOfDifferentThreadsServeEachOther) {
   for (int i = 0; i < kConsumers * kEach; ++i) {
     producer.Send("RPUSH q x\r\n");
     EXPECT_EQ(producer.Read(1), ":");
-    while (producer.Read(1) != "\n") {}
+    producer.ReadThrough("\n");
   }
   for (auto& t : threads) t.join();
   EXPECT_EQ(popped.load(), kConsumers * kEach);
@@ -233,7 +233,7 @@ TEST(BlockingStress, TimeOutsAreKept) {
   EXPECT_EQ(s.Read(5 + 7), "*-1\r\n+PONG\r\n");
   auto waited = std::chrono::steady_clock::now() - start;
   EXPECT_GE(waited, std::chrono::milliseconds(199));
-  EXPECT_LT(waited, std::chrono::milliseconds(10000));
+  EXPECT_LT(waited, std::chrono::milliseconds(60000));
   std::string rest;
   while (rest.find("end\r\n") == std::string::npos) {
     std::string byte = s.Read(1);

@@ -121,7 +121,7 @@ TEST(ClusterLease, AClientWaitsForItsReturnAndNothingOvertakes) {
   EXPECT_EQ(client.Read(7), "+PONG\r\n");
   client.Limit({0, 50000});
   EXPECT_EQ(client.Read(1), "");
-  client.Limit({20, 0});
+  client.Limit({60, 0});
   f.Lease(60000);
   EXPECT_EQ(client.Read(19), "$1\r\n1\r\n+OK\r\n+PONG\r\n");
 }
@@ -184,7 +184,7 @@ struct Held : Node {
     EXPECT_EQ(Field("semi_sync_master_net_waits"), "1");
     writer->Limit({0, 300000});
     EXPECT_EQ(writer->Read(5), "");
-    writer->Limit({20, 0});
+    writer->Limit({60, 0});
   }
   std::string Field(const std::string& name) {
     const std::string info = (*this)("INFO replication");

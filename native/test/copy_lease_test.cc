@@ -108,7 +108,7 @@ TEST(CopyLease, OnlyAcknowledgementsWithTheTagCount) {
     Pass(f);
     EXPECT_EQ(client.Read(5), "");
   }
-  client.Limit({20, 0});
+  client.Limit({60, 0});
   copy.Ack(End(f), "7-a-1");
   EXPECT_EQ(client.Read(5), "+OK\r\n");
   // What was acknowledged with the former tag is nothing under the next.
@@ -136,7 +136,7 @@ TEST(CopyLease, WhatWasReadLeavesWithinTheLeaseOnly) {
   Socket reader(f.port());
   reader.Send("GET bar\r\n");
   EXPECT_EQ(reader.Read(23), "-CLUSTERDOWN No quorum:");
-  client.Limit({20, 0});
+  client.Limit({60, 0});
   f.Lease(60000);
   EXPECT_EQ(client.Read(5), "+OK\r\n");
 }

@@ -118,7 +118,7 @@ void Print(const char* name, const Tally& tally) {
 
 }  // namespace
 
-TEST(CrashBitFlips, AClosedDirectoryNeverServesAFlippedBit) {
+ONE_THREAD_TEST(CrashBitFlips, AClosedDirectoryNeverServesAFlippedBit) {
   Twister random(20240611);
   Tally tally;
   for (std::uint64_t seed = 1; seed <= 10; ++seed) {
@@ -133,7 +133,7 @@ TEST(CrashBitFlips, AClosedDirectoryNeverServesAFlippedBit) {
   EXPECT_GE(tally.unharmed, 100u);  // flips in the index lose nothing
 }
 
-TEST(CrashBitFlips, AnUncleanDirectoryServesAtMostLess) {
+ONE_THREAD_TEST(CrashBitFlips, AnUncleanDirectoryServesAtMostLess) {
   Twister random(20240612);
   Tally tally;
   for (std::uint64_t seed = 1; seed <= 4; ++seed) {

@@ -110,7 +110,7 @@ class Sweep {
 
 }  // namespace
 
-TEST(CrashFaults, EveryCallMayFailInEveryWay) {
+ONE_THREAD_TEST(CrashFaults, EveryCallMayFailInEveryWay) {
   Tally tally;
   for (FsyncPolicy policy : {FsyncPolicy::kAlways, FsyncPolicy::kEverySec, FsyncPolicy::kNo}) {
     for (FaultKind kind : {FaultKind::kEio, FaultKind::kEnospc, FaultKind::kShortWrite}) {
@@ -130,7 +130,7 @@ TEST(CrashFaults, EveryCallMayFailInEveryWay) {
 }
 
 // A rewrite that fails leaves the log as it was, and one that succeeds leaves nothing to fail over.
-TEST(CrashFaults, EveryCallMayFailWhileTheAofIsRewritten) {
+ONE_THREAD_TEST(CrashFaults, EveryCallMayFailWhileTheAofIsRewritten) {
   Tally tally;
   for (FsyncPolicy policy : {FsyncPolicy::kAlways, FsyncPolicy::kEverySec, FsyncPolicy::kNo}) {
     for (FaultKind kind : {FaultKind::kEio, FaultKind::kEnospc, FaultKind::kShortWrite}) {

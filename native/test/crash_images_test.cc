@@ -8,13 +8,6 @@
 namespace slotwise::test {
 namespace {
 
-// One thread runs everything: for TSan there is only the code to see, and one life of each kind shows it.
-#if defined(SLOTWISE_TSAN)
-constexpr bool kAllLives = false;
-#else
-constexpr bool kAllLives = true;
-#endif
-
 struct Tally {
   std::uint64_t images = 0;
   std::uint64_t double_crashes = 0;
@@ -157,7 +150,7 @@ class Crasher {
 };
 
 void RunPolicy(FsyncPolicy policy, DiskModel model, std::uint64_t seeds, Tally* tally, bool changing = false, bool rewriting = false) {
-  for (std::uint64_t seed = 1; seed <= (kAllLives ? seeds : 1); ++seed) {
+  for (std::uint64_t seed = 1; seed <= seeds; ++seed) {
     RecordingFiles files(model);
     Workload workload(files, policy, seed);
     if (changing) workload.ChangePolicies();
@@ -200,7 +193,6 @@ void Run(FsyncPolicy policy, const char* name, bool changing = false) {
               static_cast<unsigned long long>(tally.images), static_cast<unsigned long long>(tally.double_crashes),
               static_cast<unsigned long long>(tally.cut), static_cast<unsigned long long>(tally.failures));
   EXPECT_EQ(tally.failures, 0u);
-  if (!kAllLives) return;
   EXPECT_GE(tally.images, 7000u);
   EXPECT_GE(tally.double_crashes, 1000u);
   EXPECT_GE(tally.cut, 100u);
@@ -217,19 +209,18 @@ void RunRewriting(FsyncPolicy policy, const char* name) {
               static_cast<unsigned long long>(tally.cut), static_cast<unsigned long long>(tally.rewrites),
               static_cast<unsigned long long>(tally.failures));
   EXPECT_EQ(tally.failures, 0u);
-  if (!kAllLives) return;
   EXPECT_GE(tally.images, 7000u);
   EXPECT_GE(tally.rewrites, 8u);
 }
 
 }  // namespace
 
-TEST(CrashImages, RewritesKeepWhatAlwaysAcknowledged) { RunRewriting(FsyncPolicy::kAlways, "always"); }
-TEST(CrashImages, RewritesKeepAllButTwoSecondsOfEverySec) { RunRewriting(FsyncPolicy::kEverySec, "everysec"); }
-TEST(CrashImages, RewritesKeepAPrefixOfNo) { RunRewriting(FsyncPolicy::kNo, "no"); }
-TEST(CrashImages, AlwaysKeepsWhatWasAcknowledged) { Run(FsyncPolicy::kAlways, "always"); }
-TEST(CrashImages, EverySecKeepsAllButTwoSeconds) { Run(FsyncPolicy::kEverySec, "everysec"); }
-TEST(CrashImages, NoKeepsAPrefix) { Run(FsyncPolicy::kNo, "no"); }
-TEST(CrashImages, APolicyThatChangesKeepsWhatWasDurable) { Run(FsyncPolicy::kNo, "changing policies", /*changing=*/true); }
+ONE_THREAD_TEST(CrashImages, RewritesKeepWhatAlwaysAcknowledged) { RunRewriting(FsyncPolicy::kAlways, "always"); }
+ONE_THREAD_TEST(CrashImages, RewritesKeepAllButTwoSecondsOfEverySec) { RunRewriting(FsyncPolicy::kEverySec, "everysec"); }
+ONE_THREAD_TEST(CrashImages, RewritesKeepAPrefixOfNo) { RunRewriting(FsyncPolicy::kNo, "no"); }
+ONE_THREAD_TEST(CrashImages, AlwaysKeepsWhatWasAcknowledged) { Run(FsyncPolicy::kAlways, "always"); }
+ONE_THREAD_TEST(CrashImages, EverySecKeepsAllButTwoSeconds) { Run(FsyncPolicy::kEverySec, "everysec"); }
+ONE_THREAD_TEST(CrashImages, NoKeepsAPrefix) { Run(FsyncPolicy::kNo, "no"); }
+ONE_THREAD_TEST(CrashImages, APolicyThatChangesKeepsWhatWasDurable) { Run(FsyncPolicy::kNo, "changing policies", /*changing=*/true); }
 
 }  // namespace slotwise::test

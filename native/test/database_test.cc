@@ -21,7 +21,7 @@ void Put(Database& db, const std::string& key, const std::string& value, std::in
   db.SetString(ref, db.Find(ref), value, expire);
 }
 
-TEST(Database, EncodingsAreChosenAsRedisDoes) {
+ONE_THREAD_TEST(Database, EncodingsAreChosenAsRedisDoes) {
   Database db;
   auto encoding = [&](const std::string& value) {
     Put(db, "k", value);
@@ -37,7 +37,7 @@ TEST(Database, EncodingsAreChosenAsRedisDoes) {
   EXPECT_TRUE(encoding(std::string(100000, 'a')) == Encoding::kRaw);
 }
 
-TEST(Database, ModelOfRandomChanges) {
+ONE_THREAD_TEST(Database, ModelOfRandomChanges) {
   std::uint64_t memory = UsedMemory();
   {
     Database db;
@@ -112,7 +112,7 @@ TEST(Database, ModelOfRandomChanges) {
   EXPECT_EQ(UsedMemory(), memory);
 }
 
-TEST(Database, ASharedBlobIsCopiedBeforeItChanges) {
+ONE_THREAD_TEST(Database, ASharedBlobIsCopiedBeforeItChanges) {
   Database db;
   Put(db, "k", std::string(10000, 'a'));
   Blob* held = db.Find(KeyRef("k")).entry()->pointer<Blob>();
@@ -125,7 +125,7 @@ TEST(Database, ASharedBlobIsCopiedBeforeItChanges) {
   held->Unref();
 }
 
-TEST(Database, RandomSlotIsWeightedByKeys) {
+ONE_THREAD_TEST(Database, RandomSlotIsWeightedByKeys) {
   Database db;
   for (int i = 0; i < 90; ++i) Put(db, "{a}" + std::to_string(i), "x");
   for (int i = 0; i < 10; ++i) Put(db, "{b}" + std::to_string(i), "x");
@@ -136,7 +136,7 @@ TEST(Database, RandomSlotIsWeightedByKeys) {
 }
 
 // Whether slots are alike or one holds half of all keys: each is drawn as often as it has keys.
-TEST(Database, RandomSlotsAreDrawnByTheirNumberOfKeys) {
+ONE_THREAD_TEST(Database, RandomSlotsAreDrawnByTheirNumberOfKeys) {
   Random random(7);
   Database db;
   EXPECT_FALSE(db.used());

@@ -18,7 +18,7 @@ std::string Print(double v) {
   return std::string(b, PrintDouble(v, b));
 }
 
-TEST(DoubleText, PrintsAsRedisDoes) {
+ONE_THREAD_TEST(DoubleText, PrintsAsRedisDoes) {
   EXPECT_EQ(Print(3), "3");
   EXPECT_EQ(Print(-0.5), "-0.5");
   EXPECT_EQ(Print(0.1), "0.10000000000000001");
@@ -32,7 +32,7 @@ TEST(DoubleText, PrintsAsRedisDoes) {
   EXPECT_EQ(Print(5e-324), "4.9406564584124654e-324");
 }
 
-TEST(DoubleText, PrintsAnyBitsAsPrintf) {
+ONE_THREAD_TEST(DoubleText, PrintsAnyBitsAsPrintf) {
   Random random(11);
   for (int i = 0; i < 100'000; ++i) {
     std::uint64_t bits = random.Next();
@@ -51,7 +51,7 @@ TEST(DoubleText, PrintsAnyBitsAsPrintf) {
   }
 }
 
-TEST(DoubleText, TakesWhatStrtodTakesWhole) {
+ONE_THREAD_TEST(DoubleText, TakesWhatStrtodTakesWhole) {
   const char* good[] = {"1", "-1", "007", "-0", "1.5", ".5", "5.", "+3", "1e3", "-2.5E-3", "inf", "-inf", "+Infinity", "INF",
                         "0x10", "0x1p-3", "123456789012345", "1234567890123456789", "1e-320", "1.7976931348623157e308"};
   for (const char* text : good) {
@@ -68,7 +68,7 @@ TEST(DoubleText, TakesWhatStrtodTakesWhole) {
   EXPECT_FALSE(ParseDouble(std::string_view("1\0", 2), &v));
 }
 
-TEST(DoubleText, EndsOfRangesAreReadLoosely) {
+ONE_THREAD_TEST(DoubleText, EndsOfRangesAreReadLoosely) {
   double v;
   EXPECT_TRUE(ParseRangeEnd("", &v) && v == 0);
   EXPECT_TRUE(ParseRangeEnd(" 2", &v) && v == 2);
@@ -79,7 +79,7 @@ TEST(DoubleText, EndsOfRangesAreReadLoosely) {
   EXPECT_FALSE(ParseRangeEnd("foo", &v));
 }
 
-TEST(DoubleText, IntegersOfAListpack) {
+ONE_THREAD_TEST(DoubleText, IntegersOfAListpack) {
   std::int64_t i = 0;
   EXPECT_TRUE(DoubleAsInteger(-5, &i) && i == -5);
   EXPECT_TRUE(DoubleAsInteger(-0.0, &i) && i == 0);

@@ -407,7 +407,7 @@ class World {
   std::unique_ptr<RelayWriter> writer_;
 };
 
-TEST(DualChannel, WhateverIsCutOrKilledNothingIsMissingAndNothingComesTwice) {
+ONE_THREAD_TEST(DualChannel, WhateverIsCutOrKilledNothingIsMissingAndNothingComesTwice) {
   Tally tally;
   constexpr std::uint64_t kSeeds = 3000;
   for (std::uint64_t seed = 1; seed <= kSeeds && FailuresInTest() == 0; ++seed) World(seed, tally).Run(600);

@@ -81,7 +81,7 @@ struct Script {
 
 constexpr std::int64_t kFar = 10 * DualChannel::kNear;
 
-TEST(DualChannel, StandsByAsksWhenItIsInvitedAndMergesWhenTheGapIsClosed) {
+ONE_THREAD_TEST(DualChannel, StandsByAsksWhenItIsInvitedAndMergesWhenTheGapIsClosed) {
   Script s;
   s.Did(s.At(Type::kLinkUp, 100));
   ASSERT_TRUE(s.Tick() == "connect");
@@ -108,7 +108,7 @@ TEST(DualChannel, StandsByAsksWhenItIsInvitedAndMergesWhenTheGapIsClosed) {
   EXPECT_EQ(s.Tick(), "connect");                          // and stands by for the next time
 }
 
-TEST(DualChannel, IsNotWantedWhereThePrimaryDoesNotTakeOneOrTheOperatorDoesNot) {
+ONE_THREAD_TEST(DualChannel, IsNotWantedWhereThePrimaryDoesNotTakeOneOrTheOperatorDoesNot) {
   Script s;
   DualChannelEvent up = s.At(Type::kLinkUp, 1);
   up.offered = false;
@@ -122,7 +122,7 @@ TEST(DualChannel, IsNotWantedWhereThePrimaryDoesNotTakeOneOrTheOperatorDoesNot) 
   EXPECT_EQ(t.Tick(), "");
 }
 
-TEST(DualChannel, AuthenticatesFirst) {
+ONE_THREAD_TEST(DualChannel, AuthenticatesFirst) {
   DualChannelOptions options;
   options.user = "u";
   options.password = "p";
@@ -137,7 +137,7 @@ TEST(DualChannel, AuthenticatesFirst) {
   EXPECT_TRUE(s.machine.state() == State::kStandby);
 }
 
-TEST(DualChannel, WhoRefusesIsNotAskedAgainForAMinute) {
+ONE_THREAD_TEST(DualChannel, WhoRefusesIsNotAskedAgainForAMinute) {
   Script s;
   s.Did(s.At(Type::kLinkUp, 1));
   s.Tick();
@@ -147,7 +147,7 @@ TEST(DualChannel, WhoRefusesIsNotAskedAgainForAMinute) {
   EXPECT_EQ(s.Tick(), "");
 }
 
-TEST(DualChannel, NothingThatAPrimaryShouldNotSayBeginsARelay) {
+ONE_THREAD_TEST(DualChannel, NothingThatAPrimaryShouldNotSayBeginsARelay) {
   for (const std::string& line : std::vector<std::string>{"+RELAY", "+RELAY ", "+RELAY " + kId, "+RELAY " + kId + " 0 received", "+RELAY " + kId + " -5 received", "+RELAY " + kId + " 7",
                                   "+RELAY " + kId + " 7 maybe", "+RELAY " + kOther + " 700 received", "+RELAY short 7 received", "+LAGGING", "+OK", "-ERR no",
                                   "+RELAY " + kId + " 99999999999999999999 received", "+RELAY " + kId + " 7 received more"}) {
@@ -159,7 +159,7 @@ TEST(DualChannel, NothingThatAPrimaryShouldNotSayBeginsARelay) {
   }
 }
 
-TEST(DualChannel, AnInvitationIsTakenUpWhenTheLinkIsThere) {
+ONE_THREAD_TEST(DualChannel, AnInvitationIsTakenUpWhenTheLinkIsThere) {
   Script s;
   s.StandBy(10);
   s.Did({Type::kLinkDown});
@@ -169,7 +169,7 @@ TEST(DualChannel, AnInvitationIsTakenUpWhenTheLinkIsThere) {
   EXPECT_EQ(s.Line("+LAGGING"), "send");
 }
 
-TEST(DualChannel, ADiskThatTakesNoRelayIsNotTriedAgainAtOnce) {
+ONE_THREAD_TEST(DualChannel, ADiskThatTakesNoRelayIsNotTriedAgainAtOnce) {
   Script s;
   s.Relaying(100, 50);
   DualChannelEvent full{Type::kFailed, "No space left on device"};
@@ -178,7 +178,7 @@ TEST(DualChannel, ADiskThatTakesNoRelayIsNotTriedAgainAtOnce) {
   EXPECT_TRUE(s.machine.NextTick() >= s.now + DualChannel::kRefusedRetryMs / 2);
 }
 
-TEST(DualChannel, AChannelThatEndsLeavesItsRelayToBePassed) {
+ONE_THREAD_TEST(DualChannel, AChannelThatEndsLeavesItsRelayToBePassed) {
   Script s;
   s.Relaying(100, 50);
   s.Received(20);
@@ -193,7 +193,7 @@ TEST(DualChannel, AChannelThatEndsLeavesItsRelayToBePassed) {
   EXPECT_EQ(s.Applied(170, 170), "drop");
 }
 
-TEST(DualChannel, AChannelThatEndsWhileItIsMergedMakesTheLinkAskAnew) {
+ONE_THREAD_TEST(DualChannel, AChannelThatEndsWhileItIsMergedMakesTheLinkAskAnew) {
   for (int stopping = 0; stopping < 2; ++stopping) {
     Script s;
     s.Relaying(100, 50);
@@ -207,7 +207,7 @@ TEST(DualChannel, AChannelThatEndsWhileItIsMergedMakesTheLinkAskAnew) {
   }
 }
 
-TEST(DualChannel, TheLinkThatGoesDownIsNotTakenOver) {
+ONE_THREAD_TEST(DualChannel, TheLinkThatGoesDownIsNotTakenOver) {
   Script s;
   s.Relaying(100, 50);
   s.Received(10);
@@ -218,7 +218,7 @@ TEST(DualChannel, TheLinkThatGoesDownIsNotTakenOver) {
   EXPECT_TRUE(s.machine.Covering({kId, 150}) != nullptr);
 }
 
-TEST(DualChannel, WhoIsAheadOfItsRelayWaitsForIt) {
+ONE_THREAD_TEST(DualChannel, WhoIsAheadOfItsRelayWaitsForIt) {
   Script s;
   s.Relaying(100, 50);
   s.Received(10);
@@ -228,13 +228,13 @@ TEST(DualChannel, WhoIsAheadOfItsRelayWaitsForIt) {
   EXPECT_EQ(s.Applied(165), "merge stop");
 }
 
-TEST(DualChannel, WhoDoesNotLagMergesAtOnce) {
+ONE_THREAD_TEST(DualChannel, WhoDoesNotLagMergesAtOnce) {
   Script s;
   s.Relaying(100, 0);
   EXPECT_EQ(s.Applied(100), "merge stop");
 }
 
-TEST(DualChannel, RelaysOfAnotherHistoryAreSetAside) {
+ONE_THREAD_TEST(DualChannel, RelaysOfAnotherHistoryAreSetAside) {
   Script s;
   s.Found(50, 60);
   s.Found(500, 600, kOther);
@@ -243,7 +243,7 @@ TEST(DualChannel, RelaysOfAnotherHistoryAreSetAside) {
   EXPECT_EQ(s.machine.relays()[0].start, 50);
 }
 
-TEST(DualChannel, OfAHistoryWithANewNameOnlyWhatWasAppliedIsOurs) {
+ONE_THREAD_TEST(DualChannel, OfAHistoryWithANewNameOnlyWhatWasAppliedIsOurs) {
   Script s;
   s.Did(s.At(Type::kLinkUp, 55));
   s.Found(20, 56);
@@ -254,7 +254,7 @@ TEST(DualChannel, OfAHistoryWithANewNameOnlyWhatWasAppliedIsOurs) {
   EXPECT_EQ(s.Applied(55, 55), "drop");
 }
 
-TEST(DualChannel, APromotedReplicaKeepsWhatLiesBehindAHoleAside) {
+ONE_THREAD_TEST(DualChannel, APromotedReplicaKeepsWhatLiesBehindAHoleAside) {
   Script s;
   s.Relaying(100, 50);
   s.Received(10);
@@ -267,7 +267,7 @@ TEST(DualChannel, APromotedReplicaKeepsWhatLiesBehindAHoleAside) {
   EXPECT_EQ(t.Did(event), "drop aside");
 }
 
-TEST(DualChannel, MoreThanTheLimitIsNotRelayed) {
+ONE_THREAD_TEST(DualChannel, MoreThanTheLimitIsNotRelayed) {
   DualChannelOptions options;
   options.size_max = 1000;
   Script s(options);
@@ -283,7 +283,7 @@ TEST(DualChannel, MoreThanTheLimitIsNotRelayed) {
   EXPECT_EQ(s.Applied(1150, 1150), "drop send");
 }
 
-TEST(DualChannel, SaysThatItIsThereEverySecondAndGivesUpOnASilentPrimary) {
+ONE_THREAD_TEST(DualChannel, SaysThatItIsThereEverySecondAndGivesUpOnASilentPrimary) {
   DualChannelOptions options;
   options.timeout_ms = 5000;
   Script s(options);

@@ -156,7 +156,7 @@ TEST(Evict, ABigValueIsFreedInTheBackgroundIfAskedFor) {
     EXPECT_EQ(f("EXISTS big"), ":0\r\n");
     EXPECT_EQ(f("DBSIZE"), ":11\r\n");
     EXPECT_EQ(f.engine->cron()->lazyfreed() + f.engine->cron()->lazyfree_pending(), lazy == "yes" ? 1u : 0u);
-    for (int i = 0; i < 5000 && f.engine->cron()->lazyfree_pending() > 0; ++i) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    for (int i = 0; i < 20000 && f.engine->cron()->lazyfree_pending() > 0; ++i) std::this_thread::sleep_for(std::chrono::milliseconds(1));
     EXPECT_EQ(f.engine->cron()->lazyfree_pending_bytes(), 0u);
   }
 }

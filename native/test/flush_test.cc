@@ -35,7 +35,7 @@ TEST(Flush, GivesTheMemoryBack) {
     for (int i = 0; i < 20000; ++i) f("SET key:" + std::to_string(i) + " some-value-of-some-length");
     EXPECT_GT(UsedMemory(), before + 20000 * 40);
     f("FLUSHALL " + how);
-    for (int i = 0; i < 5000 && UsedMemory() > before + 4096; ++i) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    for (int i = 0; i < 20000 && UsedMemory() > before + 4096; ++i) std::this_thread::sleep_for(std::chrono::milliseconds(1));
     EXPECT_LE(UsedMemory(), before + 4096);
   }
 }

@@ -10,7 +10,7 @@
 namespace slotwise {
 namespace {
 
-TEST(Glob, FollowsRedis) {
+ONE_THREAD_TEST(Glob, FollowsRedis) {
   struct Row {
     const char* pattern;
     const char* string;
@@ -57,7 +57,7 @@ bool Plain(std::string_view p, std::string_view s, bool first = true) {
   return p[0] == s[0] && Plain(p.substr(1), s.substr(1), false);
 }
 
-TEST(Glob, AgreesWithAPlainMatcherOnAllShortInputs) {
+ONE_THREAD_TEST(Glob, AgreesWithAPlainMatcherOnAllShortInputs) {
   const std::string_view letters = "ab*?";
   std::vector<std::string> patterns = {""};
   std::vector<std::string> strings = {""};
@@ -80,7 +80,7 @@ TEST(Glob, AgreesWithAPlainMatcherOnAllShortInputs) {
   EXPECT_EQ(wrong, 0);
 }
 
-TEST(Glob, HostilePatternsAnswerInTime) {
+ONE_THREAD_TEST(Glob, HostilePatternsAnswerInTime) {
   std::string stars;
   std::string classes;
   while (stars.size() < 65536) stars += "*a";
@@ -96,7 +96,7 @@ TEST(Glob, HostilePatternsAnswerInTime) {
   EXPECT_LT((std::clock() - start) * 1000 / CLOCKS_PER_SEC, 1000);
 }
 
-TEST(Glob, ALongStringIsSearchedToItsEnd) {
+ONE_THREAD_TEST(Glob, ALongStringIsSearchedToItsEnd) {
   const std::string text = std::string(4 << 20, 'x') + "needle";
   EXPECT_TRUE(GlobMatch("*needle", text));
   EXPECT_TRUE(GlobMatch("x*n[e]edl?", text));

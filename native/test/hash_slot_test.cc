@@ -7,7 +7,7 @@ namespace slotwise {
 namespace {
 
 // Vectors: the Redis Cluster specification's, and CLUSTER KEYSLOT of redis-server 7.0.15.
-TEST(HashSlot, VectorsOfTheSpecification) {
+ONE_THREAD_TEST(HashSlot, VectorsOfTheSpecification) {
   EXPECT_EQ(Crc16("123456789"), 0x31c3);
   EXPECT_EQ(HashSlot("foo"), 12182);
   EXPECT_EQ(HashSlot("somekey"), 11058);
@@ -15,7 +15,7 @@ TEST(HashSlot, VectorsOfTheSpecification) {
   EXPECT_EQ(HashSlot({}), 0);  // no memory behind it
 }
 
-TEST(HashSlot, OnlyTheFirstNonEmptyTagCounts) {
+ONE_THREAD_TEST(HashSlot, OnlyTheFirstNonEmptyTagCounts) {
   EXPECT_EQ(HashTag("{user1000}.following"), "user1000");
   EXPECT_EQ(HashSlot("{user1000}.following"), HashSlot("{user1000}.followers"));
   EXPECT_EQ(HashTag("foo{}{bar}"), "foo{}{bar}");
@@ -25,7 +25,7 @@ TEST(HashSlot, OnlyTheFirstNonEmptyTagCounts) {
   EXPECT_EQ(HashTag("}foo{bar}"), "bar");
 }
 
-TEST(HashSlot, EightBytesAtATimeEqualsOneByOne) {
+ONE_THREAD_TEST(HashSlot, EightBytesAtATimeEqualsOneByOne) {
   Random random(1);
   for (int round = 0; round < 2000; ++round) {
     std::string s(random.Below(70), '\0');

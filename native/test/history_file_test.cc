@@ -20,14 +20,14 @@ SavedHistory Example() {
   return h;
 }
 
-TEST(HistoryFile, ComesBackAsItWas) {
+ONE_THREAD_TEST(HistoryFile, ComesBackAsItWas) {
   SavedHistory h;
   ASSERT_TRUE(ParseHistory(PrintHistory(Example()), &h));
   EXPECT_EQ(PrintHistory(h), PrintHistory(Example()));
   EXPECT_TRUE(h.begin_offset == -23 && h.first == 7 && h.previous_end == 12 && h.segment == Example().segment);
 }
 
-TEST(StreamPlace, IsTakenOnlyWholeAndInForm) {
+ONE_THREAD_TEST(StreamPlace, IsTakenOnlyWholeAndInForm) {
   const std::string id(40, 'c');
   auto read = [](std::initializer_list<std::pair<const char*, std::string>> fields) {
     StreamPlaceReader reader;
@@ -49,7 +49,7 @@ TEST(StreamPlace, IsTakenOnlyWholeAndInForm) {
   EXPECT_FALSE(read({{"repl-stream-db", "-2"}, {"repl-id", id}, {"repl-offset", "77"}}).has_value());
 }
 
-TEST(HistoryFile, NoDamageIsTakenForAHistory) {
+ONE_THREAD_TEST(HistoryFile, NoDamageIsTakenForAHistory) {
   const std::string text = PrintHistory(Example());
   SavedHistory h;
   for (std::size_t i = 0; i < text.size(); ++i) {

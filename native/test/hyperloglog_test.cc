@@ -13,7 +13,7 @@ namespace {
 using namespace test;
 namespace hll = hyperloglog;
 
-TEST(HyperLogLog, SparseAndDenseAgree) {
+ONE_THREAD_TEST(HyperLogLog, SparseAndDenseAgree) {
   Random random(4);
   std::string sparse = hll::Empty(), dense = hll::Empty();
   ASSERT_TRUE(hll::MakeDense(dense));
@@ -34,7 +34,7 @@ TEST(HyperLogLog, SparseAndDenseAgree) {
   }
 }
 
-TEST(HyperLogLog, EveryRegisterHoldsEveryValue) {
+ONE_THREAD_TEST(HyperLogLog, EveryRegisterHoldsEveryValue) {
   Random random(9);
   std::string bytes = hll::Empty();
   ASSERT_TRUE(hll::MakeDense(bytes));
@@ -51,7 +51,7 @@ TEST(HyperLogLog, EveryRegisterHoldsEveryValue) {
   EXPECT_TRUE(read == expected);
 }
 
-TEST(HyperLogLog, DamagedBytesAreNoticed) {
+ONE_THREAD_TEST(HyperLogLog, DamagedBytesAreNoticed) {
   Random random(2);
   for (int i = 0; i < 20'000; ++i) {
     std::string bytes = hll::Empty();

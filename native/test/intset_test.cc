@@ -25,7 +25,7 @@ std::string Hex(std::string_view bytes) {
 }
 
 // What redis-server 7.0.15 has in a DUMP of the same sets.
-TEST(Intset, BytesAreRedis) {
+ONE_THREAD_TEST(Intset, BytesAreRedis) {
   Owned o;
   for (std::int64_t v : {3, -1, 500}) EXPECT_TRUE(o.set.Add(v));
   EXPECT_EQ(Hex(o.set.bytes()), "0200000003000000ffff0300f401");
@@ -35,7 +35,7 @@ TEST(Intset, BytesAreRedis) {
   EXPECT_EQ(Hex(o.set.bytes()), "0400000003000000ffffffff03000000f4010000");  // it stays wide
 }
 
-TEST(Intset, AgainstAModelOfAllWidths) {
+ONE_THREAD_TEST(Intset, AgainstAModelOfAllWidths) {
   Random random(9);
   for (int round = 0; round < 6; ++round) {
     Owned o;
@@ -56,7 +56,7 @@ TEST(Intset, AgainstAModelOfAllWidths) {
   }
 }
 
-TEST(Intset, TheEndsOfEachWidth) {
+ONE_THREAD_TEST(Intset, TheEndsOfEachWidth) {
   Owned o;
   std::vector<std::int64_t> all = {0, INT16_MAX, INT16_MIN, INT16_MAX + 1, INT16_MIN - 1, INT32_MAX, INT32_MIN, std::int64_t{INT32_MAX} + 1,
                                    std::int64_t{INT32_MIN} - 1, INT64_MAX, INT64_MIN};
@@ -74,7 +74,7 @@ TEST(Intset, TheEndsOfEachWidth) {
   copy.Free();
 }
 
-TEST(Intset, DamagedBytesAreRefused) {
+ONE_THREAD_TEST(Intset, DamagedBytesAreRefused) {
   Owned o;
   for (std::int64_t v : {1, 2, 70000}) o.set.Add(v);
   std::string good(o.set.bytes());

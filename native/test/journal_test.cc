@@ -75,7 +75,7 @@ int Check(RecordingFiles& files, std::vector<std::string> args, std::string* pri
 
 }  // namespace
 
-TEST(Journal, ACommitIsOneOverwriteAndNothingElseIsSynced) {
+ONE_THREAD_TEST(Journal, ACommitIsOneOverwriteAndNothingElseIsSynced) {
   Rig rig;
   rig.Set("first");
   const std::size_t journal_size = rig.files.Content(kJournal).size();
@@ -100,7 +100,7 @@ TEST(Journal, ACommitIsOneOverwriteAndNothingElseIsSynced) {
   EXPECT_TRUE(Load(again).sink.effects == rig.expected);
 }
 
-TEST(Journal, SettlesWithinASecondAndWhenItIsHalfFull) {
+ONE_THREAD_TEST(Journal, SettlesWithinASecondAndWhenItIsHalfFull) {
   Rig rig;
   rig.Set("a");
   rig.clock.now += 950;
@@ -117,7 +117,7 @@ TEST(Journal, SettlesWithinASecondAndWhenItIsHalfFull) {
   EXPECT_TRUE(Load(after).sink.effects == rig.expected);
 }
 
-TEST(Journal, ACommitDuringSettlingIsNotTakenForSettled) {
+ONE_THREAD_TEST(Journal, ACommitDuringSettlingIsNotTakenForSettled) {
   for (bool leave : {false, true}) {
     Rig rig;
     rig.Set("a");
@@ -142,7 +142,7 @@ TEST(Journal, ACommitDuringSettlingIsNotTakenForSettled) {
   }
 }
 
-TEST(Journal, WhatIsTooBigForItIsSyncedInPlace) {
+ONE_THREAD_TEST(Journal, WhatIsTooBigForItIsSyncedInPlace) {
   Rig rig;
   rig.Set("a");
   rig.Set("big", std::string(100000, 'x'));
@@ -154,7 +154,7 @@ TEST(Journal, WhatIsTooBigForItIsSyncedInPlace) {
   EXPECT_TRUE(Load(after).sink.effects == rig.expected);
 }
 
-TEST(Journal, OtherPoliciesDoNotUseIt) {
+ONE_THREAD_TEST(Journal, OtherPoliciesDoNotUseIt) {
   for (FsyncPolicy policy : {FsyncPolicy::kEverySec, FsyncPolicy::kNo}) {
     Rig rig(policy);
     rig.Set("a");
@@ -172,7 +172,7 @@ TEST(Journal, OtherPoliciesDoNotUseIt) {
   EXPECT_FALSE(rig.files.Exists(kJournal));
 }
 
-TEST(Journal, ThePolicyMayChangeAtAnyTime) {
+ONE_THREAD_TEST(Journal, ThePolicyMayChangeAtAnyTime) {
   Rig rig(FsyncPolicy::kEverySec);
   for (int i = 0; i < 30; ++i) {
     rig.log->SetFsyncPolicy(i % 3 == 0 ? FsyncPolicy::kEverySec : FsyncPolicy::kAlways);
@@ -192,7 +192,7 @@ TEST(Journal, ThePolicyMayChangeAtAnyTime) {
   EXPECT_TRUE(Load(rig.files).sink.effects == rig.expected);
 }
 
-TEST(Journal, AFailureEndsItsUseAndLosesNothing) {
+ONE_THREAD_TEST(Journal, AFailureEndsItsUseAndLosesNothing) {
   for (std::uint64_t call : {3u, 4u}) {  // the write, its sync
     Rig rig;
     rig.Set("a");
@@ -215,7 +215,7 @@ TEST(Journal, AFailureEndsItsUseAndLosesNothing) {
   }
 }
 
-TEST(Journal, AFullDiskOrARemovedFileIsNoReasonToStop) {
+ONE_THREAD_TEST(Journal, AFullDiskOrARemovedFileIsNoReasonToStop) {
   Rig rig;
   bool armed = true;
   rig.files.before_call = [&] {
@@ -238,7 +238,7 @@ TEST(Journal, AFullDiskOrARemovedFileIsNoReasonToStop) {
   EXPECT_TRUE(Load(after).sink.effects == other.expected);
 }
 
-TEST(Journal, AMissingOrDamagedJournalIsReportedAfterAPowerCutOnly) {
+ONE_THREAD_TEST(Journal, AMissingOrDamagedJournalIsReportedAfterAPowerCutOnly) {
   const struct {
     const char* says;
     std::function<void(RecordingFiles&)> damage;
@@ -279,7 +279,7 @@ TEST(Journal, AMissingOrDamagedJournalIsReportedAfterAPowerCutOnly) {
   }
 }
 
-TEST(Journal, ATornLastFrameIsNormal) {
+ONE_THREAD_TEST(Journal, ATornLastFrameIsNormal) {
   Rig rig;
   for (int i = 0; i < 6; ++i) rig.Set("k" + std::to_string(i));
   RecordingFiles cut = rig.AtLeast();
@@ -290,7 +290,7 @@ TEST(Journal, ATornLastFrameIsNormal) {
   EXPECT_TRUE(loaded.sink.effects == rig.expected);
 }
 
-TEST(Journal, FlippedBitsAreNeverServed) {
+ONE_THREAD_TEST(Journal, FlippedBitsAreNeverServed) {
   Rig rig;
   for (int i = 0; i < 30; ++i) rig.Set("k" + std::to_string(i), std::string(static_cast<std::size_t>(i) * 40, 'v'));
   const RecordingFiles cut = rig.AtLeast();
@@ -318,7 +318,7 @@ TEST(Journal, FlippedBitsAreNeverServed) {
   EXPECT_GE(whole, 100u);  // what is settled and what is padding matters to nobody
 }
 
-TEST(Journal, FramesOfAnEarlierUseDoNotCount) {
+ONE_THREAD_TEST(Journal, FramesOfAnEarlierUseDoNotCount) {
   Rig rig;
   for (int i = 0; i < 8; ++i) rig.Set("old" + std::to_string(i));
   ASSERT_TRUE(rig.log->Close().ok());
@@ -334,7 +334,7 @@ TEST(Journal, FramesOfAnEarlierUseDoNotCount) {
   EXPECT_TRUE(Load(after).sink.effects == rig.expected);
 }
 
-TEST(Journal, CheckAofPutsBackWhatTheSegmentLacks) {
+ONE_THREAD_TEST(Journal, CheckAofPutsBackWhatTheSegmentLacks) {
   Rig rig;
   for (int i = 0; i < 6; ++i) rig.Set("k" + std::to_string(i));
   std::string printed;
@@ -351,7 +351,7 @@ TEST(Journal, CheckAofPutsBackWhatTheSegmentLacks) {
   EXPECT_TRUE(Load(cut).sink.effects == rig.expected);
 }
 
-TEST(Journal, SomebodyElsesBytesAreKept) {
+ONE_THREAD_TEST(Journal, SomebodyElsesBytesAreKept) {
   Rig rig;
   for (int i = 0; i < 6; ++i) rig.Set("k" + std::to_string(i));
   RecordingFiles cut = rig.AtLeast();

@@ -23,7 +23,7 @@ std::string Powers(const LatencyDistribution& d) {
   return out.str();
 }
 
-TEST(LatencyHistogram, EveryPowerOfTwoPrintsAsRedisPrintsIt) {
+ONE_THREAD_TEST(LatencyHistogram, EveryPowerOfTwoPrintsAsRedisPrintsIt) {
   LatencyHistogram h;
   for (std::uint64_t ns = 1000; ns <= 1000000000; ns *= 2) h.Record(ns);
   LatencyDistribution d;
@@ -32,7 +32,7 @@ TEST(LatencyHistogram, EveryPowerOfTwoPrintsAsRedisPrintsIt) {
                        "135266:18 270532:19 541065:20 ");
 }
 
-TEST(LatencyHistogram, CountsAreCumulativeAndEmptyStepsAreLeftOut) {
+ONE_THREAD_TEST(LatencyHistogram, CountsAreCumulativeAndEmptyStepsAreLeftOut) {
   EXPECT_EQ(Powers(Of({})), "");
   EXPECT_EQ(Powers(Of({6000, 6000, 46000})), "8:2 66:3 ");
   EXPECT_EQ(Powers(Of({0, 1, 127, 128, 255, 256, 1031})), "1:7 ");  // 1.024 us is told from 1.032 us, and counts below
@@ -40,7 +40,7 @@ TEST(LatencyHistogram, CountsAreCumulativeAndEmptyStepsAreLeftOut) {
   EXPECT_EQ(Powers(Of({5000000000, 1000000000})), "1073741:2 ");    // longer than a second
 }
 
-TEST(LatencyHistogram, PercentilesHaveTwoSignificantDigits) {
+ONE_THREAD_TEST(LatencyHistogram, PercentilesHaveTwoSignificantDigits) {
   // redis-server 7.0.15 prints p50=6.015 for one call of 6 us, 46.079 for one of 46 us.
   EXPECT_EQ(Of({6000}).NsAtPercentile(50), 6015u);
   EXPECT_EQ(Of({46000}).NsAtPercentile(99.9), 46079u);
@@ -57,7 +57,7 @@ TEST(LatencyHistogram, PercentilesHaveTwoSignificantDigits) {
   EXPECT_EQ(Of({}).NsAtPercentile(50), 0u);
 }
 
-TEST(LatencyHistogram, SumsOfThreadsAndReset) {
+ONE_THREAD_TEST(LatencyHistogram, SumsOfThreadsAndReset) {
   LatencyHistogram a, b;
   a.Record(1500);
   b.Record(1500);

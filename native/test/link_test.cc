@@ -49,7 +49,7 @@ struct Script {
   std::int64_t now = 1000;
 };
 
-TEST(Link, SaysWhatRedisSaysAndInThatOrder) {
+ONE_THREAD_TEST(Link, SaysWhatRedisSaysAndInThatOrder) {
   LinkOptions options;
   options.port = 7777;
   Script s(options);
@@ -72,7 +72,7 @@ TEST(Link, SaysWhatRedisSaysAndInThatOrder) {
   EXPECT_TRUE(s.link.state() == LinkState::kConnected);
 }
 
-TEST(Link, AuthenticatesAndAnnouncesItsAddress) {
+ONE_THREAD_TEST(Link, AuthenticatesAndAnnouncesItsAddress) {
   LinkOptions options;
   options.user = "repl";
   options.password = "secret";
@@ -86,14 +86,14 @@ TEST(Link, AuthenticatesAndAnnouncesItsAddress) {
   EXPECT_TRUE(s.Closed(s.Line("-WRONGPASS no")));
 }
 
-TEST(Link, AsksForTheByteBehindItsLast) {
+ONE_THREAD_TEST(Link, AsksForTheByteBehindItsLast) {
   Script s;
   EXPECT_EQ(s.Handshake({kId, 1192}), "*3\r\n$5\r\nPSYNC\r\n$40\r\n" + kId + "\r\n$4\r\n1193\r\n");
   Link::Effects effects = s.Line("+CONTINUE");
   EXPECT_TRUE(effects.size() == 1 && effects[0].type == Do::kContinue && effects[0].id.empty());
 }
 
-TEST(Link, TheHistoryMayHaveAnotherNameByNow) {
+ONE_THREAD_TEST(Link, TheHistoryMayHaveAnotherNameByNow) {
   Script s;
   s.Handshake({kId, 5});
   Link::Effects effects = s.Line("+CONTINUE " + kOther);
@@ -104,7 +104,7 @@ TEST(Link, TheHistoryMayHaveAnotherNameByNow) {
   EXPECT_TRUE(effects.size() == 1 && effects[0].id.empty());
 }
 
-TEST(Link, WhateverElseAPrimaryAnswersEndsTheAttemptAndNothingElse) {
+ONE_THREAD_TEST(Link, WhateverElseAPrimaryAnswersEndsTheAttemptAndNothingElse) {
   const std::string long_line(1000, 'x');
   for (const std::string& answer : std::vector<std::string>{
            "-ERR no", "-NOMASTERLINK Can't SYNC", "-LOADING", "+FULLRESYNC", "+FULLRESYNC " + kId, "+FULLRESYNC " + kId + " -1", "+FULLRESYNC " + kId + " 1x",
@@ -124,7 +124,7 @@ TEST(Link, WhateverElseAPrimaryAnswersEndsTheAttemptAndNothingElse) {
   EXPECT_TRUE(nothing_asked.Closed(nothing_asked.Line("+CONTINUE")));
 }
 
-TEST(Link, SilenceEndsTheLinkAtEachStep) {
+ONE_THREAD_TEST(Link, SilenceEndsTheLinkAtEachStep) {
   LinkOptions options;
   options.timeout_ms = 5000;
   auto expect_timeout = [](Script& s) {
@@ -146,7 +146,7 @@ TEST(Link, SilenceEndsTheLinkAtEachStep) {
   expect_timeout(online);
 }
 
-TEST(Link, AcknowledgesEverySecond) {
+ONE_THREAD_TEST(Link, AcknowledgesEverySecond) {
   Script s;
   s.Handshake({kId, 5});
   s.Line("+CONTINUE");
@@ -160,7 +160,7 @@ TEST(Link, AcknowledgesEverySecond) {
   EXPECT_EQ(acks, 10);
 }
 
-TEST(Link, TriesAgainLaterEachTimeAndNotInStepWithOthers) {
+ONE_THREAD_TEST(Link, TriesAgainLaterEachTimeAndNotInStepWithOthers) {
   Script a;
   Script b;
   b.link = Link(2);
@@ -203,7 +203,7 @@ TEST(Link, TriesAgainLaterEachTimeAndNotInStepWithOthers) {
   EXPECT_TRUE(costly.link.NextTick() - costly.now <= Link::kRetryMsMin);
 }
 
-TEST(Link, ANewOrderEndsWhatWasUnderWay) {
+ONE_THREAD_TEST(Link, ANewOrderEndsWhatWasUnderWay) {
   Script s;
   s.Handshake({kId, 5});
   s.Line("+CONTINUE");
@@ -216,7 +216,7 @@ TEST(Link, ANewOrderEndsWhatWasUnderWay) {
   EXPECT_TRUE(s.Step({Type::kFailed, "late"}).empty());
 }
 
-TEST(Link, OffersASecondChannelAndHearsWhetherItIsTaken) {
+ONE_THREAD_TEST(Link, OffersASecondChannelAndHearsWhetherItIsTaken) {
   for (const auto& [answer, taken] : {std::pair<std::string, bool>{"+DUAL", true}, {"+OK", false}, {"-ERR Unrecognized REPLCONF option: slotwise-dual", false}}) {
     LinkOptions options;
     options.channel_name = std::string(40, 'n');

@@ -120,7 +120,7 @@ void Storm(std::uint64_t seed, std::int64_t fill, std::size_t threshold, int ste
   list.Free();
 }
 
-TEST(ListValue, BehavesAsADequeWithAnyLimit) {
+ONE_THREAD_TEST(ListValue, BehavesAsADequeWithAnyLimit) {
   std::uint64_t before = UsedMemory();
   std::uint64_t seed = 1;
   for (std::int64_t fill : {-2, -1, -5, 1, 4, 100}) {
@@ -129,14 +129,14 @@ TEST(ListValue, BehavesAsADequeWithAnyLimit) {
   EXPECT_EQ(UsedMemory(), before);
 }
 
-TEST(ListValue, ManyNodesKeepTheirOrder) {
+ONE_THREAD_TEST(ListValue, ManyNodesKeepTheirOrder) {
   std::uint64_t before = UsedMemory();
   Storm(77, 1, std::size_t{1} << 30, 30000, 6000);
   EXPECT_EQ(UsedMemory(), before);
 }
 
 // Blocks at the ends fill completely: 1000 nodes need 34 blocks of 30, and their parents two more and a root.
-TEST(ListValue, ANodeOfTheTreeCostsLittle) {
+ONE_THREAD_TEST(ListValue, ANodeOfTheTreeCostsLittle) {
   ListLimits limits = ListLimits::Of(1, std::size_t{1} << 30);
   for (ListEnd end : {ListEnd::kHead, ListEnd::kTail}) {
     std::uint64_t before = UsedMemory();
@@ -150,7 +150,7 @@ TEST(ListValue, ANodeOfTheTreeCostsLittle) {
   }
 }
 
-TEST(ListValue, ChangesItsFormOnlyWhenItPays) {
+ONE_THREAD_TEST(ListValue, ChangesItsFormOnlyWhenItPays) {
   ListLimits limits = ListLimits::Of(-2, std::size_t{1} << 30);
   List list = List::Create();
   std::string element(100, 'x');
@@ -165,7 +165,7 @@ TEST(ListValue, ChangesItsFormOnlyWhenItPays) {
   list.Free();
 }
 
-TEST(ListValue, ABigElementIsNotCopied) {
+ONE_THREAD_TEST(ListValue, ABigElementIsNotCopied) {
   ListLimits limits = ListLimits::Of(-2, std::size_t{1} << 30);
   List list = List::Create();
   list.Push(ListEnd::kTail, "small", limits);
@@ -182,7 +182,7 @@ TEST(ListValue, ABigElementIsNotCopied) {
 }
 
 // The node at the head stays small while elements come and go there, and what is behind it is as full as ever.
-TEST(ListValue, PushingInFrontLeavesFullNodesBehind) {
+ONE_THREAD_TEST(ListValue, PushingInFrontLeavesFullNodesBehind) {
   std::uint64_t memory = UsedMemory();
   ListLimits limits = ListLimits::Of(-2, std::size_t{1} << 30);
   List list = List::Create();
@@ -220,7 +220,7 @@ TEST(ListValue, PushingInFrontLeavesFullNodesBehind) {
 }
 
 // Whoever limits the number of elements gets nodes of that many.
-TEST(ListValue, PushingInFrontKeepsToALimitOfElements) {
+ONE_THREAD_TEST(ListValue, PushingInFrontKeepsToALimitOfElements) {
   ListLimits limits = ListLimits::Of(128, std::size_t{1} << 30);
   List list = List::Create();
   for (int i = 0; i < 128 * 50; ++i) list.Push(ListEnd::kHead, "e", limits);

@@ -6,6 +6,7 @@
 #include <sys/time.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <string>
 #include <string_view>
 
@@ -15,6 +16,14 @@
 
 namespace slotwise::test {
 
+// recv(), again after an interruption: with a limit to the wait, a thread that was stopped or frozen gets one.
+inline ssize_t Receive(int fd, char* out, std::size_t size) {
+  for (;;) {
+    const ssize_t n = recv(fd, out, size, 0);
+    if (n >= 0 || errno != EINTR) return n;
+  }
+}
+
 class Socket {
  public:
   explicit Socket(int port) {
@@ -23,7 +32,7 @@ class Socket {
     a.sin_family = AF_INET;
     a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     a.sin_port = htons(static_cast<std::uint16_t>(port));
-    timeval limit{20, 0};
+    timeval limit{60, 0};
     setsockopt(fd_, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
     connected_ = connect(fd_, reinterpret_cast<sockaddr*>(&a), sizeof a) == 0;
   }
@@ -36,23 +45,36 @@ class Socket {
       bytes.remove_prefix(static_cast<std::size_t>(n));
     }
   }
-  // Reads until `size` bytes are there; less at the end of the connection or after 20 s.
+  // Reads until `size` bytes are there; less at the end of the connection or after a minute.
   std::string Read(std::size_t size) {
     std::string out(size, '\0');
     std::size_t have = 0;
     while (have < size) {
-      ssize_t n = recv(fd_, out.data() + have, size - have, 0);
+      ssize_t n = Receive(fd_, out.data() + have, size - have);
       if (n <= 0) break;
       have += static_cast<std::size_t>(n);
     }
     out.resize(have);
     return out;
   }
-  // How long Read() waits; 20 s unless it is told.
+  // Reads until it has read `end`; less, and a failure, at the end of the connection or after a minute without a byte.
+  std::string ReadThrough(std::string_view end) {
+    std::string out;
+    while (!out.ends_with(end)) {
+      const std::string c = Read(1);
+      if (c.empty()) {
+        Fail(__FILE__, __LINE__, "the connection ended before '" + std::string(end) + "' came: " + out);
+        break;
+      }
+      out += c;
+    }
+    return out;
+  }
+  // How long Read() waits; a minute unless it is told.
   void Limit(timeval limit) { setsockopt(fd_, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit); }
   bool Ended() {
     char c;
-    return recv(fd_, &c, 1, 0) <= 0;
+    return Receive(fd_, &c, 1) <= 0;
   }
 
  private:

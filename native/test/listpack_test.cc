@@ -40,7 +40,7 @@ std::string Hex(std::string_view bytes) {
 }
 
 // The entry of one element, as the format's documentation lists them (captured from Redis 7.0.15).
-TEST(Listpack, EntriesAreThoseOfRedis) {
+ONE_THREAD_TEST(Listpack, EntriesAreThoseOfRedis) {
   const std::vector<std::pair<std::string, std::string>> vectors = {
       {"0", "0001"}, {"127", "7f01"}, {"128", "c08002"}, {"-1", "dfff02"}, {"4095", "cfff02"}, {"-4096", "d00002"}, {"4096", "f1001003"},
       {"-4097", "f1ffef03"}, {"32768", "f200800004"}, {"-32769", "f2ff7fff04"}, {"8388607", "f2ffff7f04"}, {"8388608", "f30000800005"},
@@ -56,7 +56,7 @@ TEST(Listpack, EntriesAreThoseOfRedis) {
   }
 }
 
-TEST(Listpack, SizesFromBehindHaveTheFormatsWidths) {
+ONE_THREAD_TEST(Listpack, SizesFromBehindHaveTheFormatsWidths) {
   // Length of the string, and the last bytes of its entry.
   const std::vector<std::pair<std::size_t, std::string>> vectors = {
       {63, "40"}, {64, "42"}, {125, "7f"}, {126, "0180"}, {4095, "2081"}, {4096, "2085"}, {16382 - 5, "7ffe"}, {16383 - 5, "00ffff"}, {16384 - 5, "018080"}};
@@ -71,7 +71,7 @@ TEST(Listpack, SizesFromBehindHaveTheFormatsWidths) {
   }
 }
 
-TEST(Listpack, BehavesAsASequence) {
+ONE_THREAD_TEST(Listpack, BehavesAsASequence) {
   Random random(7);
   for (int round = 0; round < 40; ++round) {
     Listpack lp = Listpack::Create();
@@ -134,7 +134,7 @@ TEST(Listpack, BehavesAsASequence) {
   }
 }
 
-TEST(Listpack, FindLooksOnlyAtFieldsWhenItSkips) {
+ONE_THREAD_TEST(Listpack, FindLooksOnlyAtFieldsWhenItSkips) {
   Listpack lp = Listpack::Create();
   for (const char* e : {"f", "v", "v", "7", "7", "f"}) lp.Append(std::string_view(e));
   EXPECT_TRUE(lp.Find(lp.First(), Listpack::Element("v"), 1) == lp.At(2));
@@ -143,7 +143,7 @@ TEST(Listpack, FindLooksOnlyAtFieldsWhenItSkips) {
   lp.Free();
 }
 
-TEST(Listpack, CountsBeyondItsField) {
+ONE_THREAD_TEST(Listpack, CountsBeyondItsField) {
   Listpack lp = Listpack::Create();
   for (int i = 0; i < 65540; ++i) lp.Append(std::int64_t{1});
   EXPECT_EQ(lp.count(), 65540u);
@@ -155,7 +155,7 @@ TEST(Listpack, CountsBeyondItsField) {
   lp.Free();
 }
 
-TEST(Listpack, DamagedBytesAreRefused) {
+ONE_THREAD_TEST(Listpack, DamagedBytesAreRefused) {
   Listpack lp = Listpack::Create();
   for (const char* e : {"hello", "123456", "-7", "", "4000"}) lp.Append(std::string_view(e));
   lp.Append(std::string(200, 'x'));

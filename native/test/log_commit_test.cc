@@ -1,6 +1,10 @@
 // The commit log without its thread: what is written around effects, the watermarks of each policy, errors and healing.
 #include "log/commit_log.h"
 
+#include <condition_variable>
+#include <mutex>
+#include <thread>
+
 #include "log/log_buffer.h"
 #include "log/segment_index.h"
 #include "log_support.h"
@@ -207,6 +211,61 @@ TEST(LogCommit, FlushSoonIsWrittenByTheNextTick) {
   rig.log->FlushSoon();
   rig.log->Tick(rig.clock.now);
   EXPECT_EQ(rig.log->written(), end);
+}
+
+TEST(LogCommit, WhatIsLeftToWhoeverHasTheFileIsWrittenBeforeTheDiskIsWaitedFor) {
+  Rig rig;
+  rig.Set("a");
+  rig.log->Flush();
+  int woken = 0;
+  rig.log->SetWaker(CountCalls, &woken);
+  std::uint64_t left = 0;
+  bool synced = false;
+  rig.files.before_call = [&] {
+    if (left == 0) {
+      left = rig.Set("b");
+      EXPECT_LT(rig.log->Flush(), left);
+    } else if (rig.log->stats().fsync_in_progress) {
+      synced = true;
+      EXPECT_EQ(rig.log->Promise(), left);
+      EXPECT_EQ(woken, 1);
+    }
+  };
+  rig.Advance(1000);
+  EXPECT_TRUE(synced);
+  rig.files.before_call = nullptr;
+}
+
+// Whoever reads, looks or ticks has the file for a moment, and nobody else writes afterwards.
+TEST(LogCommit, WhatIsLeftToWhoeverHasTheFileIsAlwaysWritten) {
+  Rig rig;
+  struct Bell {
+    std::mutex mutex;
+    std::condition_variable rung;
+  } bell;
+  rig.log->SetWaker([](void* arg) {
+    auto* to = static_cast<Bell*>(arg);
+    std::lock_guard<std::mutex> guard(to->mutex);
+    to->rung.notify_one();
+  }, &bell);
+  std::atomic<bool> stop{false};
+  std::thread other([&] {
+    for (int i = 0; !stop.load(); ++i) {
+      if (i % 2 == 0) rig.log->Tick(1000);
+      else (void)rig.log->place();
+    }
+  });
+  bool written = true;
+  for (int left = 0; written && left < 20;) {
+    const std::uint64_t tail = rig.Set("k");
+    if (rig.log->Flush() >= tail) continue;
+    ++left;
+    std::unique_lock<std::mutex> lock(bell.mutex);
+    written = bell.rung.wait_for(lock, std::chrono::seconds(20), [&] { return rig.log->Promise() >= tail; });
+  }
+  stop = true;
+  other.join();
+  EXPECT_TRUE(written);
 }
 
 TEST(LogCommit, AnOverdueFsyncStopsAcknowledging) {

@@ -250,7 +250,7 @@ TEST(LogInterop, RedisServerLoadsOursAndWeLoadIts) {
   const std::string cli = "redis-cli -s " + dir.path() + "/socket ";
   Shell("redis-server --port 0 --unixsocket " + dir.path() + "/socket --dir " + dir.path() +
         " --save '' --appendonly yes --aof-use-rdb-preamble no --daemonize yes --logfile " + dir.path() + "/log > /dev/null");
-  for (int i = 0; i < 500 && Capture(cli + "ping 2>&1") != "PONG\n"; ++i) usleep(20000);
+  for (int i = 0; i < 3000 && Capture(cli + "ping 2>&1") != "PONG\n"; ++i) usleep(20000);
   EXPECT_EQ(Capture(cli + "get a"), "2\n");
   EXPECT_EQ(Capture(cli + "-n 3 get n"), "1\n");
   EXPECT_EQ(Capture(cli + "set b 5"), "OK\n");
@@ -265,10 +265,10 @@ TEST(LogInterop, RedisServerLoadsOursAndWeLoadIts) {
   // Redis rewrites everything into a base of commands; then it is our turn again.
   Shell("redis-server --port 0 --unixsocket " + dir.path() + "/socket --dir " + dir.path() +
         " --save '' --appendonly yes --aof-use-rdb-preamble no --daemonize yes --logfile " + dir.path() + "/log > /dev/null");
-  for (int i = 0; i < 500 && Capture(cli + "ping 2>&1") != "PONG\n"; ++i) usleep(20000);
+  for (int i = 0; i < 3000 && Capture(cli + "ping 2>&1") != "PONG\n"; ++i) usleep(20000);
   EXPECT_EQ(Capture(cli + "get a"), "3\n");
   Capture(cli + "bgrewriteaof");
-  for (int i = 0; i < 500 && Capture(cli + "info persistence").find("aof_base_size:0\r") != std::string::npos; ++i) usleep(20000);
+  for (int i = 0; i < 3000 && Capture(cli + "info persistence").find("aof_base_size:0\r") != std::string::npos; ++i) usleep(20000);
   Capture(cli + "shutdown nosave 2>&1");
   loaded = Load(PosixFiles(), logger, options);
   EXPECT_TRUE(loaded.status.ok());

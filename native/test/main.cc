@@ -2,9 +2,13 @@
 //   slotwise_tests [--jobs N] [FILTER]     FILTER: a part of "Suite.Name"
 // With N > 1 that many processes share the tests out. One that dies in a test fails that test, and another goes on.
 #include <sys/mman.h>
+#if __has_include(<sys/single_threaded.h>)
+#include <sys/single_threaded.h>
+#endif
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <cstdlib>
@@ -31,10 +35,21 @@ struct Progress {
 
 std::string FullName(const Case& c) { return std::string(c.suite) + "." + c.name; }
 
+// Has this process started a second thread, whether or not it has ended? glibc knows and never forgets.
+bool HasHadThreads() {
+#if __has_include(<sys/single_threaded.h>)
+  return __libc_single_threaded == 0;
+#else
+  return false;
+#endif
+}
+
 void RunOne(const Case& c, Progress& progress) {
   FailuresInTest() = 0;
   auto start = std::chrono::steady_clock::now();
+  const bool had_threads = HasHadThreads();
   c.run();
+  if (c.has_one_thread && HasHadThreads() != had_threads) Fail(__FILE__, __LINE__, FullName(c) + " is a ONE_THREAD_TEST and started a thread");
   auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - start).count();
   if (FailuresInTest() == 0) {
     ++progress.passed;
@@ -101,6 +116,8 @@ int Main(int argc, char** argv) {
   for (const Case& c : Cases()) {
     if (argc == at || FullName(c).find(argv[at]) != std::string::npos) cases.push_back(c);
   }
+  // First, while no other test has started threads.
+  std::stable_partition(cases.begin(), cases.end(), [](const Case& c) { return c.has_one_thread; });
   if (cases.empty()) {
     std::printf("no test matches '%s'\n", argc > at ? argv[at] : "");
     return 1;

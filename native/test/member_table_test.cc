@@ -28,7 +28,7 @@ bool Remove(MemberSet* set, const std::string& member) {
   return static_cast<bool>(place);
 }
 
-TEST(MemberTable, SetAgainstAModelWhileItGrowsAndShrinks) {
+ONE_THREAD_TEST(MemberTable, SetAgainstAModelWhileItGrowsAndShrinks) {
   Owned<MemberSet> set;
   Random random(5);
   std::set<std::string> model;
@@ -56,7 +56,7 @@ TEST(MemberTable, SetAgainstAModelWhileItGrowsAndShrinks) {
   EXPECT_EQ(set->memory(), AllocatedSize(sizeof(MemberSet)));
 }
 
-TEST(MemberTable, FieldsOfAllLengthsKeepTheirValues) {
+ONE_THREAD_TEST(MemberTable, FieldsOfAllLengthsKeepTheirValues) {
   Owned<FieldTable> table;
   std::map<std::string, std::string> model;
   const std::size_t lengths[] = {0, 1, 7, 254, 255, 256, 70000};
@@ -84,7 +84,7 @@ TEST(MemberTable, FieldsOfAllLengthsKeepTheirValues) {
   EXPECT_TRUE(table->memory() > bytes && table->memory() < bytes + 1024);
 }
 
-TEST(MemberTable, ScoresAreFoundAndChanged) {
+ONE_THREAD_TEST(MemberTable, ScoresAreFoundAndChanged) {
   Owned<ScoreTable> table;
   for (int i = 0; i < 3000; ++i) {
     std::string member = std::to_string(i) + std::string(i == 7 ? 400 : 0, 'y');
@@ -104,7 +104,7 @@ TEST(MemberTable, ScoresAreFoundAndChanged) {
   taken->Destroy();
 }
 
-TEST(MemberTable, ACopyIsIndependent) {
+ONE_THREAD_TEST(MemberTable, ACopyIsIndependent) {
   Owned<MemberSet> set;
   for (int i = 0; i < 2000; ++i) Add(set.table, std::to_string(i));
   MemberSet* copy = set->Copy();
@@ -115,7 +115,7 @@ TEST(MemberTable, ACopyIsIndependent) {
 }
 
 // A table of 16 members, and one of many with chains of all lengths.
-TEST(MemberTable, RandomItemsAreFair) {
+ONE_THREAD_TEST(MemberTable, RandomItemsAreFair) {
   for (int members : {1, 16, 700}) {
     Owned<MemberSet> set;
     for (int i = 0; i < members; ++i) Add(set.table, std::to_string(i));
@@ -132,7 +132,7 @@ TEST(MemberTable, RandomItemsAreFair) {
   }
 }
 
-TEST(MemberTable, ScanSeesWhatStaysWhileMembersComeAndGo) {
+ONE_THREAD_TEST(MemberTable, ScanSeesWhatStaysWhileMembersComeAndGo) {
   Owned<MemberSet> set;
   std::set<std::string> stay, seen;
   for (int i = 0; i < 1000; ++i) stay.insert("stay:" + std::to_string(i));
@@ -149,7 +149,7 @@ TEST(MemberTable, ScanSeesWhatStaysWhileMembersComeAndGo) {
 }
 
 // What the memory goals rest on: a member of 16 bytes takes 56 bytes in Redis, a field and value of 16 bytes 80.
-TEST(MemberTable, BigTablesTakeLessThanThreeQuartersOfRedis) {
+ONE_THREAD_TEST(MemberTable, BigTablesTakeLessThanThreeQuartersOfRedis) {
   constexpr int kMembers = 200000;
   auto name = [](int i) { return std::to_string(1000000000000000 + i); };
   {

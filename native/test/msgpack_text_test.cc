@@ -11,7 +11,7 @@ using binding::AsciiStringHead;
 
 std::string Head(std::initializer_list<int> bytes) { return {bytes.begin(), bytes.end()}; }
 
-TEST(MsgpackText, KnowsStringsOfEachLength) {
+ONE_THREAD_TEST(MsgpackText, KnowsStringsOfEachLength) {
   EXPECT_EQ(AsciiStringHead(Head({0xa0})), 1u);
   for (std::size_t n : {1, 2, 3, 31}) EXPECT_EQ(AsciiStringHead(Head({0xa0 | static_cast<int>(n)}) + std::string(n, 'a')), 1u);
   for (std::size_t n : {32, 128, 255}) EXPECT_EQ(AsciiStringHead(Head({0xd9, static_cast<int>(n)}) + std::string(n, 'a')), 2u);
@@ -20,13 +20,13 @@ TEST(MsgpackText, KnowsStringsOfEachLength) {
   }
 }
 
-TEST(MsgpackText, LooksAtTheCharactersThatTheAsciiBitLeavesOut) {
+ONE_THREAD_TEST(MsgpackText, LooksAtTheCharactersThatTheAsciiBitLeavesOut) {
   EXPECT_EQ(AsciiStringHead(Head({0xa2, 0xc3, 0xa9})), 0u);
   EXPECT_EQ(AsciiStringHead(Head({0xa2, 'a', 0xa9})), 0u);
   EXPECT_EQ(AsciiStringHead(Head({0xd9, 32, 0xc3}) + std::string(31, 'a')), 0u);
 }
 
-TEST(MsgpackText, TakesNothingElseForAString) {
+ONE_THREAD_TEST(MsgpackText, TakesNothingElseForAString) {
   EXPECT_EQ(AsciiStringHead(""), 0u);
   EXPECT_EQ(AsciiStringHead("12"), 0u);
   EXPECT_EQ(AsciiStringHead(Head({0xa1})), 0u);             // too short

@@ -25,7 +25,7 @@ std::string Take(OutBuffer& out, std::uint64_t limit, std::size_t bytes) {
   return taken;
 }
 
-TEST(OutBuffer, ModelOfRandomAppendsAndSends) {
+ONE_THREAD_TEST(OutBuffer, ModelOfRandomAppendsAndSends) {
   std::uint64_t memory = UsedMemory();
   {
     OutBuffer out;
@@ -61,7 +61,7 @@ TEST(OutBuffer, ModelOfRandomAppendsAndSends) {
   EXPECT_TRUE(UsedMemory() - memory <= 256 * OutBuffer::kChunkSize);
 }
 
-TEST(ReplyWriter, BothProtocols) {
+ONE_THREAD_TEST(ReplyWriter, BothProtocols) {
   auto write = [](int protocol, auto&& f) {
     OutBuffer out;
     ReplyWriter w(out, protocol);
@@ -76,7 +76,7 @@ TEST(ReplyWriter, BothProtocols) {
   EXPECT_EQ(write(3, [](auto& w) { w.Verbatim("hi"); }), "=6\r\ntxt:hi\r\n");
 }
 
-TEST(ReplyWriter, AnErrorCannotForgeASecondReply) {
+ONE_THREAD_TEST(ReplyWriter, AnErrorCannotForgeASecondReply) {
   OutBuffer out;
   ReplyWriter w(out, 2);
   w.Error("ERR bad\r\n+OK\r\n");
@@ -86,7 +86,7 @@ TEST(ReplyWriter, AnErrorCannotForgeASecondReply) {
   EXPECT_EQ(w.last_error_code(), "ERR");
 }
 
-TEST(OutBuffer, ChunksThatWaitForTheNextReplyAreNotInUse) {
+ONE_THREAD_TEST(OutBuffer, ChunksThatWaitForTheNextReplyAreNotInUse) {
   const std::uint64_t before = UsedMemory();
   {
     std::vector<std::unique_ptr<OutBuffer>> many;

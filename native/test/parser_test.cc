@@ -46,7 +46,7 @@ Outcome Feed(const std::string& input, const std::vector<std::size_t>& cuts, con
   return outcome;
 }
 
-TEST(Parser, EverySplitGivesTheSameCommands) {
+ONE_THREAD_TEST(Parser, EverySplitGivesTheSameCommands) {
   std::string input("*3\r\n$3\r\nSET\r\n$5\r\na\r\nb\0\r\n$0\r\n\r\n", 30);
   input += "*1\r\n$4\r\nPING\r\nGET  'x y'\r\n\r\n*0\r\n*-5\r\n*2\r\n$3\r\nGET\r\n$1\r\nk\r\n";
   Outcome whole = Feed(input, {});
@@ -64,7 +64,7 @@ TEST(Parser, EverySplitGivesTheSameCommands) {
   EXPECT_TRUE(Feed(input, all).commands == whole.commands);
 }
 
-TEST(Parser, MalformedFramesGetRedisTexts) {
+ONE_THREAD_TEST(Parser, MalformedFramesGetRedisTexts) {
   struct Row { std::string input; const char* error; };
   const Row rows[] = {
       {"*abc\r\n", "Protocol error: invalid multibulk length"},
@@ -109,7 +109,7 @@ TEST(Parser, MalformedFramesGetRedisTexts) {
   }
 }
 
-TEST(Parser, BeforeAuthenticationTenArgumentsOfSixteenKiB) {
+ONE_THREAD_TEST(Parser, BeforeAuthenticationTenArgumentsOfSixteenKiB) {
   ParserLimits limits;
   limits.authenticated = false;
   EXPECT_EQ(Feed("*11\r\n", {}, limits).error, "Protocol error: unauthenticated multibulk length");
@@ -118,7 +118,7 @@ TEST(Parser, BeforeAuthenticationTenArgumentsOfSixteenKiB) {
 }
 
 // Numbers of up to three digits are read by another piece of code than longer ones.
-TEST(Parser, LengthsOfEveryNumberOfDigits) {
+ONE_THREAD_TEST(Parser, LengthsOfEveryNumberOfDigits) {
   for (std::size_t count : {1u, 9u, 10u, 99u, 100u, 999u, 1000u}) {
     for (std::size_t length : {0u, 9u, 10u, 99u, 100u, 999u, 1000u}) {
       std::vector<std::string> command(count, std::string(length, 'x'));
@@ -139,7 +139,7 @@ TEST(Parser, LengthsOfEveryNumberOfDigits) {
   EXPECT_EQ(Feed("*2\r\n$3\r\nGET\r\n$1\r\nx\n\r", {}).error, "Protocol error: expected CRLF after bulk");
 }
 
-TEST(Parser, ABigCommandInSmallPiecesIsNotParsedAgainFromItsStart) {
+ONE_THREAD_TEST(Parser, ABigCommandInSmallPiecesIsNotParsedAgainFromItsStart) {
   std::string input = "*100000\r\n";
   for (int i = 0; i < 100000; ++i) input += "$1\r\nx\r\n";
   std::vector<std::size_t> cuts;
@@ -158,7 +158,7 @@ TEST(Parser, ABigCommandInSmallPiecesIsNotParsedAgainFromItsStart) {
   EXPECT_EQ(taken, input.size());
 }
 
-TEST(Parser, MissingTellsHowMuchOfABigArgumentIsOutstanding) {
+ONE_THREAD_TEST(Parser, MissingTellsHowMuchOfABigArgumentIsOutstanding) {
   RespParser parser;
   std::vector<std::string_view> args;
   std::size_t taken = 0;
@@ -167,7 +167,7 @@ TEST(Parser, MissingTellsHowMuchOfABigArgumentIsOutstanding) {
   EXPECT_EQ(parser.missing(), 1000u + 2 - 3);
 }
 
-TEST(Parser, RandomCommandsSurviveRandomCuts) {
+ONE_THREAD_TEST(Parser, RandomCommandsSurviveRandomCuts) {
   Random random(77);
   for (int round = 0; round < 500; ++round) {
     Commands expected;

@@ -18,7 +18,7 @@ ReplicationHistory History() {
   return h;
 }
 
-TEST(PositionToken, IsReadAsItWasWritten) {
+ONE_THREAD_TEST(PositionToken, IsReadAsItWasWritten) {
   for (std::int64_t offset : {std::int64_t{0}, std::int64_t{1}, INT64_MAX}) {
     const auto read = ParsePosition(PositionText({kOurs, offset}));
     ASSERT_TRUE(read.has_value());
@@ -27,14 +27,14 @@ TEST(PositionToken, IsReadAsItWasWritten) {
   }
 }
 
-TEST(PositionToken, WhatNoServerSaysIsNone) {
+ONE_THREAD_TEST(PositionToken, WhatNoServerSaysIsNone) {
   for (const std::string& text : {std::string(), kOurs, kOurs + ":", kOurs + "100", kOurs + ":-1", kOurs + ":+1", kOurs + ":1 ", kOurs + ":x",
                                   kOurs + ":9223372036854775808", kOurs.substr(1) + ":1", kOurs + "a:1", std::string(39, 'a') + "\n:1", std::string(1000, ':')}) {
     EXPECT_FALSE(ParsePosition(text).has_value());
   }
 }
 
-TEST(PositionToken, IsReachedWhenItsLastByteIsApplied) {
+ONE_THREAD_TEST(PositionToken, IsReachedWhenItsLastByteIsApplied) {
   for (bool settled : {true, false}) {
     EXPECT_TRUE(DecideReach(History(), {kOurs, 0}, settled) == Reach::kReached);
     EXPECT_TRUE(DecideReach(History(), {kOurs, 100}, settled) == Reach::kReached);
@@ -42,20 +42,20 @@ TEST(PositionToken, IsReachedWhenItsLastByteIsApplied) {
   }
 }
 
-TEST(PositionToken, OfThePreviousHistoryIsReachedUpToWhereThatEnded) {
+ONE_THREAD_TEST(PositionToken, OfThePreviousHistoryIsReachedUpToWhereThatEnded) {
   EXPECT_TRUE(DecideReach(History(), {kBefore, 50}, true) == Reach::kReached);
   // Written by a primary that is gone, and not here.
   EXPECT_TRUE(DecideReach(History(), {kBefore, 51}, true) == Reach::kOtherHistory);
 }
 
-TEST(PositionToken, OfAnotherHistoryIsNeverReachedByWhoKnowsItsOwn) {
+ONE_THREAD_TEST(PositionToken, OfAnotherHistoryIsNeverReachedByWhoKnowsItsOwn) {
   EXPECT_TRUE(DecideReach(History(), {std::string(40, 'c'), 1}, true) == Reach::kOtherHistory);
   // A replica without a link may get that history yet.
   EXPECT_TRUE(DecideReach(History(), {std::string(40, 'c'), 1}, false) == Reach::kNotYet);
   EXPECT_TRUE(DecideReach(History(), {kBefore, 51}, false) == Reach::kNotYet);
 }
 
-TEST(PositionToken, AServerWithoutAStreamHasNoHistory) {
+ONE_THREAD_TEST(PositionToken, AServerWithoutAStreamHasNoHistory) {
   ReplicationHistory none = History();
   none.active = false;
   EXPECT_TRUE(DecideReach(none, {kOurs, 1}, true) == Reach::kOtherHistory);

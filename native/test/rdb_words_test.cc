@@ -25,14 +25,14 @@ std::string Read(const std::string& bytes) {
   return std::string(text);
 }
 
-TEST(Rdb, ChecksumIsRediss) {
+ONE_THREAD_TEST(Rdb, ChecksumIsRediss) {
   EXPECT_EQ(Crc64(0, "123456789"), 0xe9c6d914c4b8d9caull);
   std::string text(1000, 'x');
   EXPECT_EQ(Crc64(Crc64(0, text.substr(0, 333)), text.substr(333)), Crc64(0, text));
 }
 
 // Long pieces are summed by other means than short ones; cut anywhere, the sum is the same.
-TEST(Rdb, ChecksumOfAnyLengthFromAnyStart) {
+ONE_THREAD_TEST(Rdb, ChecksumOfAnyLengthFromAnyStart) {
   std::string text;
   for (int i = 0; i < 700; ++i) text.push_back(static_cast<char>(i * 7919 >> 3));
   for (std::size_t size = 0; size <= text.size(); ++size) {
@@ -43,7 +43,7 @@ TEST(Rdb, ChecksumOfAnyLengthFromAnyStart) {
 }
 
 // Compressed by Redis 7.0.15.
-TEST(Rdb, ReadsCompressedStrings) {
+ONE_THREAD_TEST(Rdb, ReadsCompressedStrings) {
   EXPECT_EQ(Read(Bytes("c306150161" "61e00a00")), std::string(21, 'a'));
   EXPECT_EQ(Read(Bytes("c3091e014141e01100014141")), std::string(30, 'A'));
   EXPECT_EQ(Read(Bytes("c314230c68656c6c6f20776f726c642068e00b0b016c64")), "hello world hello world hello world");
@@ -52,7 +52,7 @@ TEST(Rdb, ReadsCompressedStrings) {
   EXPECT_EQ(Read(Bytes("c30e412c0361626361e0ff02e11507016263")), abc);
 }
 
-TEST(Rdb, WritesStringsInTheirShortestForm) {
+ONE_THREAD_TEST(Rdb, WritesStringsInTheirShortestForm) {
   auto written = [](std::string_view text) {
     std::string out;
     RdbWriter(out).String(text);
@@ -72,7 +72,7 @@ TEST(Rdb, WritesStringsInTheirShortestForm) {
   EXPECT_TRUE(written(std::string(21, 'a')).size() < 12u);
 }
 
-TEST(Rdb, StringsOfAnyKindSurvive) {
+ONE_THREAD_TEST(Rdb, StringsOfAnyKindSurvive) {
   Random random(3);
   for (int i = 0; i < 3000; ++i) {
     std::string text;
@@ -85,7 +85,7 @@ TEST(Rdb, StringsOfAnyKindSurvive) {
   }
 }
 
-TEST(Rdb, LengthsOfEveryForm) {
+ONE_THREAD_TEST(Rdb, LengthsOfEveryForm) {
   for (std::uint64_t n : {0ull, 63ull, 64ull, 16383ull, 16384ull, 4294967295ull, 4294967296ull, ~0ull}) {
     std::string out;
     RdbWriter(out).Length(n);
@@ -97,7 +97,7 @@ TEST(Rdb, LengthsOfEveryForm) {
   }
 }
 
-TEST(Rdb, LiesAboutLengthsAreRefusedWithoutTakingMemory) {
+ONE_THREAD_TEST(Rdb, LiesAboutLengthsAreRefusedWithoutTakingMemory) {
   EXPECT_EQ(Read(Bytes("80ffffffff")), "error: the data ends too early");
   EXPECT_EQ(Read(Bytes("81ffffffffffffffff")), "error: a string of more than 4 GiB");
   EXPECT_EQ(Read(Bytes("c30181ffffffffffffffff00")), "error: a compressed string with impossible sizes");
@@ -112,7 +112,7 @@ TEST(Rdb, LiesAboutLengthsAreRefusedWithoutTakingMemory) {
   EXPECT_FALSE(reader.Count(&n));
 }
 
-TEST(Rdb, DamagedCompressedDataNeverWritesOutside) {
+ONE_THREAD_TEST(Rdb, DamagedCompressedDataNeverWritesOutside) {
   std::string text = "the quick brown fox the quick brown fox the quick brown fox jumps over the lazy dog";
   std::string packed;
   ASSERT_TRUE(LzfCompress(text, text.size(), packed) != 0);
@@ -141,7 +141,7 @@ class Drip : public RdbSource {
   std::size_t at_ = 0;
 };
 
-TEST(Rdb, ReadsFromASourceInPieces) {
+ONE_THREAD_TEST(Rdb, ReadsFromASourceInPieces) {
   std::string out;
   RdbWriter writer(out, false);
   for (int i = 0; i < 500; ++i) writer.String("value number " + std::to_string(i));

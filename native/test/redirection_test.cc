@@ -9,7 +9,7 @@ namespace {
 
 using namespace test;
 
-TEST(SlotMap, SaysWhoOwnsWhat) {
+ONE_THREAD_TEST(SlotMap, SaysWhoOwnsWhat) {
   MapOf of;
   of.open = {{5, false, 1}, {9000, true, 1}};
   auto map = of.Make();
@@ -24,7 +24,7 @@ TEST(SlotMap, SaysWhoOwnsWhat) {
   EXPECT_EQ(map->ImportingFrom(9000), 1);
 }
 
-TEST(SlotMap, RefusesWhatIsNoMap) {
+ONE_THREAD_TEST(SlotMap, RefusesWhatIsNoMap) {
   MapOf of;
   of.open = {{5, false, 1}};
   const std::string good = of.Bytes();
@@ -72,7 +72,7 @@ SlotQuestion Q(int slot, void (*also)(SlotQuestion&) = nullptr) {
   return q;
 }
 
-TEST(Redirection, FollowsTheRulesInTheirOrder) {
+ONE_THREAD_TEST(Redirection, FollowsTheRulesInTheirOrder) {
   const Rule rules[] = {
       {"no keys", Q(-1), "", false},
       {"mine", Q(1), ""},
@@ -109,13 +109,13 @@ TEST(Redirection, FollowsTheRulesInTheirOrder) {
   }
 }
 
-TEST(Redirection, LeavesTheHostOutIfTheClientIsToGoOnWithTheOneItHas) {
+ONE_THREAD_TEST(Redirection, LeavesTheHostOutIfTheClientIsToGoOnWithTheOneItHas) {
   MapOf of;
   of.runs = {{300, 300, 2}};
   EXPECT_EQ(Redirection(*of.Make(), Q(300), {}), std::string("MOVED 300 :7002"));
 }
 
-TEST(Redirection, EndsWaitingForWhatWentElsewhere) {
+ONE_THREAD_TEST(Redirection, EndsWaitingForWhatWentElsewhere) {
   MapOf of;
   of.open = {{9000, true, 1}};
   EXPECT_EQ(RedirectionOfWaiting(*of.Make(), 1), std::string());

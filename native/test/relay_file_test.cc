@@ -32,7 +32,7 @@ std::string All(FileSystem& files, std::int64_t start) {
   return text;
 }
 
-TEST(RelayFile, BytesComeBackUnderTheirOffsets) {
+ONE_THREAD_TEST(RelayFile, BytesComeBackUnderTheirOffsets) {
   RecordingFiles files;
   auto writer = Create(files, 1000);
   ASSERT_TRUE(writer->Append("one").ok() && writer->Append(std::string(3 << 20, 'x')).ok() && writer->Append("end").ok());
@@ -44,7 +44,7 @@ TEST(RelayFile, BytesComeBackUnderTheirOffsets) {
   EXPECT_TRUE(found[0].id == kId && found[0].start == 1000 && found[0].end == writer->next());
 }
 
-TEST(RelayFile, AFrameThatComesLaterIsFoundLater) {
+ONE_THREAD_TEST(RelayFile, AFrameThatComesLaterIsFoundLater) {
   RecordingFiles files;
   auto writer = Create(files, 5);
   std::unique_ptr<RelayReader> reader;
@@ -58,7 +58,7 @@ TEST(RelayFile, AFrameThatComesLaterIsFoundLater) {
 }
 
 // Wherever it is cut off and whatever bit is flipped: a beginning of what was appended, to the end of some frame.
-TEST(RelayFile, NoDamageIsTakenForData) {
+ONE_THREAD_TEST(RelayFile, NoDamageIsTakenForData) {
   RecordingFiles files;
   auto writer = Create(files, 77);
   (void)writer->Append("first frame");
@@ -85,7 +85,7 @@ TEST(RelayFile, NoDamageIsTakenForData) {
   EXPECT_EQ(All(files, 77), "");
 }
 
-TEST(RelayFile, WhatWasSyncedIsThereAfterAPowerCut) {
+ONE_THREAD_TEST(RelayFile, WhatWasSyncedIsThereAfterAPowerCut) {
   for (unsigned seed = 0; seed < 200; ++seed) {
     RecordingFiles files(seed % 2 == 0 ? DiskModel::kPosixMinimal : DiskModel::kExt4Like);
     auto writer = Create(files, 9, /*durable=*/true);
@@ -100,7 +100,7 @@ TEST(RelayFile, WhatWasSyncedIsThereAfterAPowerCut) {
   }
 }
 
-TEST(RelayFile, AFullDiskIsToldAndLeavesWhatWasThere) {
+ONE_THREAD_TEST(RelayFile, AFullDiskIsToldAndLeavesWhatWasThere) {
   RecordingFiles files;
   auto writer = Create(files, 3);
   (void)writer->Append("there");
@@ -110,7 +110,7 @@ TEST(RelayFile, AFullDiskIsToldAndLeavesWhatWasThere) {
   EXPECT_EQ(All(files, 3), "there");
 }
 
-TEST(RelayFile, SetAsideItIsNoRelayAnyMoreAndNothingIsReplaced) {
+ONE_THREAD_TEST(RelayFile, SetAsideItIsNoRelayAnyMoreAndNothingIsReplaced) {
   RecordingFiles files;
   for (const char* text : {"old", "new"}) {
     (void)Create(files, 8)->Append(text);

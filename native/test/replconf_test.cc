@@ -19,7 +19,7 @@ Parsed Parse(std::vector<std::string_view> words, ReplicaAnnounce before = {}) {
   return p;
 }
 
-TEST(Replconf, SeveralPairsInOneCall) {
+ONE_THREAD_TEST(Replconf, SeveralPairsInOneCall) {
   Parsed p = Parse({"listening-port", "7777", "IP-Address", "10.9.9.9", "capa", "eof", "capa", "PSYNC2", "capa", "telepathy"});
   EXPECT_EQ(p.error, "");
   EXPECT_FALSE(p.silent);
@@ -28,7 +28,7 @@ TEST(Replconf, SeveralPairsInOneCall) {
   EXPECT_TRUE(p.announce.eof && p.announce.psync2);
 }
 
-TEST(Replconf, AcknowledgementsAreSilentWhateverTheySay) {
+ONE_THREAD_TEST(Replconf, AcknowledgementsAreSilentWhateverTheySay) {
   EXPECT_TRUE(Parse({"ACK", "123"}).acknowledges);
   EXPECT_EQ(Parse({"ACK", "123"}).offset, 123);
   for (const char* nonsense : {"", "x", "1.5", "99999999999999999999", "0x10", "12 "}) {
@@ -40,7 +40,7 @@ TEST(Replconf, AcknowledgementsAreSilentWhateverTheySay) {
   EXPECT_TRUE(Parse({"getack", "*"}).silent);
 }
 
-TEST(Replconf, AnAcknowledgementMaySayWhatIsFsynced) {
+ONE_THREAD_TEST(Replconf, AnAcknowledgementMaySayWhatIsFsynced) {
   EXPECT_TRUE(Parse({"capa", "Slotwise-Ack"}).announce.slotwise_ack);
   EXPECT_EQ(Parse({"ACK", "123"}).fsynced, -1);
   EXPECT_EQ(Parse({"ACK", "123", "FACK", "100"}).fsynced, 100);
@@ -52,14 +52,14 @@ TEST(Replconf, AnAcknowledgementMaySayWhatIsFsynced) {
   EXPECT_EQ(Parse({"ACK", "123", "capa", "eof"}).fsynced, -1);
 }
 
-TEST(Replconf, AnAcknowledgementMayHaveATag) {
+ONE_THREAD_TEST(Replconf, AnAcknowledgementMayHaveATag) {
   EXPECT_EQ(Parse({"ACK", "123", "FACK", "100", "TAG", "7-a-1"}).tag, "7-a-1");
   EXPECT_EQ(Parse({"ACK", "123", "FACK", "100"}).tag, "");
   EXPECT_EQ(Parse({"ACK", "123", "FACK", "100", "TAG", std::string(129, 'x')}).tag, "");
   EXPECT_EQ(Parse({"ACK", "123", "TAG", "7-a-1"}).tag, "");
 }
 
-TEST(Replconf, Errors) {
+ONE_THREAD_TEST(Replconf, Errors) {
   EXPECT_EQ(Parse({"listening-port"}).error, "ERR syntax error");
   EXPECT_EQ(Parse({"listening-port", "x"}).error, "ERR value is not an integer or out of range");
   EXPECT_EQ(Parse({"version", "7.2.0"}).error, "ERR Unrecognized REPLCONF option: version");
@@ -70,7 +70,7 @@ TEST(Replconf, Errors) {
   EXPECT_EQ(Parse({"ip-address", std::string(254, '1')}).error, "");
 }
 
-TEST(Replconf, FiltersLeaveTheDataOut) {
+ONE_THREAD_TEST(Replconf, FiltersLeaveTheDataOut) {
   Parsed p = Parse({"rdb-filter-only", ""});
   EXPECT_TRUE(p.announce.filtered);
   EXPECT_FALSE(p.announce.functions);

@@ -127,7 +127,7 @@ class ScriptedPrimary {
  private:
   std::string Byte() {
     char c;
-    return recv(fd_, &c, 1, 0) == 1 ? std::string(1, c) : std::string();
+    return Receive(fd_, &c, 1) == 1 ? std::string(1, c) : std::string();
   }
   std::string Line() {
     std::string line;

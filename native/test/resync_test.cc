@@ -19,7 +19,7 @@ ReplicationHistory History() {
   return h;
 }
 
-TEST(Resync, ContinuesFromAnyByteThatIsHeldAndFromTheNext) {
+ONE_THREAD_TEST(Resync, ContinuesFromAnyByteThatIsHeldAndFromTheNext) {
   for (std::int64_t offset : {11, 12, 100, 101}) EXPECT_TRUE(DecideResync(History(), kOurs, offset).partial);
   for (std::int64_t offset : {10, 102, 0, -1}) {
     ResyncDecision d = DecideResync(History(), kOurs, offset);
@@ -29,18 +29,18 @@ TEST(Resync, ContinuesFromAnyByteThatIsHeldAndFromTheNext) {
   }
 }
 
-TEST(Resync, OffsetsAtTheEndsOfTheirRangeAreRefused) {
+ONE_THREAD_TEST(Resync, OffsetsAtTheEndsOfTheirRangeAreRefused) {
   for (std::int64_t offset : {INT64_MAX, INT64_MIN, INT64_MIN + 1}) EXPECT_FALSE(DecideResync(History(), kOurs, offset).partial);
 }
 
-TEST(Resync, ThePreviousHistoryIsValidUpToWhereItEnded) {
+ONE_THREAD_TEST(Resync, ThePreviousHistoryIsValidUpToWhereItEnded) {
   EXPECT_TRUE(DecideResync(History(), kBefore, 50).partial);
   EXPECT_FALSE(DecideResync(History(), kBefore, 51).partial);
 }
 
-TEST(Resync, LettersOfAnIdMayBeOfEitherCase) { EXPECT_TRUE(DecideResync(History(), std::string(40, 'A'), 20).partial); }
+ONE_THREAD_TEST(Resync, LettersOfAnIdMayBeOfEitherCase) { EXPECT_TRUE(DecideResync(History(), std::string(40, 'A'), 20).partial); }
 
-TEST(Resync, AnotherHistoryOrNoneIsAFullResync) {
+ONE_THREAD_TEST(Resync, AnotherHistoryOrNoneIsAFullResync) {
   EXPECT_FALSE(DecideResync(History(), std::string(40, 'c'), 20).partial);
   EXPECT_FALSE(DecideResync(History(), "", 20).partial);
   EXPECT_FALSE(DecideResync(History(), kOurs.substr(1), 20).partial);
@@ -52,7 +52,7 @@ TEST(Resync, AnotherHistoryOrNoneIsAFullResync) {
   EXPECT_FALSE(DecideResync(none, kOurs, 20).partial);
 }
 
-TEST(Resync, AnIdCannotBreakTheLineInTheLog) {
+ONE_THREAD_TEST(Resync, AnIdCannotBreakTheLineInTheLog) {
   ResyncDecision d = DecideResync(History(), "x\r\nforged\n" + std::string(1000, 'y'), 20);
   EXPECT_TRUE(d.why.find('\n') == std::string::npos && d.why.find('\r') == std::string::npos);
   EXPECT_TRUE(d.why.size() < 400);

@@ -78,7 +78,7 @@ class Pair {
   std::set<Key> model;
 };
 
-TEST(ScoreTree, AnswersAsASetAfterAnyOperations) {
+ONE_THREAD_TEST(ScoreTree, AnswersAsASetAfterAnyOperations) {
   for (std::uint64_t seed = 1; seed <= 24; ++seed) {
     Random random(seed);
     Pair p;
@@ -107,7 +107,7 @@ TEST(ScoreTree, AnswersAsASetAfterAnyOperations) {
   }
 }
 
-TEST(ScoreTree, CountsWhatLiesBeforeABound) {
+ONE_THREAD_TEST(ScoreTree, CountsWhatLiesBeforeABound) {
   Random random(7);
   Pair p;
   for (int i = 0; i < 5000; ++i) p.Insert(static_cast<double>(random.Below(300)), std::to_string(random.Next()));
@@ -121,7 +121,7 @@ TEST(ScoreTree, CountsWhatLiesBeforeABound) {
   }
 }
 
-TEST(ScoreTree, BuildsFromSortedItems) {
+ONE_THREAD_TEST(ScoreTree, BuildsFromSortedItems) {
   for (std::size_t n : {0, 1, 6, 7, 14, 15, 30, 31, 128, 1890, 1891, 50'000}) {
     Pair p;
     std::vector<ScoreItem*> items;
@@ -137,7 +137,7 @@ TEST(ScoreTree, BuildsFromSortedItems) {
   }
 }
 
-TEST(ScoreTree, FillsLeavesThatGrowAtOneEnd) {
+ONE_THREAD_TEST(ScoreTree, FillsLeavesThatGrowAtOneEnd) {
   for (bool ascending : {true, false}) {
     Pair p;
     constexpr std::size_t kCount = 20'000;
@@ -151,7 +151,7 @@ TEST(ScoreTree, FillsLeavesThatGrowAtOneEnd) {
   }
 }
 
-TEST(ScoreTree, SparseLeavesAreMerged) {
+ONE_THREAD_TEST(ScoreTree, SparseLeavesAreMerged) {
   Random random(3);
   Pair p;
   for (int i = 0; i < 6000; ++i) p.Insert(random.Unit(), std::to_string(i));

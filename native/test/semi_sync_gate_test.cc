@@ -129,8 +129,7 @@ TEST(SemiSyncGate, NotificationsAndInvalidationsWaitToo) {
   listener.Send("SUBSCRIBE __keyevent@0__:set\r\n");
   listener.Read(std::string("*3\r\n$9\r\nsubscribe\r\n$18\r\n__keyevent@0__:set\r\n:1\r\n").size());
   cache.Send("HELLO 3\r\nCLIENT TRACKING on\r\nGET k\r\n");
-  std::string text;
-  while (!text.ends_with("+OK\r\n_\r\n")) text += cache.Read(1);
+  cache.ReadThrough("+OK\r\n_\r\n");
   client.Send("SET k v\r\n");
   replica.Question();
   timeval soon{0, 50000};
@@ -138,8 +137,8 @@ TEST(SemiSyncGate, NotificationsAndInvalidationsWaitToo) {
   cache.Limit(soon);
   EXPECT_EQ(listener.Read(1), "");
   EXPECT_EQ(cache.Read(1), "");
-  listener.Limit({20, 0});
-  cache.Limit({20, 0});
+  listener.Limit({60, 0});
+  cache.Limit({60, 0});
   replica.Ack();
   EXPECT_EQ(client.Read(5), "+OK\r\n");
   EXPECT_EQ(listener.Read(49), "*3\r\n$7\r\nmessage\r\n$18\r\n__keyevent@0__:set\r\n$1\r\nk\r\n");
@@ -191,7 +190,7 @@ TEST(SemiSyncGate, StrictRefusesBeforeAndNeverAnswersAfter) {
   EXPECT_EQ(f("GET a"), "$1\r\n1\r\n");
   client.Limit({0, 50000});
   EXPECT_EQ(client.Read(1), "");
-  client.Limit({20, 0});
+  client.Limit({60, 0});
   // The next replica gets it with its snapshot: applied once, answered once.
   Follower replica(f);
   f.Until("semi_sync_master_clients", "1");
@@ -242,7 +241,7 @@ TEST(SemiSyncGate, DurableCountsOnlyWhoSaysWhatItHasFsynced) {
   ours.Send(Resp({"REPLCONF", "ACK", upto, "FACK", "1"}));
   client.Limit({0, 50000});
   EXPECT_EQ(client.Read(1), "");
-  client.Limit({20, 0});
+  client.Limit({60, 0});
   auto told = [&] { return (f.Field("slave0") + f.Field("slave1")).find("fsynced=1") != std::string::npos; };
   for (int i = 0; i < 20000 && !told(); ++i) usleep(1000);
   EXPECT_TRUE(told());
@@ -256,7 +255,7 @@ TEST(SemiSyncGate, TurnedOffInTheMiddleLetsEverybodyGo) {
   client.Send("SET a 1\r\n");
   client.Limit({0, 50000});
   EXPECT_EQ(client.Read(1), "");
-  client.Limit({20, 0});
+  client.Limit({60, 0});
   f("CONFIG SET repl-ack async");
   EXPECT_EQ(client.Read(5), "+OK\r\n");
   EXPECT_EQ(f.Field("semi_sync_master_status"), "<none>");
@@ -281,8 +280,7 @@ TEST(SemiSyncGate, WithAnAppendOnlyFileBothPromisesHold) {
       EXPECT_TRUE(std::string(policy) != "always" || f.engine->log().durable() > 0);
       replica.Ack();
       EXPECT_TRUE(client.Read(1) == ":");
-      while (client.Read(1) != "\n") {
-      }
+      client.ReadThrough("\n");
     }
     EXPECT_EQ(f.Field("semi_sync_master_yes_tx"), "50");
   }

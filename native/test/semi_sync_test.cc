@@ -41,13 +41,13 @@ struct Rig {
   }
 };
 
-TEST(SemiSync, OffPromisesEverything) {
+ONE_THREAD_TEST(SemiSync, OffPromisesEverything) {
   SemiSync machine;
   EXPECT_EQ(machine.Step(SemiSync::Waiting{100, 100}, 1).promise, SemiSync::kUnlimited);
   EXPECT_EQ(machine.Step(SemiSync::Configured{{}, 100}, 1).change, Change::kNone);
 }
 
-TEST(SemiSync, PromisesWhatKReplicasHaveAndNeverGoesBack) {
+ONE_THREAD_TEST(SemiSync, PromisesWhatKReplicasHaveAndNeverGoesBack) {
   Rig r(2);
   r.Acks({0, 0, 0}).Write(100);
   EXPECT_EQ(r.last.promise, 0u);
@@ -58,7 +58,7 @@ TEST(SemiSync, PromisesWhatKReplicasHaveAndNeverGoesBack) {
   EXPECT_EQ(r.Acks({100, 100}).last.promise, 100u);
 }
 
-TEST(SemiSync, WhatWasThereBeforeItWasTurnedOnIsNotWaitedFor) {
+ONE_THREAD_TEST(SemiSync, WhatWasThereBeforeItWasTurnedOnIsNotWaitedFor) {
   Rig r;
   r.Configure({false, 1, 1000, false});
   EXPECT_EQ(r.last.change, Change::kTurnedOff);
@@ -67,7 +67,7 @@ TEST(SemiSync, WhatWasThereBeforeItWasTurnedOnIsNotWaitedFor) {
   EXPECT_EQ(r.Write(1).last.promise, 5000u);
 }
 
-TEST(SemiSync, OneQuestionIsUnderWayAtMost) {
+ONE_THREAD_TEST(SemiSync, OneQuestionIsUnderWayAtMost) {
   Rig r;
   EXPECT_FALSE(r.Write().last.ask);  // nobody is there to be asked
   EXPECT_TRUE(r.Acks({0}).last.ask);
@@ -86,14 +86,14 @@ TEST(SemiSync, OneQuestionIsUnderWayAtMost) {
   EXPECT_EQ(r.last.tick_at_ms, SemiSync::kNever);
 }
 
-TEST(SemiSync, WhoJoinsIsAsked) {
+ONE_THREAD_TEST(SemiSync, WhoJoinsIsAsked) {
   Rig r;
   r.Acks({0}).Write();
   EXPECT_FALSE(r.Acks({}).last.ask);
   EXPECT_TRUE(r.Acks({0}).last.ask);
 }
 
-TEST(SemiSync, FallsBackWhenTheOldestHasWaitedForTheTimeOut) {
+ONE_THREAD_TEST(SemiSync, FallsBackWhenTheOldestHasWaitedForTheTimeOut) {
   Rig r;
   r.Acks({0}).Write();
   EXPECT_EQ(r.last.tick_at_ms, 2000);
@@ -107,7 +107,7 @@ TEST(SemiSync, FallsBackWhenTheOldestHasWaitedForTheTimeOut) {
   EXPECT_EQ(r.Write().last.promise, SemiSync::kUnlimited);
 }
 
-TEST(SemiSync, WithoutReplicasItWaitsForTheTimeOutToo) {
+ONE_THREAD_TEST(SemiSync, WithoutReplicasItWaitsForTheTimeOutToo) {
   Rig r;
   r.Write();
   EXPECT_EQ(r.After(999).last.change, Change::kNone);
@@ -115,7 +115,7 @@ TEST(SemiSync, WithoutReplicasItWaitsForTheTimeOutToo) {
   EXPECT_EQ(r.machine.state(), State::kFallenBack);
 }
 
-TEST(SemiSync, ComesBackWhenItsQuestionIsAnsweredInTime) {
+ONE_THREAD_TEST(SemiSync, ComesBackWhenItsQuestionIsAnsweredInTime) {
   Rig r;
   r.Write().After(1000);
   EXPECT_TRUE(r.Acks({0}).last.ask);
@@ -128,7 +128,7 @@ TEST(SemiSync, ComesBackWhenItsQuestionIsAnsweredInTime) {
   EXPECT_TRUE(r.Write().last.ask);
 }
 
-TEST(SemiSync, AnAnswerThatTookTooLongIsAskedForAgain) {
+ONE_THREAD_TEST(SemiSync, AnAnswerThatTookTooLongIsAskedForAgain) {
   Rig r;
   r.Acks({0}).Write().After(1000);
   EXPECT_TRUE(r.last.ask);  // it is there, and does not answer
@@ -140,14 +140,14 @@ TEST(SemiSync, AnAnswerThatTookTooLongIsAskedForAgain) {
   EXPECT_EQ(r.Acks({r.tail - 37}).last.change, Change::kReturned);
 }
 
-TEST(SemiSync, WhoLeavesWhileItComesBackLeavesItFallenBack) {
+ONE_THREAD_TEST(SemiSync, WhoLeavesWhileItComesBackLeavesItFallenBack) {
   Rig r;
   r.Write().After(1000).Acks({0}).Acks({});
   EXPECT_EQ(r.machine.state(), State::kFallenBack);
   EXPECT_TRUE(r.Acks({0}).last.ask);
 }
 
-TEST(SemiSync, StrictRefusesAndWaitsForEver) {
+ONE_THREAD_TEST(SemiSync, StrictRefusesAndWaitsForEver) {
   Rig r(2, true);
   EXPECT_TRUE(r.last.refuse);
   EXPECT_TRUE(r.Acks({0}).last.refuse);
@@ -160,7 +160,7 @@ TEST(SemiSync, StrictRefusesAndWaitsForEver) {
   EXPECT_EQ(r.Acks({100, 100}).last.promise, 100u);
 }
 
-TEST(SemiSync, StrictFromNowOnEndsAFallBack) {
+ONE_THREAD_TEST(SemiSync, StrictFromNowOnEndsAFallBack) {
   Rig r;
   r.Write().After(1000);
   EXPECT_EQ(r.Configure({true, 1, 1000, true}).last.change, Change::kReturned);
@@ -169,7 +169,7 @@ TEST(SemiSync, StrictFromNowOnEndsAFallBack) {
   EXPECT_FALSE(r.Configure({false, 1, 1000, true}).last.refuse);
 }
 
-TEST(SemiSync, WaitsDoNotPileUp) {
+ONE_THREAD_TEST(SemiSync, WaitsDoNotPileUp) {
   Rig r;
   r.Acks({0});
   for (int i = 0; i < 100000; ++i) {
@@ -180,7 +180,7 @@ TEST(SemiSync, WaitsDoNotPileUp) {
 }
 
 // A relay begins at 500 while nothing is promised. A copy may have what is behind it and not what is before.
-TEST(SemiSync, WhatWasWrittenBeforeARelayBeganIsNotWaitedForByItsAcknowledgements) {
+ONE_THREAD_TEST(SemiSync, WhatWasWrittenBeforeARelayBeganIsNotWaitedForByItsAcknowledgements) {
   Rig r;
   r.Acks({0}).Write(100).After(1000);
   ASSERT_TRUE(r.machine.state() == State::kReturning);

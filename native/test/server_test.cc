@@ -89,7 +89,7 @@ TEST(Server, ConnectionsComeAndGoWhileOthersWork) {
     });
   }
   for (auto& t : threads) t.join();
-  for (int i = 0; i < 2000 && f.engine->server()->connection_count() > 0; ++i) usleep(1000);
+  for (int i = 0; i < 20000 && f.engine->server()->connection_count() > 0; ++i) usleep(1000);
   EXPECT_EQ(f.engine->server()->connection_count(), 0u);
 }
 
@@ -114,7 +114,7 @@ TEST(Server, AProtocolErrorReachesAClientThatIsStillSending) {
     EXPECT_EQ(s.Read(expected.size()), expected);
     EXPECT_TRUE(s.Ended());
   }
-  for (int i = 0; i < 3000 && f.engine->server()->connection_count() > 0; ++i) usleep(1000);
+  for (int i = 0; i < 20000 && f.engine->server()->connection_count() > 0; ++i) usleep(1000);
   EXPECT_EQ(f.engine->server()->connection_count(), 0u);
 }
 
@@ -163,7 +163,7 @@ TEST(Server, AClientThatNeverReadsIsClosedAtItsLimit) {
   std::string many;
   for (int i = 0; i < 60; ++i) many += "GET big\r\n";
   s.Send(many);
-  for (int i = 0; i < 5000 && !f.logger.Contains("closed for overcoming of output buffer limits"); ++i) usleep(1000);
+  for (int i = 0; i < 20000 && !f.logger.Contains("closed for overcoming of output buffer limits"); ++i) usleep(1000);
   EXPECT_TRUE(f.logger.Contains("closed for overcoming of output buffer limits"));
   Socket other(f.port());
   other.Send("PING\r\n");

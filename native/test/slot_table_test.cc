@@ -30,7 +30,7 @@ struct Table {
   bool Has(const std::string& key) { return static_cast<bool>(table.Find(key, KeyHash(key))); }
 };
 
-TEST(SlotTable, ModelOfRandomInsertsAndErases) {
+ONE_THREAD_TEST(SlotTable, ModelOfRandomInsertsAndErases) {
   Table t;
   Random random(42);
   std::set<std::string> model;
@@ -57,7 +57,8 @@ TEST(SlotTable, ModelOfRandomInsertsAndErases) {
   EXPECT_EQ(t.table.IndexMemory(), 0u);
 }
 
-TEST(SlotTable, IndexCostsAtMostFifteenBytesAKey) {
+ONE_THREAD_TEST(SlotTable, IndexCostsAtMostFifteenBytesAKey) {
+  // Most at 5000, with a segment that has only just begun: 15.39, and 15.501 in 2 of 400 other ways for the hashes to fall.
   for (int n : {300, 1000, 5000, 50000}) {
     Table t;
     for (int i = 0; i < n; ++i) t.Add("key:" + std::to_string(i));
@@ -67,7 +68,7 @@ TEST(SlotTable, IndexCostsAtMostFifteenBytesAKey) {
 }
 
 // From one bucket to more than one segment, with more or fewer items than expected, in tables that go on growing and shrinking.
-TEST(SlotTable, ATableMadeWideEnoughIsOneThatHasGrown) {
+ONE_THREAD_TEST(SlotTable, ATableMadeWideEnoughIsOneThatHasGrown) {
   for (int expected : {0, 1, 5, 6, 7, 300, 1530, 1536, 5000}) {
     for (int n : {1, 10, 400, 3000}) {
       Table t;
@@ -92,7 +93,7 @@ TEST(SlotTable, ATableMadeWideEnoughIsOneThatHasGrown) {
   }
 }
 
-TEST(SlotTable, ScanReturnsWhatStaysWhileTheTableGrowsAndShrinks) {
+ONE_THREAD_TEST(SlotTable, ScanReturnsWhatStaysWhileTheTableGrowsAndShrinks) {
   Random random(3);
   for (int round = 0; round < 30; ++round) {
     Table t;
@@ -120,7 +121,7 @@ TEST(SlotTable, ScanReturnsWhatStaysWhileTheTableGrowsAndShrinks) {
   }
 }
 
-TEST(SlotTable, ExpiringEntriesAreCountedAndVisited) {
+ONE_THREAD_TEST(SlotTable, ExpiringEntriesAreCountedAndVisited) {
   Table t;
   for (int i = 0; i < 1000; ++i) t.Add("k" + std::to_string(i), i % 4 == 0 ? 1000 + i : kNoExpire);
   EXPECT_EQ(t.table.expiring(), 250u);
@@ -135,7 +136,7 @@ TEST(SlotTable, ExpiringEntriesAreCountedAndVisited) {
   EXPECT_EQ(visited, 250u);
 }
 
-TEST(SlotTable, RandomEntryIsFair) {
+ONE_THREAD_TEST(SlotTable, RandomEntryIsFair) {
   Table t;
   constexpr int kKeys = 40;
   for (int i = 0; i < kKeys; ++i) t.Add("k" + std::to_string(i));
@@ -148,7 +149,7 @@ TEST(SlotTable, RandomEntryIsFair) {
   for (const auto& [key, n] : counts) EXPECT_TRUE(n > 840 && n < 1160);
 }
 
-TEST(SlotTable, KeysOfAnyLengthAndBytes) {
+ONE_THREAD_TEST(SlotTable, KeysOfAnyLengthAndBytes) {
   Table t;
   for (std::size_t n : {0, 1, 7, 8, 15, 16, 17, 254, 255, 256, 70000}) {
     std::string key(n, 'x');

@@ -119,6 +119,30 @@ TEST(Snapshot, HoldsTheMomentWhateverWritersDo) {
   }
 }
 
+// As when the disk keeps the walk waiting: megabytes of images in one go, one larger than any piece of them, twice.
+TEST(Snapshot, TakesWhatManyWritersHaveChangedMeanwhile) {
+  EngineFixture f;
+  constexpr int kKeys = 1500;
+  for (int i = 0; i < kKeys; ++i) {
+    f.Run({"SELECT", std::to_string(i % 2)});
+    f.Run({"SET", "key:" + std::to_string(i), std::string(i == 700 ? 600'000 : 1000, static_cast<char>('a' + i % 26))});
+  }
+  const std::string before = f("DEBUG DIGEST");
+  Snapshot snapshot(f);
+  snapshot.Begin();
+  auto overwrite = [&, next = 0](int until) mutable {
+    for (; next < until; ++next) {
+      f.Run({"SELECT", std::to_string(next % 2)});
+      f.Run({"SET", "key:" + std::to_string(next), "changed"});
+    }
+  };
+  overwrite(1000);
+  Status s = snapshot.Finish([&](std::uint64_t) { overwrite(kKeys); });
+  ASSERT_TRUE(s.ok());
+  EXPECT_TRUE(snapshot.pass.images() >= 1000);
+  EXPECT_EQ(DigestOf(snapshot.file), before);
+}
+
 TEST(Snapshot, FlushedAndSwappedDatabasesAreStillInIt) {
   EngineFixture f;
   Fill(f, 3000);

@@ -54,7 +54,7 @@ double RandomScore(Random& random) {
   return random.Below(3) == 0 ? kSpecial[random.Below(std::size(kSpecial))] : static_cast<double>(random.Below(20)) / 4;
 }
 
-TEST(SortedSetValue, BothFormsAnswerAlike) {
+ONE_THREAD_TEST(SortedSetValue, BothFormsAnswerAlike) {
   for (std::uint64_t seed = 1; seed <= 8; ++seed) {
     Random random(seed);
     Owner packed(SortedSet::Create("", kSmall));
@@ -96,7 +96,7 @@ TEST(SortedSetValue, BothFormsAnswerAlike) {
   }
 }
 
-TEST(SortedSetValue, MemberRangesAgreeWhereScoresAreEqual) {
+ONE_THREAD_TEST(SortedSetValue, MemberRangesAgreeWhereScoresAreEqual) {
   Random random(5);
   Owner packed(SortedSet::Create("", kSmall)), big(SortedSet::Create("", kBig));
   for (int i = 0; i < 300; ++i) {
@@ -123,7 +123,7 @@ TEST(SortedSetValue, MemberRangesAgreeWhereScoresAreEqual) {
   }
 }
 
-TEST(SortedSetValue, BecomesBigAtTheLimitsAndStaysSo) {
+ONE_THREAD_TEST(SortedSetValue, BecomesBigAtTheLimitsAndStaysSo) {
   Owner o(SortedSet::Create("a", {3, 5}));
   auto add = [&](const char* member) {
     double score = 1;
@@ -153,7 +153,7 @@ TEST(SortedSetValue, BecomesBigAtTheLimitsAndStaysSo) {
   EXPECT_FALSE(none.set().packed());
 }
 
-TEST(SortedSetValue, BuildsResultsInTheRightForm) {
+ONE_THREAD_TEST(SortedSetValue, BuildsResultsInTheRightForm) {
   std::vector<ScoredMember> members;
   for (int i = 0; i < 10; ++i) members.push_back({static_cast<double>(i), i % 2 == 0 ? "x" : "longer"});
   Owner packed(SortedSet::CreateFrom(members, {10, 6})), big(SortedSet::CreateFrom(members, {9, 6})), wide(SortedSet::CreateFrom(members, {10, 5}));
@@ -163,7 +163,7 @@ TEST(SortedSetValue, BuildsResultsInTheRightForm) {
   EXPECT_TRUE(Read(packed.set(), 0, 10, false) == Read(wide.set(), 0, 10, false));
 }
 
-TEST(SortedSetValue, ANegativeZeroSurvivesOnlyInTheBigForm) {
+ONE_THREAD_TEST(SortedSetValue, ANegativeZeroSurvivesOnlyInTheBigForm) {
   Owner packed(SortedSet::Create("", kSmall)), big(SortedSet::Create("", kBig));
   double score = -0.0;
   SortedSet a = packed.set(), b = big.set();
@@ -173,7 +173,7 @@ TEST(SortedSetValue, ANegativeZeroSurvivesOnlyInTheBigForm) {
   EXPECT_TRUE(std::signbit(*big.set().Score("m")));
 }
 
-TEST(SortedSetValue, ACopyIsEqualAndItsOwn) {
+ONE_THREAD_TEST(SortedSetValue, ACopyIsEqualAndItsOwn) {
   for (const SortedSetLimits& limits : {kSmall, kBig}) {
     Owner o(SortedSet::Create("", limits));
     for (int i = 0; i < 500; ++i) {

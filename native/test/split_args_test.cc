@@ -6,7 +6,7 @@
 namespace slotwise {
 namespace {
 
-TEST(SplitArgs, FollowsRedis) {
+ONE_THREAD_TEST(SplitArgs, FollowsRedis) {
   struct Row {
     const char* line;
     bool balanced;
@@ -45,7 +45,7 @@ TEST(SplitArgs, FollowsRedis) {
   EXPECT_EQ(words.size(), 2u);
 }
 
-TEST(SplitArgs, GivesBackWhatAppendQuotedWrote) {
+ONE_THREAD_TEST(SplitArgs, GivesBackWhatAppendQuotedWrote) {
   std::string all;
   for (int c = 1; c < 256; ++c) all += static_cast<char>(c);
   std::string line;

@@ -51,7 +51,7 @@ struct Script {
   int warnings = 0;
 };
 
-TEST(StalenessProbe, AnAnswerProvesWhatWasThereWhenItWasAskedFor) {
+ONE_THREAD_TEST(StalenessProbe, AnAnswerProvesWhatWasThereWhenItWasAskedFor) {
   Script s;
   s.Connect();
   const std::int64_t asked_at = s.now;
@@ -64,7 +64,7 @@ TEST(StalenessProbe, AnAnswerProvesWhatWasThereWhenItWasAskedFor) {
   EXPECT_EQ(effects[0].at_ms, asked_at);  // not when it came
 }
 
-TEST(StalenessProbe, AsksOncePerIntervalAndOneQuestionAtATime) {
+ONE_THREAD_TEST(StalenessProbe, AsksOncePerIntervalAndOneQuestionAtATime) {
   Script s;
   s.Connect();
   s.now += 250;
@@ -79,7 +79,7 @@ TEST(StalenessProbe, AsksOncePerIntervalAndOneQuestionAtATime) {
   EXPECT_EQ(s.Sent(s.Tick()), kQuestion);
 }
 
-TEST(StalenessProbe, AnAnswerMayComeByteByByte) {
+ONE_THREAD_TEST(StalenessProbe, AnAnswerMayComeByteByByte) {
   Script s;
   s.Connect();
   const std::string answer = Info("master", 77);
@@ -89,7 +89,7 @@ TEST(StalenessProbe, AnAnswerMayComeByteByByte) {
   EXPECT_EQ(effects[0].offset, 77);
 }
 
-TEST(StalenessProbe, AuthenticatesFirst) {
+ONE_THREAD_TEST(StalenessProbe, AuthenticatesFirst) {
   ProbeOptions options;
   options.user = "u";
   options.password = "p";
@@ -104,7 +104,7 @@ TEST(StalenessProbe, AuthenticatesFirst) {
   EXPECT_EQ(refused.warnings, 1);
 }
 
-TEST(StalenessProbe, APrimaryThatIsAReplicaHasToProveItsOwnAge) {
+ONE_THREAD_TEST(StalenessProbe, APrimaryThatIsAReplicaHasToProveItsOwnAge) {
   Script s;
   s.Connect();
   EXPECT_EQ(s.Sent(s.Received(Info("slave", 10))), "*2\r\n$18\r\nSLOTWISE.STALENESS\r\n$3\r\n400\r\n");
@@ -121,7 +121,7 @@ TEST(StalenessProbe, APrimaryThatIsAReplicaHasToProveItsOwnAge) {
   EXPECT_EQ(s.warnings, 0);
 }
 
-TEST(StalenessProbe, BehindAReplicaThatKnowsNoStalenessNothingIsProven) {
+ONE_THREAD_TEST(StalenessProbe, BehindAReplicaThatKnowsNoStalenessNothingIsProven) {
   Script s;
   s.Connect();
   s.Received(Info("slave", 10));
@@ -135,7 +135,7 @@ TEST(StalenessProbe, BehindAReplicaThatKnowsNoStalenessNothingIsProven) {
   EXPECT_EQ(s.warnings, 1);
 }
 
-TEST(StalenessProbe, ASilentPrimaryIsGivenUpAndAskedAnew) {
+ONE_THREAD_TEST(StalenessProbe, ASilentPrimaryIsGivenUpAndAskedAnew) {
   Script s;
   s.Connect();
   s.now += StalenessProbe::kPatienceMs;
@@ -148,7 +148,7 @@ TEST(StalenessProbe, ASilentPrimaryIsGivenUpAndAskedAnew) {
   EXPECT_EQ(s.Received(Info("master", 100)).size(), 1u);
 }
 
-TEST(StalenessProbe, WhateverComesInsteadOfAnAnswerProvesNothing) {
+ONE_THREAD_TEST(StalenessProbe, WhateverComesInsteadOfAnAnswerProvesNothing) {
   const std::string good = Info("master", 5);
   for (const std::string& answer : std::vector<std::string>{
            "-NOPERM no\r\n", "-LOADING Redis is loading\r\n", "+OK\r\n", "$-1\r\n", "$x\r\n", "$99999999999999999999\r\n", "$2000000\r\n", std::string(5000, '$'),
@@ -167,7 +167,7 @@ TEST(StalenessProbe, WhateverComesInsteadOfAnAnswerProvesNothing) {
   EXPECT_TRUE(effects[0].type == Do::kProof && effects[1].type == Do::kClose);
 }
 
-TEST(StalenessProbe, StopsWhenNobodyWantsToKnow) {
+ONE_THREAD_TEST(StalenessProbe, StopsWhenNobodyWantsToKnow) {
   Script s;
   s.Connect();
   const auto effects = s.Step({Type::kUnfollow});

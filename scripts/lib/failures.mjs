@@ -1,16 +1,21 @@
 /**
- * What failed, one line a test: step, file > name, first line of the message. It is printed last of all, since the end
- * is what is kept of a log that is cut. A failure here is { test, message }; one without `test` is the step as a whole.
+ * What failed, one line a test: step, file > name, message; the fewer there are, the more of it, without its stack. It
+ * is printed last of all, since the end is what is kept of a log that is cut. A failure here is { test, message }; one
+ * without `test` is the step as a whole.
  */
 import { isAbsolute, relative } from 'node:path'
 import { root } from './repository.mjs'
 
 const linesMax = 40
-const charactersMax = 300
+const charactersMin = 300
+const charactersOfAll = 3000
 
 const unhandledHeading = /Unhandled (Rejection|Error|Exception)/
 
 const firstLine = (text) => text.split('\n').find((line) => line.trim() !== '')?.trim() ?? ''
+/** On one line, without the stack. */
+const folded = (text) =>
+  text.split('\n').map((line) => line.trim()).filter((line) => line !== '' && !line.startsWith('at ')).join(' | ')
 const lastLine = (text) => text.trimEnd().split('\n').at(-1).trim()
 
 /**
@@ -26,7 +31,7 @@ export function vitestFailures(text, output) {
     if (failed.length === 0) return file.status === 'failed' ? [{ test: path, message: firstLine(file.message ?? '') }] : []
     return failed.map(({ ancestorTitles, title, failureMessages }) => {
       const [message = ''] = failureMessages ?? []
-      return { test: [path + lineIn(path, message), ...ancestorTitles, title].join(' > '), message: firstLine(message) }
+      return { test: [path + lineIn(path, message), ...ancestorTitles, title].join(' > '), message: folded(message) }
     })
   })
   return report.success || failures.length > 0 ? failures : [{ message: unhandled(output) }]
@@ -76,8 +81,9 @@ export function failuresOf({ ok, blockedBy, failures = [], output = '' }) {
  * @param results  [name of the step, its result], in order
  */
 export function failureList(results) {
-  const all = results.flatMap(([step, result]) => failuresOf(result).map(({ test, message }) =>
-    [step, test, firstLine(message)].filter(Boolean).join(': ').slice(0, charactersMax)))
+  const found = results.flatMap(([step, result]) => failuresOf(result).map(({ test, message }) =>
+    [step, test, folded(message)].filter(Boolean).join(': ')))
+  const all = found.map((line) => line.slice(0, Math.max(charactersMin, Math.floor(charactersOfAll / found.length))))
   if (all.length <= linesMax) return all
   return [...all.slice(0, linesMax), `and ${all.length - linesMax} more`]
 }

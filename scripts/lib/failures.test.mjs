@@ -7,13 +7,13 @@ const failed = (title, message) => ({ status: 'failed', ancestorTitles: ['a node
 const report = (testResults) => JSON.stringify({ success: false, testResults })
 
 describe('the list of what failed', () => {
-  it('has the place, the name and the first line of each test that vitest calls failed', () => {
-    const message = `Error: slot 3 is whose?\n    at waitFor (${inRoot('packages', 'testing', 'wait-for.ts')}:9:1)\n    at ${file}:12:5\n    at ${file}:99:5`
+  it('has the place, the name and the message of each test that vitest calls failed', () => {
+    const message = `Error: slot 3 is whose?\nnode 0: master\n    at waitFor (${inRoot('packages', 'testing', 'wait-for.ts')}:9:1)\n    at ${file}:12:5\n    at ${file}:99:5`
     const passed = { status: 'passed', ancestorTitles: [], title: 'is up', failureMessages: [] }
     expect(vitestFailures(report([
       { name: file, status: 'failed', message: '', assertionResults: [failed('takes over', message), passed] },
       { name: inRoot('b.test.ts'), status: 'passed', message: '', assertionResults: [passed] },
-    ]), '')).toEqual([{ test: 'packages/a/test/a.test.ts:12 > a node > takes over', message: 'Error: slot 3 is whose?' }])
+    ]), '')).toEqual([{ test: 'packages/a/test/a.test.ts:12 > a node > takes over', message: 'Error: slot 3 is whose? | node 0: master' }])
   })
 
   it('has a file that did not load', () => {
@@ -52,5 +52,7 @@ describe('the list of what failed', () => {
     expect(list).toHaveLength(41)
     expect(list.at(-1)).toBe('and 12 more')
     expect(failureList([['unit', { ok: true }]])).toEqual([])
+    expect(failureList([['peers', { ok: false, failures: many.slice(0, 2) }]]).map(({ length }) => length)).toEqual([1011, 1011])
+    expect(failureList([['peers', { ok: false, failures: [{ message: 'x'.repeat(9000) }] }]])[0]).toHaveLength(3000)
   })
 })

@@ -32,6 +32,10 @@ export async function nativeTests(variant, onLine) {
     : { ok: false, ...counts, failed: 1, output, failures }
 }
 
+/** Names of the scenarios: benchmarks/<name>/scenario.ts. */
+export const benchmarkScenarios = () => readdirSync(inRoot('benchmarks'))
+  .filter((name) => existsSync(inRoot('benchmarks', name, 'scenario.ts'))).sort()
+
 /** Names of the fuzz targets: native/fuzz/<name>_fuzz.cc. */
 export const fuzzTargets = () => existsSync(inRoot('native', 'fuzz'))
   ? readdirSync(inRoot('native', 'fuzz')).flatMap((name) => /^(.+)_fuzz\.cc$/.exec(name)?.[1] ?? []).sort()

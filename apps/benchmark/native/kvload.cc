@@ -657,7 +657,12 @@ class Load {
       if (count <= 0) Tick(now);
       for (int i = 0; i < count && !is_done_; i++) Serve(events[static_cast<std::size_t>(i)]);
     }
-    for (const Connection& connection : connections_) behind_ += connection.due - connection.started;
+    // A stall of this process at the end may have kept it from seeing what was due; what came due later does not count.
+    const std::uint64_t end = options_.requests != 0 ? window_end_ns_ : std::min(window_end_ns_, stop_at_ns_);
+    std::uint64_t due = 0, started = 0;
+    while (DueNs(due) <= end) due++;
+    for (const Connection& connection : connections_) started += connection.started;
+    behind_ = due > started ? due - started : 0;
   }
 
   void Serve(const epoll_event& event) {
@@ -720,7 +725,7 @@ class Load {
   std::vector<std::array<char, kKeyDigits>> missed_;  // Workload cache: what is to be SET next, by whichever connection.
   std::uint64_t sent_ = 0;      // Over the whole run, warm-up included ...
   std::uint64_t answered_ = 0;  // ... and so is this; Counts::replies is of the window.
-  std::uint64_t behind_ = 0;    // Open loop: requests due but never sent, since the server did not keep up.
+  std::uint64_t behind_ = 0;    // Open loop: requests due but never sent, since the server or this process did not keep up.
   std::uint64_t warm_until_ns_ = 0;
   std::uint64_t stop_at_ns_ = 0;
   std::uint64_t schedule_start_ns_ = 0;
@@ -786,7 +791,8 @@ void Load::Print() const {
   if (!first_error_.empty()) std::printf(",\"firstError\":%s", JsonString(first_error_).c_str());
   std::printf(",\"latencyUs\":%s", PercentilesJson(histogram_).c_str());
   if (undisturbed_.is_watching()) {
-    std::printf(",\"undisturbedUs\":%s,\"undisturbedShare\":%.3f", PercentilesJson(undisturbed_.kept()).c_str(), undisturbed_.kept_share());
+    std::printf(",\"undisturbedUs\":%s,\"undisturbedShare\":%.3f,\"coreAwayUs\":%.3f,\"loadAwayUs\":%.3f", PercentilesJson(undisturbed_.kept()).c_str(),
+                undisturbed_.kept_share(), static_cast<double>(undisturbed_.core_away_ns()) / 1e3, static_cast<double>(undisturbed_.load_away_ns()) / 1e3);
   }
   std::printf(",\"clientCpuUs\":%.1f,\"clientCpuUsPerOp\":%.5f", client_us, replies > 0 ? client_us / replies : 0);
   if (options_.cpu_pid != 0) {

@@ -117,9 +117,9 @@ export class BenchRun implements Bench {
 
   get windows(): { seconds: number; warmupSeconds: number } { return this.options }
 
-  script(path: string, args: readonly string[], place: 'server' | 'load'): RunningScript {
+  script(path: string, args: readonly string[], place: 'server' | 'load' | 'anywhere'): RunningScript {
     const { serverCores, loadCores } = this.options
-    const script = Script.start(path, args, place === 'server' ? serverCores : loadCores)
+    const script = Script.start(path, args, { server: serverCores, load: loadCores, anywhere: undefined }[place])
     this.#scripts.push(script)
     return script
   }

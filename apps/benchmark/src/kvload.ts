@@ -1,9 +1,9 @@
 /**
- * kvload and handover from TypeScript: built once from native/*.cc when the source is newer than the binary, run as a
- * process of its own on the load cores. A run with wrong replies is not a slow run but no run: it throws.
+ * kvload and handover from TypeScript: built once from native/ when the source or a header is newer than the binary,
+ * run as a process of its own on the load cores. A run with wrong replies is not a slow run but no run: it throws.
  */
 import { spawn, spawnSync } from 'node:child_process'
-import { mkdirSync, renameSync, statSync } from 'node:fs'
+import { mkdirSync, readdirSync, renameSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { HandoverResult, KvloadResult, LoadOptions, Sample } from './scenario.js'
@@ -19,7 +19,8 @@ export function buildLoad(name: LoadProgram): string {
   const binary = join(BUILD_DIR, name)
   const source = join(SOURCE_DIR, `${name}.cc`)
   const modified = (path: string): number => statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0
-  if (modified(binary) > Math.max(modified(source), modified(join(SOURCE_DIR, 'load_program.h')))) return binary
+  const parts = [source, ...readdirSync(SOURCE_DIR).filter((file) => file.endsWith('.h')).map((file) => join(SOURCE_DIR, file))]
+  if (modified(binary) > Math.max(...parts.map(modified))) return binary
   mkdirSync(BUILD_DIR, { recursive: true })
   const [compiler = 'g++', ...flags] = (process.env.CXX ?? 'g++').split(' ')
   // Built aside and renamed: two suites at once never run half a binary.

@@ -163,7 +163,7 @@ export interface Bench {
   /** Run handover once over all the servers, measured by turns of 0.1 s; `--port` is added for each. */
   handover(args: readonly string[], servers: readonly RunningServer[]): Promise<HandoverResult[]>
   /** Start a compiled script of the scenario as a process of its own, which answers what it is asked. */
-  script(path: string, args: readonly string[], place: 'server' | 'load'): RunningScript
+  script(path: string, args: readonly string[], place: 'server' | 'load' | 'anywhere'): RunningScript
   /** Length of a measured window and of the warm-up before it. */
   windows: { seconds: number; warmupSeconds: number }
   /** Send commands down one connection, as fast as the server takes them. @throws {Error} at an error reply. */
@@ -247,6 +247,9 @@ export interface KvloadResult {
   /** With --canary: without the moments in which a core stood still, and what share that is (native/undisturbed.h). */
   undisturbedUs?: KvloadLatencies
   undisturbedShare?: number
+  /** The longest that one of those cores was not there, and that the load generator did nothing, wherever it was. */
+  coreAwayUs?: number
+  loadAwayUs?: number
   clientCpuUsPerOp: number
   /** Cores that neither server nor load used but somebody else did: noise. In ticks of 10 ms, so coarse when short. */
   otherCores?: number

@@ -2,11 +2,14 @@
  * kvload against a real redis-server (what it sends is what it says, what it counts is what the server counted) and
  * against servers that answer wrongly on purpose.
  */
+import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdir, writeFile } from 'node:fs/promises'
 import { createServer, type Server } from 'node:net'
 import { join } from 'node:path'
-import { describePeer, startRedis, tempDir, type ServerProcess } from '@slotwise/testing'
+import { text } from 'node:stream/consumers'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { describePeer, startRedis, tempDir, type ServerProcess, waitFor } from '@slotwise/testing'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { buildLoad, kvloadArgs, runKvload, sampleOf } from '../src/kvload.js'
 import type { KvloadResult } from '../src/scenario.js'
@@ -61,6 +64,22 @@ describePeer('redis-server', 'kvload against redis-server', () => {
     expect(result.ops + result.behind).toBeGreaterThan(900)
     // Of a warm-up, what a stall held up would be counted here.
     expect(result.ops).toBeLessThanOrEqual(1001)
+  })
+
+  it('tells how long the load itself was away', async () => {
+    const shape = ['--keys', String(keys), '--rate', '10000', '--seconds', '4', '--warmup-seconds', '0.2', '--connections', '20', '--canary', '0']
+    const child = spawn(buildLoad('kvload'), ['--port', String(redis.port), ...shape], { stdio: ['ignore', 'pipe', 'ignore'] })
+    const output = text(child.stdout)
+    const before = await calls('get')
+    await waitFor(async () => await calls('get') > before + 5000, { what: 'a part of the load' })
+    child.kill('SIGSTOP')
+    await sleep(1500) // 15,000 requests come due
+    child.kill('SIGCONT')
+    const { latencyUs, loadAwayUs } = JSON.parse(await output) as KvloadResult
+    expect(latencyUs.max).toBeGreaterThan(900_000)
+    // Without the right to real-time priority there is none.
+    if (loadAwayUs === undefined) return
+    expect(loadAwayUs).toBeGreaterThan(900_000)
   })
 
   it('writes an append-only file that redis-server starts from', async () => {

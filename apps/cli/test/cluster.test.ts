@@ -1,5 +1,5 @@
 /** `slotwise cluster`: whole clusters of real processes, started and ended as a user does. */
-import { execFile } from 'node:child_process'
+import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readdirSync } from 'node:fs'
 import { createServer } from 'node:net'
@@ -7,13 +7,26 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { describe, expect, it } from 'vitest'
 import { RespClient, tempDir, waitFor } from '@slotwise/testing'
-import { freePorts, slotwise } from './run-cli.js'
+import { command, freePorts, slotwise } from './run-cli.js'
 
 const example = join(import.meta.dirname, '..', '..', '..', 'examples', 'three-services.mjs')
 const answers = (port: number): Promise<boolean> => RespClient.connect({ port }).then(async (client) => {
   await client.close()
   return true
 }, () => false)
+
+/** On a terminal, which `script` makes, the status is drawn over what was there, until Ctrl-C. */
+async function drawsAgain(port: number): Promise<void> {
+  const status = `stty cols 150 rows 40; exec ${process.execPath} ${command} cluster status --port ${port}`
+  const child = spawn('script', ['--quiet', '--return', '--command', status, '/dev/null'], { stdio: 'pipe' })
+  const ended = once(child, 'close')
+  let shown = ''
+  child.stdout.on('data', (chunk) => shown += String(chunk))
+  await waitFor(() => (shown.match(/\x1b\[\d+A\x1b\[J/g)?.length ?? 0) >= 2, { timeoutMs: 60_000, what: 'a third look' })
+  expect(shown.match(/cluster ok, 6 nodes/g)!.length).toBeGreaterThanOrEqual(2)
+  child.stdin.write('\x03')
+  expect(await ended).toEqual([0, null])
+}
 
 describe('slotwise cluster', () => {
   it('up serves six nodes and the three services of the example, status shows them, a killed primary is replaced, and Ctrl-C leaves nothing behind', async () => {
@@ -35,6 +48,8 @@ describe('slotwise cluster', () => {
     expect(status.out.match(/^127\.0\.0\.1:\d+ +primary/gm)).toHaveLength(3)
 
     expect((await promisify(execFile)(process.execPath, [example, String(port)])).stdout).toBe('report: 7 + 7 + 6 = 20 sold\n')
+
+    await drawsAgain(port)
 
     await using client = await RespClient.connect({ port: port + 1 })
     const info = await client.command('INFO', 'server') as string

@@ -56,6 +56,7 @@ describePeer('redis-server', 'slotwise import', () => {
     const run = slotwise(['import', url(source), ...to(target)])
     expect(await run.exited).toBe(0)
     expect(run.err).toContain('copying key by key')
+    expect(run.out).toMatch(/^copying keys: \d+ % of about 2003$/m)
     await expectFilled(target)
   })
 

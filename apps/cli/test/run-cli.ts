@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process'
 import { join } from 'node:path'
 import { freePortRun, waitFor } from '@slotwise/testing'
 
-const command = join(import.meta.dirname, '..', 'bin', 'slotwise')
+export const command = join(import.meta.dirname, '..', 'bin', 'slotwise')
 
 export interface Run extends AsyncDisposable {
   readonly out: string

@@ -40,7 +40,7 @@ Keeps keys as the rows of a MySQL or MariaDB server are, exactly once, until it 
 --missing-cascades stop|warn
                            where a foreign key changed rows without logging them (default: stop)
 --on-purged stop|snapshot  what comes next is purged: snapshot deletes the keys of all mapped tables and copies their
-                           rows again; not in a cluster (default: stop)
+                           rows again (default: stop)
 --quiet                    no progress
 --help                     this
 

@@ -21,7 +21,10 @@ export function goToBackground(args: readonly string[], stdin: string): Promise<
     const child = spawn(process.execPath, [...process.execArgv, process.argv[1] ?? '', ...args], {
       detached: true, stdio: ['pipe', 'ignore', 'ignore', 'ipc'], env: { ...process.env, [marker]: '1' },
     })
+    let left = false
     const leave = (code: number, text = ''): void => {
+      if (left) return
+      left = true
       if (text !== '') process.stderr.write(`${text}\n`)
       if (child.connected) child.disconnect()
       child.unref()
@@ -31,7 +34,12 @@ export function goToBackground(args: readonly string[], stdin: string): Promise<
     child.stdin?.end(stdin)
     child.on('message', (outcome: Outcome) => outcome.ready ? leave(0) : leave(1, outcome.text))
     child.on('error', (error) => leave(1, error.message))
-    child.on('exit', (code, signal) => leave(code ?? 1, `The server ended before it was ready (${signal ?? code})`))
+    child.on('exit', (code, signal) => {
+      const ended = (): void => leave(code ?? 1, `The server ended before it was ready (${signal ?? code})`)
+      // What it said before may be heard after its end, and before that of the channel.
+      if (child.connected) child.once('disconnect', ended)
+      else ended()
+    })
   })
 }
 

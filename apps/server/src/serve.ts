@@ -4,13 +4,14 @@
  * Exit codes: 0 after a clean stop (the log is synced); 1 if it could not start or stop cleanly, or was told twice.
  */
 import { resolve } from 'node:path'
+import type { Worker } from 'node:worker_threads'
 import { ConfigError, loadConfig, nodeFiles, parseCommandLine, type ServerConfig } from '@slotwise/config'
 import { product, usage, version, versionLine } from './product.js'
 import { goToBackground, isInBackground } from './daemon.js'
-import { openLog } from './log.js'
-import { Supervisor } from './supervisor.js'
+import { EarlyStart } from './early-start.js'
 
-export async function serve(args: readonly string[]): Promise<void> {
+/** @param thread  for the node; ends with the process if there is to be none */
+export async function serve(args: readonly string[], thread: Worker): Promise<void> {
   const { action } = parseCommandLine(args)
   if (action === 'version') return void process.stdout.write(`${versionLine}\n`)
   if (action === 'help') return void process.stdout.write(usage)
@@ -35,12 +36,17 @@ export async function serve(args: readonly string[]): Promise<void> {
     return
   }
   if (config.bool('daemonize') && !isInBackground()) {
+    void thread.terminate() // the other process has its own
     process.exitCode = await goToBackground(args, stdin)
     return
   }
   // Everything relative is relative to the data directory from here on, as in Redis.
   process.chdir(resolve(config.get('dir')))
   const logfile = config.get('logfile')
+  const listens = config.int('port') !== 0 || config.get('unixsocket') !== ''
+  const start = listens ? new EarlyStart(config, thread) : null
+  // Loading goes on while these are imported.
+  const [{ openLog }, { Supervisor }] = await Promise.all([import('./log.js'), import('./supervisor.js')])
   const log = await openLog({ level: config.get('loglevel'), file: logfile === '' ? '' : resolve(logfile) })
-  await new Supervisor(config, version, log).run()
+  await new Supervisor(config, version, log, start).run()
 }

@@ -1,11 +1,12 @@
 /**
- * Supervisor: starts the node, writes its log lines, and ends the process in one way only, whoever asks for it: a
- * signal, a client's SHUTDOWN, or a failure. Stop the node (which syncs the log), remove the pid file, exit. The first
- * reason counts; a second signal does not wait for the end of the first.
+ * Supervisor: waits for the node to start, writes its log lines, and ends the process in one way only, whoever asks for
+ * it: a signal, a client's SHUTDOWN, or a failure. Stop the node (which syncs the log), remove the pid file, exit. The
+ * first reason counts; a second signal does not wait for the end of the first.
  */
 import type { ServerConfig } from '@slotwise/config'
-import { Node, NodeError, nodeOptionsOf, type NodeEvents } from '@slotwise/node'
+import { NodeError } from '@slotwise/node'
 import { tellForeground } from './daemon.js'
+import type { EarlyStart } from './early-start.js'
 import { pinoLevel, type Logger } from './log.js'
 import { pidFileOf, removePidFile, writePidFile } from './pid-file.js'
 import { notifySystemd } from './systemd.js'
@@ -18,14 +19,15 @@ export class Supervisor {
   readonly #log: Logger
   readonly #pidFile: string
   readonly #version: string
-  readonly #endStandby = new AbortController()
-  #starting: Promise<Node> | null = null
+  readonly #start: EarlyStart | null
   #ending = false
   /** Before that it is somebody else's, such as that of the server we stand by for. */
   #ownsPidFile = false
 
-  constructor(config: ServerConfig, version: string, log: Logger) {
+  /** @param start  null if the configuration has it listen nowhere */
+  constructor(config: ServerConfig, version: string, log: Logger, start: EarlyStart | null) {
     this.#config = config
+    this.#start = start
     this.#version = version
     this.#log = log
     this.#pidFile = pidFileOf(config)
@@ -38,14 +40,15 @@ export class Supervisor {
     this.#log.info({ version: this.#version, redisVersion: '7.0.15', node: process.versions.node }, 'Slotwise is starting')
     if (config.file !== null) this.#log.info({ file: config.file }, 'Configuration loaded')
     for (const warning of config.warnings) this.#log.warn(warning)
-    if (config.int('port') === 0 && config.get('unixsocket') === '')
-      return this.#refuse('Configured to not listen anywhere, exiting.')
-    const startMs = performance.now()
+    const start = this.#start
+    if (start === null) return this.#refuse('Configured to not listen anywhere, exiting.')
+    start.logTo({
+      line: ({ level, message }) => this.#log[level](message),
+      level: (level) => { this.#log.level = pinoLevel(level) },
+    })
     try {
-      this.#starting = Node.start(nodeOptionsOf(config), (line) => this.#line(line), this.#endStandby.signal)
-      const node = await this.#starting
+      const node = await start.node
       node.on('shutdown', (exitCode) => void this.#end(exitCode))
-      node.on('logLevel', (level) => this.#log.level = pinoLevel(level))
       node.on('error', (error) => this.#failed(error))
       if (this.#ending) return
       this.#setTitle()
@@ -54,17 +57,13 @@ export class Supervisor {
       if (problem !== null) this.#log.warn(problem)
       const http = node.httpPort === 0 ? {} : { httpPort: node.httpPort }
       const where = { ...node.port === 0 ? {} : { port: node.port }, ...http, ...this.#unixSocket() }
-      this.#log.info({ ...where, ms: Math.round(performance.now() - startMs) }, 'Ready to accept connections')
+      this.#log.info({ ...where, ms: Math.round(performance.now() - start.startMs) }, 'Ready to accept connections')
       tellForeground({ ready: true })
       notifySystemd(config.get('supervised'), 'READY=1', this.#log)
     } catch (error) {
       if (this.#ending) return
       this.#refuse(...this.#startFailure(error as Error))
     }
-  }
-
-  #line({ level, message }: NodeEvents['log'][0]): void {
-    this.#log[level](message)
   }
 
   #unixSocket(): { unixsocket?: string } {
@@ -88,8 +87,7 @@ export class Supervisor {
   }
 
   #listenToProcess(): void {
-    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => this.#signal(signal))
-    process.on('SIGHUP', () => undefined) // the terminal has gone; the server stays
+    this.#start?.listenToSignals((signal) => this.#signal(signal))
     process.on('uncaughtException', (error) => this.#failed(error))
     process.on('unhandledRejection', (reason) => this.#failed(reason as Error))
   }
@@ -116,9 +114,9 @@ export class Supervisor {
     this.#ending = true
     let code = exitCode
     notifySystemd(this.#config.get('supervised'), 'STOPPING=1', this.#log)
-    this.#endStandby.abort()
+    this.#start?.endStandby()
     try {
-      await (await this.#starting)?.stop()
+      await (await this.#start?.node)?.stop()
     } catch (error) {
       if (!(error instanceof NodeError && error.code === 'STOPPED')) {
         this.#log.error(`The node did not stop cleanly: ${(error as Error).message}`)

@@ -2,7 +2,7 @@
  * The server as a program: how it is started, what it says, how it ends. Real processes; exit codes are those that
  * redis-server gives, since scripts and unit files rely on them.
  */
-import { spawn, spawnSync } from 'node:child_process'
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { chmodSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
@@ -149,6 +149,8 @@ describe('the end', () => {
     await using server = await startSlotwise({ args: ['--appendonly', 'yes', '--appendfsync', 'no'] })
     await using client = await server.client()
     await client.command('SET', 'k', 'v')
+    // It answers before it says so, and what it says of its start would come after the signal.
+    await waitFor(() => messages(server.output).includes('Ready to accept connections'), { what: 'the end of the start' })
     server.signal(signal)
     expect(await server.exited).toEqual({ code: 0, signal: null })
     const said = messages(server.output).filter((line) => !String(line).includes('fsync is taking too long'))
@@ -182,6 +184,24 @@ describe('the end', () => {
     await using again = await startSlotwise({ dir: server.dir, args: ['--appendonly', 'yes'] })
     await using reader = await again.client()
     expect(await reader.command('GET', 'k')).toBe('v')
+  })
+
+  it.each<[string, (child: ChildProcess, client: RespClient) => void]>([
+    ['a signal', (child) => void (child.kill('SIGHUP'), child.kill('SIGTERM'))],
+    ['a SHUTDOWN', (_, client) => client.send('SHUTDOWN\r\n')],
+  ])('%s that comes as soon as it can be connected to is heard as one that comes later', async (_, end) => {
+    const ends: unknown[] = []
+    for (let round = 0; round < 8; round++) {
+      await using dir = tempDir()
+      const port = await freePort()
+      const child = spawn(process.execPath, [program, '--port', String(port), '--bind', '127.0.0.1', '--dir', dir.path], { stdio: 'ignore' })
+      const ended = new Promise((resolve) => child.once('exit', (code, signal) => resolve({ code, signal })))
+      const deadline = setTimeout(() => child.kill('SIGKILL'), 10_000)
+      end(child, await waitFor(() => RespClient.connect({ port }), { intervalMs: 1, what: 'the socket' }))
+      ends.push(await ended)
+      clearTimeout(deadline)
+    }
+    expect(ends).toEqual(ends.map(() => ({ code: 0, signal: null })))
   })
 
   it('SIGHUP does not end it', async () => {

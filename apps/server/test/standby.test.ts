@@ -117,20 +117,21 @@ describe('a standby', () => {
     const pidFile = join(dir.path, 'owner.pid')
     const owner = await startSlotwise({ dir: dir.path, args: [...standby, '--pidfile', pidFile] })
     const [first, second] = [await waiting(dir.path), await waiting(dir.path, '--pidfile', pidFile)]
+    const standbys = [first, second]
     try {
       const ended = new Promise((resolve) => second.process.once('exit', resolve))
       second.process.kill('SIGTERM')
       expect(await ended).toBe(0)
       expect(readFileSync(pidFile, 'utf8')).toBe(`${owner.pid}\n`)
       const third = await waiting(dir.path)
+      standbys.push(third)
       await owner.sigkill()
       await waitFor(async () => await refuses(first.port) !== await refuses(third.port), { timeoutMs: 60_000 })
       const [serving, idle] = await refuses(first.port) ? [third, first] : [first, third]
-      await waitFor(() => idle.output().match(/Standing by: pid/g)?.length === 2)
-      expect(idle.output()).toContain(`Standing by: pid ${serving.process.pid}`)
+      await waitFor(() => idle.output().includes(`Standing by: pid ${serving.process.pid}`), { what: 'the line in the log' })
       idle.process.kill('SIGTERM')
     } finally {
-      for (const { process } of [first, second]) process.kill('SIGKILL')
+      for (const { process } of standbys) process.kill('SIGKILL')
     }
   })
 })

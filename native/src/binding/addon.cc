@@ -8,8 +8,8 @@
 namespace slotwise::binding {
 namespace {
 
-// open({ names, directives: [[name, ...args]], renames: [[from, to]], configFile, persistent, attachOnly, willListen, anyPort, cluster },
-// onEvent)
+// open({ names, directives: [[name, ...args]], renames: [[from, to]], configFile, persistent, attachOnly, willListen, anyPort, replays,
+// cluster }, onEvent)
 napi_value Open(napi_env env, napi_callback_info info) {
   Arguments<void, 2> a(env, info);
   OpenOptions options;
@@ -18,6 +18,7 @@ napi_value Open(napi_env env, napi_callback_info info) {
   options.config_file = String(env, Property(env, a.values[0], "configFile"));
   options.persistent = Bool(env, Property(env, a.values[0], "persistent"));
   options.will_listen = Bool(env, Property(env, a.values[0], "willListen"));
+  options.replays = Bool(env, Property(env, a.values[0], "replays"));
   options.cluster = Bool(env, Property(env, a.values[0], "cluster"));
   options.any_port = Bool(env, Property(env, a.values[0], "anyPort"));
   options.attach_only = Bool(env, Property(env, a.values[0], "attachOnly"));

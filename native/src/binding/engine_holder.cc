@@ -109,6 +109,7 @@ Status EngineHolder::Start(const OpenOptions& options) {
   EngineOptions engine_options;
   engine_options.persistent = options.persistent;
   engine_options.will_listen = options.will_listen;
+  engine_options.replays = options.replays;
   engine_options.cluster = options.cluster;
   engine_->set_listen_any_port(options.any_port);
   return engine_->Start(engine_options);

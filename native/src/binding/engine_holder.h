@@ -22,6 +22,7 @@ struct OpenOptions {
   bool will_listen = false;                                    // a port that is taken is found before the data is loaded
   bool attach_only = false;                                    // fail if there is no such engine
   bool any_port = false;                                       // Listen: port 0 means any
+  bool replays = false;                                        // EngineOptions
   bool cluster = false;                                        // a node of a cluster, whose control plane will be a session
 };
 

@@ -34,7 +34,10 @@ bool MayAsk(CommandContext& ctx) {
 
 void Apply(CommandContext& ctx) {
   if (!MayAsk(ctx)) return;
-  const std::string error = ctx.engine.cluster()->importer().Apply(ctx.thread, ctx.arg(1), ctx.arg(2), &ctx.gate);
+  std::int64_t number;
+  if (!ctx.IntegerArgInRange(2, 1, INT64_MAX, &number)) return;
+  const std::string error =
+      ctx.engine.cluster()->importer().Apply(ctx.thread, ctx.arg(1), static_cast<std::uint64_t>(number), ctx.arg(3), &ctx.gate);
   return error.empty() ? ctx.reply.Ok() : ctx.Error(error);
 }
 
@@ -88,7 +91,7 @@ void Export(CommandContext& ctx) {
   }
   if (!ctx.ArgIs(1, "INFO") || ctx.argc() != 2) return ctx.SyntaxError();
   const SlotExport::Info info = exporter.info();
-  static constexpr const char* kPhases[] = {"none", "connecting", "copying", "following", "held"};
+  static constexpr const char* kPhases[] = {"none", "connecting", "copying", "following", "held", "waiting"};
   ctx.reply.Array(10);
   ctx.reply.Bulk(info.job);
   ctx.reply.Bulk(kPhases[static_cast<int>(info.phase)]);

@@ -20,7 +20,7 @@ namespace slotwise {
 namespace {
 
 constexpr std::int64_t kIdlePeriodMs = 500;
-constexpr int kHugePagesARound = 2;
+constexpr double kServing = 1000;  // commands a second; who runs more is not to notice huge pages
 
 }  // namespace
 
@@ -108,12 +108,23 @@ std::int64_t Cron::Step(std::int64_t now_ms) {
   busy |= engine_.replication().Step();
   engine_.semi_sync().Tick();
   engine_.replication().WakeFeeders();
-  for (int i = 0; i < kHugePagesARound && !engine_.loading() && MakeHugePage(); ++i) busy = true;
+  busy |= MakeHugePages();
   SamplePeak();
   std::uint64_t used = UsedMemory();
   busy |= used != last_used_memory_;
   last_used_memory_ = used;
   return busy ? period_ms : std::max(period_ms, kIdlePeriodMs);
+}
+
+// Not beside who uses the cores up.
+bool Cron::MakeHugePages() {
+  if (engine_.loading() || engine_.in_snapshot()) return false;
+  const std::int64_t begin_us = MonotonicUs();
+  const int most = huge_page_pace_.Most(begin_us, engine_.rates().Current().commands > kServing);
+  int made = 0;
+  while (made < most && MakeHugePage()) ++made;
+  if (made > 0) huge_page_pace_.Made(begin_us, MonotonicUs());
+  return made > 0;
 }
 
 void Cron::FreeLater(Engine& engine, Database* database) {

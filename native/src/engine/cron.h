@@ -10,6 +10,7 @@
 #include <thread>
 
 #include "engine/expire_cycle.h"
+#include "engine/huge_page_pace.h"
 #include "engine/lazy_free.h"
 
 namespace slotwise {
@@ -48,6 +49,7 @@ class Cron {
  private:
   void Loop();
   std::int64_t ExpireBudgetUs() const;
+  bool MakeHugePages();  // true: some were made
 
   Engine& engine_;
   ThreadState& thread_;
@@ -55,6 +57,7 @@ class Cron {
   LazyFree lazy_free_;
   std::int64_t last_step_us_ = 0;
   std::uint64_t last_used_memory_ = 0;
+  HugePagePace huge_page_pace_;
   std::atomic<bool> paused_{false};
   std::mutex mutex_;               // guards stop_
   std::condition_variable wake_;

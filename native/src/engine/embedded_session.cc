@@ -54,7 +54,7 @@ class WaitSink final : public ClientSink {
 
 EmbeddedSession::EmbeddedSession(Engine& engine) : engine_(engine), thread_(engine.AddThread()) {
   client_.id = engine.NextClientId();
-  client_.kind = ClientKind::kEmbedded;
+  client_.kind = engine.replays() ? ClientKind::kLoader : ClientKind::kEmbedded;
   client_.authenticated = true;
   client_.protocol = 3;
   client_.address = "embedded:0";
@@ -79,11 +79,13 @@ bool EmbeddedSession::WithValue(const KeyRef& key, Use&& use) {
   }
   Database::Place place = engine_.keyspace().Db(client_.db).Find(key);
   Entry* e = place.entry();
-  if (e != nullptr && e->has_expire() && e->ExpiredAt(engine_.NowMs())) [[unlikely]] {
+  bool deleted = false;
+  if (e != nullptr && e->has_expire() && e->ExpiredAt(engine_.NowMs()) && !engine_.replays()) [[unlikely]] {
     if (!engine_.is_replica()) {
       thread_.unit.Clear();
       engine_.DeleteAsEffect(thread_, client_.db, key, place, false);
       engine_.AppendEffects(thread_, stripe);
+      deleted = true;
     }
     e = nullptr;
   }
@@ -95,6 +97,7 @@ bool EmbeddedSession::WithValue(const KeyRef& key, Use&& use) {
   }
   use(e);
   stripe.lock.Unlock();
+  if (deleted) [[unlikely]] engine_.log().FlushSoon();  // a reader has no other reason to wake who writes
   if (thread_.invalidations) [[unlikely]] engine_.SendInvalidations(thread_);
   return true;
 }

@@ -122,6 +122,8 @@ Engine::~Engine() {
 
 Status Engine::Start(const EngineOptions& options) {
   if (Status s = acl_->LoadAtStart(); !s.ok()) return s;
+  replays_ = options.replays;
+  if (replays_) active_expire_enabled_.store(false, std::memory_order_relaxed);
   if (options.cluster) cluster_ = std::make_unique<Cluster>(*this);
   if (options.will_listen) {
     MakeServer();

@@ -51,6 +51,7 @@ struct EngineOptions {
   // Everything else is in Config, which the caller fills before it creates the engine.
   bool persistent = false;            // appendonly
   bool will_listen = false;           // Listen() follows: its TCP ports are bound before the data is loaded
+  bool replays = false;               // its sessions apply a log, from another time: what has expired stays until they say so
   bool cluster = false;               // a node of a cluster: nothing is served before the control plane has handed in a map
 };
 
@@ -171,6 +172,8 @@ class Engine {
   void ApplyConfig() { semi_sync_->Configure(); }
   // Whether save points apply: to a server, not to a store inside somebody's process.
   bool takes_snapshots() const { return takes_snapshots_; }
+  // Some thread walks over all keys, for whatever sink.
+  bool in_snapshot() const { return snapshot_.load(std::memory_order_relaxed) != nullptr; }
   // SHUTDOWN SAVE and NOSAVE; without either a server without an append-only file saves if it has save points. (One with an
   // append-only file has everything in it.)
   void ChooseShutdownSave(bool save) { shutdown_save_.store(save ? 1 : 0, std::memory_order_relaxed); }
@@ -196,6 +199,7 @@ class Engine {
   bool records_effects() const { return records_effects_.load(std::memory_order_relaxed); }
   // All stripes are held, or nothing runs yet.
   void RecordEffects(bool on) { records_effects_.store(on, std::memory_order_relaxed); }
+  bool replays() const { return replays_; }
   bool loading() const { return loading_.load(std::memory_order_relaxed); }
   // This server follows another: what it has changes when the primary says so, and for no other reason. Changes under all stripes.
   bool is_replica() const { return is_replica_.load(std::memory_order_relaxed); }
@@ -336,6 +340,7 @@ class Engine {
   std::atomic<bool> records_effects_{false};
   std::atomic<bool> is_replica_{false};
   bool takes_snapshots_ = false;
+  bool replays_ = false;
   std::atomic<int> shutdown_save_{-1};  // -1: as the save points say
   std::atomic<bool> memory_limited_{false};  // maxmemory is set
   std::atomic<std::int64_t> dirty_{0};       // changes since the last save; approximate with several threads

@@ -1,33 +1,24 @@
 #include "engine/slot_export.h"
 
-#include <poll.h>
 #include <pthread.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
 #include <utility>
 
 #include "base/ticks.h"
 #include "commands/key_positions.h"
 #include "engine/cluster.h"
 #include "engine/engine.h"
-#include "engine/peer_socket.h"
 #include "engine/replication.h"
 #include "keyspace/allocator.h"
 #include "log/log_reader.h"
-#include "snapshot/command_entry.h"
 #include "snapshot/dump_payload.h"
 #include "values/string_value.h"
 
 namespace slotwise {
 namespace {
 
-constexpr std::size_t kFrameBytes = 64 * 1024;    // the target runs one without doing anything else
-constexpr std::size_t kFramesWaiting = 4;
-constexpr std::size_t kUnanswered = 16;
 constexpr std::size_t kKeysAtOnce = 64;           // of a slot, under its stripe
 constexpr std::size_t kBytesAtOnce = 32 * 1024;
 constexpr std::size_t kDirtyAtOnce = 128;
@@ -37,20 +28,13 @@ constexpr std::int64_t kPatienceMs = 100;         // it was waited so long for, 
 constexpr std::uint64_t kLogLeftMax = 256 * 1024; // up to here
 constexpr std::size_t kLogPiece = 1024 * 1024;    // looked at in one go
 constexpr std::size_t kWaitingMax = 512u << 20;   // of the log, for a target that takes nothing
-constexpr std::int64_t kSilenceMs = 10000;
 constexpr std::int64_t kGraceUs = 1000;           // what a thread of ours needs to find out that commands are held back
 constexpr std::int64_t kHoldMs = 30;              // for the rest of the log; else writers go on, and it is tried again, for
-constexpr std::int64_t kHoldMsMax = 250;          // twice as long each time up to this
+constexpr std::int64_t kHoldMsMax = 2000;         // twice as long each time up to this: where more is written than the target keeps up with
 constexpr int kHoldsMax = 8;
-constexpr int kPollMs = 5;
 
 constexpr std::uint64_t kNotVisited = ~std::uint64_t{0};
 constexpr std::uint64_t kWalking = kNotVisited - 1;
-
-void AppendCommand(std::initializer_list<std::string_view> words, std::string& out) {
-  AppendCommandHead(words.size(), out);
-  for (std::string_view word : words) AppendCommandWord(word, out);
-}
 
 }  // namespace
 
@@ -112,6 +96,7 @@ void SlotExport::Run() {
   fd_ = -1;
   reader_.reset();
   frames_.clear();
+  unanswered_.clear();
   frame_ = log_ = out_ = in_ = std::string();
   dirty_.clear();
   FlushThreadCache();
@@ -122,7 +107,7 @@ void SlotExport::Run() {
   running_.store(false);
   if (stopping_.load()) return;
   if (ready) Tell({kTold, request_.job, "ready"});
-  else Tell({kTold, request_.job, "failed", error_});
+  else Tell({kTold, request_.job, again_ ? "again" : "failed", error_});
 }
 
 void SlotExport::Tell(std::initializer_list<std::string_view> words) {
@@ -134,11 +119,24 @@ bool SlotExport::Fail(std::string why) {
   return false;
 }
 
+bool SlotExport::Again(std::string why) {
+  again_ = error_.empty();
+  return Fail(std::move(why));
+}
+
+bool SlotExport::Broken(std::string why) {
+  link_error_ = std::move(why);
+  return false;
+}
+
 bool SlotExport::Export() {
   in_.clear();
   out_.clear();
-  out_sent_ = unanswered_ = 0;
-  if (!Connect()) return false;
+  out_sent_ = 0;
+  again_ = false;
+  breaks_ = answered_ = 0;
+  give_up_ms_ = 0;
+  if (!Connect()) return Again(link_error_);
   if (!engine_.records_effects()) (void)engine_.replication().PositionAt(0);  // the stream begins
   phase_.store(Phase::kCopying);
   log_.clear();
@@ -147,115 +145,6 @@ bool SlotExport::Export() {
   reader_ = std::make_unique<LogReader>(engine_.log(), log_begin_);
   stamps_.assign(kSlotCount, kNotVisited);
   return CopySlots() && HandOver();
-}
-
-bool SlotExport::Connect() {
-  std::string why;
-  progress_ms_ = MonotonicMs();
-  fd_ = StartConnect(request_.host, request_.port, &why);
-  if (fd_ < 0) return Fail("the target cannot be reached: " + why);
-  for (;;) {
-    pollfd item{fd_, POLLOUT, 0};
-    if (poll(&item, 1, kPollMs) > 0) break;
-    if (stopping_.load()) return Fail("it was cancelled");
-    if (MonotonicMs() - progress_ms_ > kSilenceMs) return Fail("the target cannot be reached: timeout");
-  }
-  if (int error = FinishConnect(fd_); error != 0) return Fail(std::string("the target cannot be reached: ") + std::strerror(error));
-  const std::string& password = engine_.config().Str(Directive::kMasterauth);
-  if (password.empty()) return true;
-  const std::string& user = engine_.config().Str(Directive::kMasteruser);
-  std::string login, line;
-  if (user.empty()) AppendCommand({"AUTH", password}, login);
-  else AppendCommand({"AUTH", user, password}, login);
-  if (!AskLine(login, &line)) return false;
-  return line == "+OK" || Fail("the target did not take masterauth: " + line);
-}
-
-// --- the connection -------------------------------------------------------------------------------------------------
-
-bool SlotExport::AskLine(std::string_view bytes, std::string* line) {
-  for (;;) {
-    if (const std::size_t end = in_.find("\r\n"); end != std::string::npos) {
-      *line = in_.substr(0, end);
-      in_.erase(0, end + 2);
-      return true;
-    }
-    pollfd item{fd_, static_cast<short>(bytes.empty() ? POLLIN : POLLIN | POLLOUT), 0};
-    (void)poll(&item, 1, kPollMs);
-    if (stopping_.load()) return Fail("it was cancelled");
-    if (MonotonicMs() - progress_ms_ > kSilenceMs) return Fail("the target does not answer");
-    if ((item.revents & POLLOUT) != 0) {
-      const ssize_t n = send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
-      if (n > 0) bytes.remove_prefix(static_cast<std::size_t>(n));
-    }
-    if ((item.revents & (POLLIN | POLLHUP | POLLERR)) != 0 && !Receive()) return false;
-  }
-}
-
-bool SlotExport::Receive() {
-  char piece[4096];
-  const ssize_t n = recv(fd_, piece, sizeof piece, 0);
-  if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR)) return Fail("the connection to the target broke");
-  if (n > 0) in_.append(piece, static_cast<std::size_t>(n));
-  return in_.size() < 16 * 1024 || Fail("the target says something that is no answer");
-}
-
-bool SlotExport::Turn(int wait_ms) {
-  if (stopping_.load(std::memory_order_relaxed)) return Fail("it was cancelled");
-  if (out_sent_ == out_.size()) {
-    out_.clear();
-    out_sent_ = 0;
-    while (!frames_.empty() && unanswered_ < kUnanswered && out_.size() < 4 * kFrameBytes) {
-      const std::string& frame = frames_.front();
-      AppendCommand({"SLOTWISE.APPLY", request_.job, frame}, out_);
-      bytes_.fetch_add(frame.size(), std::memory_order_relaxed);
-      frames_.pop_front();
-      if (unanswered_++ == 0) progress_ms_ = MonotonicMs();
-    }
-  }
-  const bool sending = out_sent_ < out_.size();
-  pollfd item{fd_, static_cast<short>(sending ? POLLIN | POLLOUT : POLLIN), 0};
-  const int n = poll(&item, 1, wait_ms);
-  if (n < 0 && errno != EINTR) return Fail(std::string("poll: ") + std::strerror(errno));
-  if (n <= 0) {
-    if (unanswered_ > 0 && MonotonicMs() - progress_ms_ > kSilenceMs) return Fail("the target does not answer");
-    return true;
-  }
-  if ((item.revents & POLLOUT) != 0) {
-    const ssize_t sent = send(fd_, out_.data() + out_sent_, out_.size() - out_sent_, MSG_NOSIGNAL);
-    if (sent > 0) out_sent_ += static_cast<std::size_t>(sent);
-    else if (errno != EAGAIN && errno != EINTR) return Fail("the connection to the target broke");
-  }
-  if ((item.revents & (POLLIN | POLLHUP | POLLERR)) == 0) return true;
-  if (!Receive()) return false;
-  for (std::size_t end; (end = in_.find("\r\n")) != std::string::npos; in_.erase(0, end + 2)) {
-    if (in_[0] != '+' || unanswered_ == 0) {
-      const std::string answer = in_.substr(0, std::min<std::size_t>(end, 512));
-      return Fail("the target answered: " + (answer.starts_with('-') ? answer.substr(1) : answer));
-    }
-    --unanswered_;
-    progress_ms_ = MonotonicMs();
-  }
-  return true;
-}
-
-bool SlotExport::MakeRoom() {
-  if (!Turn(0)) return false;
-  while (frames_.size() > kFramesWaiting) {
-    if (!Follow() || !Turn(kPollMs)) return false;
-  }
-  return true;
-}
-
-// Until everything is answered, or the time is up.
-bool SlotExport::Settle(std::int64_t until_ms, bool* settled) {
-  if (!frame_.empty()) frames_.push_back(std::exchange(frame_, {}));
-  while (!frames_.empty() || out_sent_ < out_.size() || unanswered_ > 0) {
-    if (!Turn(kPollMs)) return false;
-    if (MonotonicMs() >= until_ms) return true;
-  }
-  *settled = true;
-  return true;
 }
 
 // --- images ---------------------------------------------------------------------------------------------------------
@@ -347,13 +236,18 @@ bool SlotExport::WalkSlot(int slot) {
 
 // --- the log --------------------------------------------------------------------------------------------------------
 
+bool SlotExport::LogIsGone() {
+  const std::string why = "the log went on faster than it could be followed (repl-backlog-size)";
+  return breaks_ > 0 ? Again(why) : Fail(why);  // without a break it would be so the next time, too
+}
+
 bool SlotExport::Follow() {
   static const ParserLimits limits{INT32_MAX, INT64_MAX / 2, 64 * 1024, true};
   const std::uint64_t tail = engine_.log().tail();
   while (reader_->offset() < tail) {
     while (reader_->offset() < tail && log_.size() < kLogPiece) {
       const std::string_view piece = reader_->Peek(tail);
-      if (piece.empty()) return Fail("the log went on faster than it could be followed (repl-backlog-size)");
+      if (piece.empty()) return LogIsGone();
       log_.append(piece);
       reader_->Advance(piece.size());
     }
@@ -387,7 +281,7 @@ bool SlotExport::Follow() {
     // A command that is larger than what is read in one go.
     if (!more && log_.size() >= kLogPiece && reader_->offset() < tail) {
       const std::string_view piece = reader_->Peek(tail);
-      if (piece.empty()) return Fail("the log went on faster than it could be followed (repl-backlog-size)");
+      if (piece.empty()) return LogIsGone();
       log_.append(piece);
       reader_->Advance(piece.size());
     }
@@ -427,9 +321,9 @@ bool SlotExport::UntilLittleIsLeft() {
   std::uint64_t enough = kLogLeft;
   for (std::int64_t since_ms = MonotonicMs();;) {
     if (!Follow()) return false;
-    const bool sent = frames_.empty() && out_sent_ == out_.size() && unanswered_ == 0;
+    const bool sent = frames_.empty() && out_sent_ == out_.size() && unanswered_.empty();
     if (sent && engine_.log().tail() - log_begin_ + frame_.size() <= enough) return true;
-    if (!frame_.empty() && unanswered_ == 0) frames_.push_back(std::exchange(frame_, {}));
+    if (!frame_.empty() && unanswered_.empty()) frames_.push_back(std::exchange(frame_, {}));
     if (!Turn(kPollMs)) return false;
     if (MonotonicMs() - since_ms < kPatienceMs || enough >= kLogLeftMax) continue;
     enough *= 2;
@@ -438,29 +332,44 @@ bool SlotExport::UntilLittleIsLeft() {
 }
 
 bool SlotExport::HandOver() {
-  phase_.store(Phase::kFollowing);
-  if (!UntilLittleIsLeft()) return false;
-  Tell({kTold, request_.job, "near"});
-  while (!may_finish_.load()) {
-    if (!frame_.empty()) frames_.push_back(std::exchange(frame_, {}));
-    if (!Follow() || !Turn(kPollMs)) return false;
+  for (;;) {
+    phase_.store(Phase::kFollowing);
+    if (!UntilLittleIsLeft()) return false;
+    const std::uint64_t breaks = breaks_;
+    may_finish_.store(false);
+    Tell({kTold, request_.job, "near"});
+    while (!may_finish_.load() && breaks == breaks_) {
+      if (!frame_.empty()) frames_.push_back(std::exchange(frame_, {}));
+      if (!Follow() || !Turn(kPollMs)) return false;
+    }
+    bool settled = false;
+    if (!HoldAndSettle(breaks, &settled)) return false;
+    if (settled) return true;
   }
+}
+
+// Writers are held back for the rest, if the connection is still the one that `breaks` counts. `settled`: all has arrived.
+bool SlotExport::HoldAndSettle(std::uint64_t breaks, bool* settled) {
   std::int64_t hold_ms = kHoldMs;
   for (int attempt = 0; attempt < kHoldsMax; ++attempt, hold_ms = std::min(2 * hold_ms, kHoldMsMax)) {
     if (!UntilLittleIsLeft()) return false;
+    if (breaks != breaks_) return true;
     const std::int64_t began_us = MonotonicUs();
     phase_.store(Phase::kHeld);
     cluster_.Hold(request_.slots, SlotHold::Mode::kWrites);
     // Who looked a moment ago runs what it has at hand: that is done soon, and need not be refused.
     for (const std::int64_t until_us = began_us + kGraceUs; MonotonicUs() < until_us;) {
       if (!Follow() || !Turn(0)) return false;
+      if (breaks != breaks_) return true;  // and the hold has ended
     }
     cluster_.Seal();
     sealed_us_.store(MonotonicUs() - began_us);
-    bool settled = false;
-    if (!Follow() || !Settle(began_us / 1000 + hold_ms, &settled)) return false;
+    bool all = false;
+    if (!Follow() || !Settle(began_us / 1000 + hold_ms, &all)) return false;
+    if (breaks != breaks_) return true;
     settled_us_.store(MonotonicUs() - began_us);
-    if (settled) return true;
+    *settled = all;
+    if (all) return true;
     cluster_.Release();
     phase_.store(Phase::kFollowing);
   }

@@ -13,7 +13,12 @@
 // sent, and once the other node has answered everything (its answers wait for what it promises its clients) the control plane is
 // told `ready`. From then on the hold is the control plane's to end. Whatever goes wrong before ends the hold here, and is told
 // as `failed`.
-// Elsewhere: who decides (packages/cluster, migration), the receiving end (slot_import.h).
+//
+// A connection that breaks before that is told as `lost`, and made again: frames are numbered, those that were not answered are
+// sent again, and the target applies each number once. So what has arrived is not sent twice, whatever of the walk was done.
+// Meanwhile the log is followed as far as there is room for it, behind that as long as it is kept. Where that cannot be (the
+// target imports nothing under this name any more, or the log is gone) it is told as `again`: from the start, or not at all.
+// Elsewhere: the connection (slot_export_link.cc), who decides (packages/cluster, migration), the receiving end (slot_import.h).
 #pragma once
 #include <atomic>
 #include <cstdint>
@@ -40,7 +45,8 @@ class LogReader;
 
 class SlotExport {
  public:
-  // What the control plane is told, as a request that nobody waits for: SLOTWISE.EXPORTED job `near`|`ready`|`failed` [why].
+  // What the control plane is told, as a request that nobody waits for:
+  // SLOTWISE.EXPORTED job `near`|`ready`|`lost`|`again`|`failed` [why].
   static constexpr std::string_view kTold = "SLOTWISE.EXPORTED";
 
   SlotExport(Engine& engine, Cluster& cluster);
@@ -61,7 +67,7 @@ class SlotExport {
   // Ends what is under way. When it returns, nothing more is sent, and nothing is told. A hold ends, too.
   void Stop();
 
-  enum class Phase { kNone, kConnecting, kCopying, kFollowing, kHeld };
+  enum class Phase { kNone, kConnecting, kCopying, kFollowing, kHeld, kWaiting };
   struct Info {
     std::string job;
     Phase phase = Phase::kNone;
@@ -77,20 +83,29 @@ class SlotExport {
   Info info() const;
 
  private:
+  static constexpr std::size_t kFrameBytes = 64 * 1024;  // the target runs one without doing anything else
+  static constexpr int kPollMs = 5;
+
   void Run();
   bool Export();
-  bool Connect();
   bool CopySlots();
   bool CopySlot(int slot);
   bool WalkSlot(int slot);
   bool UntilLittleIsLeft();
   bool HandOver();
+  bool HoldAndSettle(std::uint64_t breaks, bool* settled);
   // Looks at the log as far as it goes. Takes no stripe.
   bool Follow();
+  bool LogIsGone();
   bool Record(std::span<const std::string_view> args, std::string_view wire, std::uint64_t offset);
   void AppendImage(const Entry* entry);
   void AppendKey(int slot, std::string_view key);  // its image, or its deletion; the stripe is held
+  static void AppendCommand(std::initializer_list<std::string_view> words, std::string& out);
   void EndCommand();
+  // slot_export_link.cc
+  bool Connect();
+  bool Listen();
+  bool Resume(std::string why);
   // One turn of the connection: sends, reads answers, waits at most so long.
   bool Turn(int wait_ms);
   bool MakeRoom();
@@ -98,6 +113,8 @@ class SlotExport {
   bool Receive();
   bool AskLine(std::string_view bytes, std::string* line);
   bool Fail(std::string why);
+  bool Again(std::string why);
+  bool Broken(std::string why);
   void Tell(std::initializer_list<std::string_view> words);
 
   Engine& engine_;
@@ -112,6 +129,10 @@ class SlotExport {
   // The thread's.
   int fd_ = -1;
   std::string error_;
+  std::string link_error_;            // of the connection, which may be made again
+  bool again_ = false;                // it failed, but might not if it were begun anew
+  std::uint64_t breaks_ = 0;          // connections that broke
+  std::int64_t give_up_ms_ = 0;       // while the target answers nothing, since one broke
   std::unique_ptr<LogReader> reader_;
   RespParser parser_;
   std::string log_;                   // read and not parsed yet
@@ -124,7 +145,8 @@ class SlotExport {
   std::string out_;                   // wrapped, under way
   std::size_t out_sent_ = 0;
   std::string in_;
-  std::size_t unanswered_ = 0;
+  std::deque<std::string> unanswered_;
+  std::uint64_t answered_ = 0;        // the number of the last frame that was; the next one is that of unanswered_.front()
   std::int64_t progress_ms_ = 0;
 
   std::atomic<Phase> phase_{Phase::kNone};

@@ -18,7 +18,8 @@ void SlotImport::Open(std::string_view job, const SlotSet& slots) {
   std::lock_guard<std::mutex> guard(mutex_);
   slots_.Set(slots);
   job_ = job;
-  commands_ = bytes_ = 0;
+  applied_ = commands_ = bytes_ = 0;
+  client_.gate = 0;
   touched_ms_ = MonotonicMs();
   open_.store(true, std::memory_order_release);
 }
@@ -73,12 +74,16 @@ std::string SlotImport::Run(ThreadState& thread, std::size_t count) {
   return {};
 }
 
-std::string SlotImport::Apply(ThreadState& thread, std::string_view job, std::string_view commands, std::uint64_t* gate) {
+std::string SlotImport::Apply(ThreadState& thread, std::string_view job, std::uint64_t number, std::string_view commands, std::uint64_t* gate) {
   std::lock_guard<std::mutex> guard(mutex_);
   if (job_.empty() || job_ != job) return "NOIMPORT This node imports nothing under that name";
   touched_ms_ = MonotonicMs();
+  if (number <= applied_) {
+    *gate = std::max(*gate, client_.gate);  // that of the last, which is the largest
+    return {};
+  }
+  if (number != applied_ + 1) return "ERR An import takes frame " + std::to_string(applied_ + 1) + " next";
   bytes_ += commands.size();
-  client_.gate = 0;
   OutBuffer* const out = thread.client_out;
   ParserLimits limits;
   limits.max_bulk = std::max<std::int64_t>(engine_.config().Int(Directive::kProtoMaxBulkLen), limits.max_bulk);
@@ -112,6 +117,7 @@ std::string SlotImport::Apply(ThreadState& thread, std::string_view job, std::st
   }
   thread.client_out = out;
   thread.unit.Clear();  // appended already, one by one
+  if (error.empty()) applied_ = number;
   *gate = std::max(*gate, client_.gate);
   return error;
 }

@@ -31,7 +31,9 @@ class SlotImport {
   // When it returns, nothing of the job is being applied, and nothing will be. False: it is not open.
   bool Close(std::string_view job);
   // Whole commands in RESP, in their order. Returns the error at which it stopped, or nothing; `gate`: what the answer depends on.
-  std::string Apply(ThreadState& thread, std::string_view job, std::string_view commands, std::uint64_t* gate);
+  // `number` counts from 1 on: a source that lost its connection sends again what was not answered, and what was applied already
+  // is answered and not applied.
+  std::string Apply(ThreadState& thread, std::string_view job, std::uint64_t number, std::string_view commands, std::uint64_t* gate);
 
   bool Imports(int slot) const { return open_.load(std::memory_order_acquire) && slots_.Has(slot); }
 
@@ -56,6 +58,7 @@ class SlotImport {
   Client client_;             // in whose name they run: what it says has happened already
   std::vector<std::string_view> words_;
   std::vector<PreparedCommand> prepared_;
+  std::uint64_t applied_ = 0;  // the number of the last
   std::uint64_t commands_ = 0;
   std::uint64_t bytes_ = 0;
   std::int64_t touched_ms_ = 0;

@@ -139,9 +139,9 @@ struct SlabPool {
       begin = small.front();
       small.pop_front();
     }
-    // Without the second call (before Linux 6.1), or when there is none to be had, khugepaged does it in time.
-    madvise(begin, kHugePage, MADV_HUGEPAGE);
-    madvise(begin, kHugePage, MADV_COLLAPSE);
+    // Before Linux 6.1, or when there is none to be had, khugepaged does it in time. To be asked for that a mapping is split,
+    // during which nobody can map or touch a new page, so only then.
+    if (madvise(begin, kHugePage, MADV_COLLAPSE) != 0) madvise(begin, kHugePage, MADV_HUGEPAGE);
     return true;
   }
   // A few slabs stay resident for the next taker; the pages of others go back to the system. The content is not needed

@@ -169,19 +169,21 @@ std::uint64_t AofLog::Flush() {
   if (policy() == FsyncPolicy::kAlways) {
     if (buffer_.tail() > durable()) Ask(LogDriver::kNow);
   } else {
-    // A thread that finds the writer busy leaves its bytes to it. The changes of turn_ are in one order: if ours is before
-    // the one that the writer makes after unlocking, it sees our bytes then; if after, we see the lock free.
+    // A thread that finds the writer busy leaves its bytes to whoever that is. The changes of left_ are in one order: if ours
+    // is before the one that the other makes after unlocking, it knows of our bytes then; if after, we see the lock free.
     // Two rounds: somebody who keeps appending must not keep this thread from its own replies.
-    turn_.fetch_add(1, std::memory_order_acq_rel);
     for (int round = 0; round < 2; ++round) {
       int refused = refuse_.load(std::memory_order_relaxed);
       if (buffer_.tail() <= written() || (refused != 0 && refused != ENOBUFS)) break;
-      if (!writer_.TryLock()) break;
+      if (!writer_.TryLock()) {
+        left_.exchange(true, std::memory_order_acq_rel);
+        if (!writer_.TryLock()) break;
+      }
       if (trouble_ == Trouble::kNone) WritePending(clock_.NowMs());
       writer_.Unlock();
-      turn_.fetch_add(1, std::memory_order_acq_rel);
       NotifyPromise();
-      if (round == 1 && buffer_.tail() > written()) FlushSoon();
+      if (!left_.exchange(false, std::memory_order_acq_rel)) break;
+      if (round == 1) FlushSoon();
     }
   }
   std::uint64_t promise = Promise();
@@ -207,7 +209,7 @@ void AofLog::RequestSync(std::uint64_t offset) {
 Status AofLog::Sync() {
   std::uint64_t target = buffer_.tail();
   {
-    Guard guard(writer_);
+    WriterGuard guard(*this);
     if (ends_at_split_.load()) target = std::min(target, split_.load());
   }
   if (settled() >= target) return Status::Ok();
@@ -249,7 +251,7 @@ Status AofLog::Health() const {
 
 void AofLog::SetFsyncPolicy(FsyncPolicy policy) {
   {
-    Guard guard(writer_);
+    WriterGuard guard(*this);
     if (policy == FsyncPolicy::kAlways) {
       floor_.store(Promise(), std::memory_order_release);
       journal_allowed_.store(limits_.journal_bytes > 0 && !Ablated().journal);

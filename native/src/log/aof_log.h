@@ -160,6 +160,21 @@ class AofLog final : public CommitLog {
  private:
   enum class Trouble { kNone, kWrite, kSync, kGone, kLost };
 
+  // writer_, for all that is not Flush(). What was left to the holder meanwhile is written at the end.
+  class WriterGuard {
+   public:
+    explicit WriterGuard(AofLog& log) : log_(log) { log_.writer_.Lock(); }
+    ~WriterGuard() {
+      log_.writer_.Unlock();
+      if (log_.left_.exchange(false, std::memory_order_acq_rel)) log_.Flush();
+    }
+    WriterGuard(const WriterGuard&) = delete;
+    WriterGuard& operator=(const WriterGuard&) = delete;
+
+   private:
+    AofLog& log_;
+  };
+
   AofLog(FileSystem& files, Logger& logger, const CommitLogOptions& options, LogClock& clock, const AofLogLimits& limits,
          std::shared_ptr<LogBuffer> buffer);
   Status OpenDirectory();
@@ -233,7 +248,7 @@ class AofLog final : public CommitLog {
   std::atomic<int> refuse_{0};                // errno of Health(), 0: healthy
   std::atomic<bool> waiting_{false};          // somebody depends on Promise() advancing
   std::atomic<bool> soon_{false};
-  std::atomic<std::uint32_t> turn_{0};        // see Flush()
+  std::atomic<bool> left_{false};             // whoever has writer_ is to see that more is written; see Flush()
 
   // Guards the manifest and what comes and goes beside it; taken before writer_, and held while the disk is waited for.
   std::mutex manifest_lock_;

@@ -9,7 +9,7 @@
 namespace slotwise {
 
 std::uint64_t AofLog::ReadableFrom() {
-  std::lock_guard<FutexLock> guard(writer_);
+  WriterGuard guard(*this);
   const std::uint64_t first = buffer_.first();
   return static_cast<std::int64_t>(first - readable_from_) < 0 ? first : readable_from_;
 }
@@ -18,7 +18,7 @@ std::int64_t AofLog::ReadBack(std::uint64_t offset, char* buffer, std::size_t si
   std::string path;
   std::uint64_t position = 0;
   {
-    std::lock_guard<FutexLock> guard(writer_);
+    WriterGuard guard(*this);
     if (static_cast<std::int64_t>(offset - readable_from_) < 0) return 0;
     std::uint64_t begin = past_.empty() ? readable_from_ : past_.back().end;
     std::uint64_t end = written();
@@ -43,7 +43,7 @@ std::int64_t AofLog::ReadBack(std::uint64_t offset, char* buffer, std::size_t si
 }
 
 CommitLog::Place AofLog::place() {
-  std::lock_guard<FutexLock> guard(writer_);
+  WriterGuard guard(*this);
   return {paths_.dir, segment_->info.name, segment_->log_begin};
 }
 

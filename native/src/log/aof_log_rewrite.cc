@@ -35,7 +35,7 @@ Status AofLog::PrepareRotation() {
   manifest_ = std::move(manifest);
   RemoveAbandoned();
   logger_.Info("Creating AOF incr file " + next->info.name + " on background rewrite");
-  Guard guard(writer_);
+  WriterGuard guard(*this);
   next_segment_ = std::move(next);
   rotated_seq_ = seq;
   return Status::Ok();
@@ -75,7 +75,7 @@ Status AofLog::SelectIn(AofSegment& segment, int db) {
 bool AofLog::RotationDue() {
   const std::uint64_t split = split_.load(std::memory_order_acquire);
   if (split == kNever || ends_at_split_.load(std::memory_order_acquire)) return false;
-  Guard guard(writer_);
+  WriterGuard guard(*this);
   return trouble_ == Trouble::kNone && written() == split;
 }
 
@@ -85,7 +85,7 @@ void AofLog::FinishRotation(std::uint64_t now) {
   if (driver_ != nullptr) driver_->WaitSettle();
   SyncWritten(/*pair=*/true);
   {
-    Guard guard(writer_);
+    WriterGuard guard(*this);
     const std::uint64_t split = split_.load(std::memory_order_acquire);
     if (trouble_ != Trouble::kNone || split == kNever || settled() != split) return;
     Status selected = next_segment_ == nullptr ? Status::Ok() : SelectIn(*next_segment_, split_db_);
@@ -148,7 +148,7 @@ void AofLog::DropNextSegment() {
 void AofLog::CancelRotation() {
   std::lock_guard<std::mutex> manifest_guard(manifest_lock_);
   {
-    Guard guard(writer_);
+    WriterGuard guard(*this);
     DropNextSegment();
   }
   Ask(LogDriver::kNow);
@@ -203,7 +203,7 @@ Status AofLog::InstallBase(const NewBase& base, bool keep_history) {
   listed_ = true;
   RemoveAbandoned();
   {
-    Guard guard(writer_);
+    WriterGuard guard(*this);
     std::uint64_t begin = segment_->log_begin;
     std::uint64_t other = base.size;
     for (const Past& past : past_) {
@@ -267,7 +267,7 @@ Status AofLog::OpenUnlisted(FileSystem& files, Logger& logger, const CommitLogOp
 }
 
 Status AofLog::Begin(bool keeps_stream) {
-  Guard guard(writer_);
+  WriterGuard guard(*this);
   const int db = keeps_stream ? buffer_.TailMark().db : -1;
   Status status = SelectIn(*segment_, db);
   if (!status.ok()) return status;
@@ -291,7 +291,7 @@ bool AofLog::listed() {
 void AofLog::Abandon(bool remove_unlisted) {
   if (driver_ != nullptr) driver_->Stop();
   std::lock_guard<std::mutex> manifest_guard(manifest_lock_);
-  Guard guard(writer_);
+  WriterGuard guard(*this);
   closed_ = true;
   if (listed_ || !remove_unlisted) return;
   std::vector<AofFileInfo> mine;

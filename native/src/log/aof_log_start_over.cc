@@ -53,7 +53,7 @@ Status AofLog::StartOver(const std::function<Status(const Emit&)>& write, int db
   std::vector<std::string> old;
   bool named = false;
   {
-    Guard guard(writer_);
+    WriterGuard guard(*this);
     const std::uint64_t base_seq = next_base_seq_++;
     manifest.base = AofFileInfo{paths_.BaseName(base_seq, /*rdb=*/false), base_seq, 'b'};
     seq = next_seq_++;
@@ -82,7 +82,7 @@ Status AofLog::StartOver(const std::function<Status(const Emit&)>& write, int db
   if (status.ok() && !commit()) status = Status::Error(ECANCELED, "it is not wanted any more");
   if (status.ok()) {
     if (driver_ != nullptr) driver_->WaitSettle();
-    Guard guard(writer_);
+    WriterGuard guard(*this);
     DropNextSegment();
     for (const AofFileInfo& info : manifest_.incr) {
       if (std::find(old.begin(), old.end(), info.name) == old.end()) old.push_back(info.name);

@@ -24,7 +24,7 @@ void AofLog::SyncWritten(bool pair) {
   AofSegment* segment;
   LogBuffer::Mark target;
   {
-    Guard guard(writer_);
+    WriterGuard guard(*this);
     if (trouble_ != Trouble::kNone) return;
     if (boundary_.offset == settled()) return;
     segment = segment_.get();
@@ -50,7 +50,7 @@ void AofLog::SyncWritten(bool pair) {
   fsync_in_progress_.store(false, std::memory_order_relaxed);
   bool left_journal = false;
   {
-    Guard guard(writer_);
+    WriterGuard guard(*this);
     syncing_ = false;
     if (segment != segment_.get()) return;  // the log began anew meanwhile: nothing of it matters
     if (error < 0) return StartSyncTrouble(error);
@@ -74,7 +74,7 @@ void AofLog::SyncWritten(bool pair) {
   NotifyPromise();
   // Nobody must ask for a journal that may be gone.
   if (left_journal && (error = segment->index->Sync()) < 0) {
-    Guard guard(writer_);
+    WriterGuard guard(*this);
     StartSyncTrouble(error);
   }
 }
@@ -88,7 +88,7 @@ void AofLog::StartSyncTrouble(int error) {
 void AofLog::Settle() {
   SyncWritten(/*pair=*/false);
   {
-    Guard guard(writer_);
+    WriterGuard guard(*this);
     settle_asked_ = false;
   }
   Ask(LogDriver::kNow);
@@ -114,7 +114,7 @@ bool AofLog::UseJournal() {
   if (journal_ != nullptr) return true;
   {
     // Not made before it is needed, and not while something is wrong.
-    Guard guard(writer_);
+    WriterGuard guard(*this);
     if (trouble_ != Trouble::kNone || boundary_.offset == durable()) return false;
   }
   Status status = Journal::Open(files_, paths_.dir, paths_.journal, limits_.journal_bytes, &journal_);
@@ -134,7 +134,7 @@ bool AofLog::CommitToJournal() {
   AofSegment* segment;
   LogBuffer::Mark target;
   {
-    Guard guard(writer_);
+    WriterGuard guard(*this);
     const std::uint64_t from = durable();
     if (trouble_ != Trouble::kNone || boundary_.offset == from) return true;
     if (boundary_.offset - from > journal_->frame_bytes_max() || from < buffer_.first()) return false;
@@ -167,7 +167,7 @@ bool AofLog::CommitToJournal() {
     return false;
   }
   {
-    Guard guard(writer_);
+    WriterGuard guard(*this);
     if (IsLost(options_.shared)) return true;
     if (durable() < target.offset) durable_.store(target.offset, std::memory_order_release);
   }
@@ -179,7 +179,7 @@ bool AofLog::CommitToJournal() {
 bool AofLog::NameJournal(AofSegment& segment) {
   int error;
   {
-    Guard guard(writer_);
+    WriterGuard guard(*this);
     segment.index->AddJournal(journal_->epoch(), SegmentOwner(*segment.file), clock_.Seconds());
     error = segment.index->Write();
     if (error < 0) {
@@ -188,7 +188,7 @@ bool AofLog::NameJournal(AofSegment& segment) {
     }
   }
   error = segment.index->Sync();
-  Guard guard(writer_);
+  WriterGuard guard(*this);
   if (error < 0) {
     StartSyncTrouble(error);
     return false;
@@ -201,7 +201,7 @@ bool AofLog::NameJournal(AofSegment& segment) {
 void AofLog::SettleIfDue(std::uint64_t now) {
   if (journal_ == nullptr) return;
   {
-    Guard guard(writer_);
+    WriterGuard guard(*this);
     if (trouble_ != Trouble::kNone || policy() != FsyncPolicy::kAlways || settle_asked_ || settled() == boundary_.offset) return;
     const bool due = journal_->IsHalfFull(settled()) || (dirty_since_ != 0 && now >= dirty_since_ + kSyncAfterMs) ||
                      UnsyncedBytes() > limits_.unsynced_bytes_max;
@@ -213,7 +213,7 @@ void AofLog::SettleIfDue(std::uint64_t now) {
 }
 
 bool AofLog::Troubled() {
-  Guard guard(writer_);
+  WriterGuard guard(*this);
   return trouble_ != Trouble::kNone;
 }
 
@@ -224,7 +224,7 @@ std::uint64_t AofLog::Tick(std::uint64_t now) {
   if (!Troubled()) {
     bool sync = false;
     {
-      Guard guard(writer_);
+      WriterGuard guard(*this);
       const FsyncPolicy policy = this->policy();
       const bool always = policy == FsyncPolicy::kAlways;
       const bool splits = split_.load(std::memory_order_acquire) != kNever;
@@ -247,7 +247,7 @@ std::uint64_t AofLog::Tick(std::uint64_t now) {
     if (Troubled() && now >= retry_at_) Retry(now);
   }
   CloseRetired();
-  Guard guard(writer_);
+  WriterGuard guard(*this);
   if (trouble_ == Trouble::kLost) return kNever;
   if (options_.shared) (void)IsLost(/*always_look=*/false);
   if (trouble_ != Trouble::kNone) return retry_at_;

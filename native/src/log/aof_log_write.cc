@@ -193,7 +193,7 @@ void AofLog::Retry(std::uint64_t now) {
   if (driver_ != nullptr) driver_->WaitSettle();  // it uses the segment
   {
     std::lock_guard<std::mutex> manifest_guard(manifest_lock_);  // for SwitchSegment()
-    Guard guard(writer_);
+    WriterGuard guard(*this);
     retry_at_ = now + kRetryMs;
     switch (trouble_) {
       case Trouble::kNone: return;

@@ -48,7 +48,11 @@ SegmentReader::Fill SegmentReader::Ensure(std::size_t need) {
 }
 
 SegmentReader::Fill SegmentReader::SkipTo(std::uint64_t offset) {
-  std::uint64_t covered = offset;
+  if (offset >= position_ && offset <= usable_) {
+    position_ = offset;
+    return Fill::kOk;
+  }
+  std::uint64_t covered = std::max(offset, verified_);
   for (; next_block_ < blocks_.size() && blocks_[next_block_].begin < offset; ++next_block_) {
     Fill fill = VerifyFromFile(blocks_[next_block_]);
     if (fill != Fill::kOk) return fill;

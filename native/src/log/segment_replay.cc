@@ -68,8 +68,10 @@ class Replay {
     if (verdict_.torn) status = JudgeCut(size);
     const SegmentIndex& index = verdict_.index;
     bool covered = index.closed && !index.damaged && index.covered_end() == verdict_.good_end && !gaps_;
-    // A base that is nothing but an RDB has a checksum of its own.
-    verdict_.rewrite_index = !covered && !(rdb_end_ > 0 && rdb_end_ == verdict_.good_end && !index.present);
+    // A base that is nothing but an RDB has a checksum of its own. An incr file gets an index whatever it holds: it is
+    // going to be appended to.
+    const bool only_rdb = rdb_end_ > 0 && rdb_end_ == verdict_.good_end;
+    verdict_.rewrite_index = !covered && !(plan_.entry->info.type == 'b' && only_rdb && !index.present);
     if (verdict_.rewrite_index) AddBlocks(reader.TakeUncovered());
     return status;
   }

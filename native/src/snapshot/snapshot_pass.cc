@@ -8,6 +8,9 @@ constexpr std::size_t kEntriesAtOnce = 64;
 constexpr std::size_t kBytesAtOnce = 32 * 1024;
 // What it gathers before it hands over.
 constexpr std::size_t kPieceBytes = 256 * 1024;
+// How far the last image of a piece may reach beyond it before the piece grows.
+constexpr std::size_t kPieceMargin = 16 * 1024;
+constexpr std::size_t kSparePiecesMax = 16;
 
 }  // namespace
 
@@ -29,18 +32,35 @@ void SnapshotPass::BeforeChange(Database& db, Entry* entry) {
   images_.fetch_add(1, std::memory_order_relaxed);
   if (cancelled_.load(std::memory_order_relaxed)) return;
   std::lock_guard<std::mutex> guard(mutex_);
-  encode_(entry, side_[static_cast<std::size_t>(index)]);
+  Pieces& pieces = side_[static_cast<std::size_t>(index)];
+  if (pieces.empty() || pieces.back().size() >= kPieceBytes) pieces.push_back(TakeSpare());
+  encode_(entry, pieces.back());
+}
+
+std::string SnapshotPass::TakeSpare() {
+  if (spare_.empty()) {
+    std::string piece;
+    piece.reserve(kPieceBytes + kPieceMargin);
+    return piece;
+  }
+  std::string piece = std::move(spare_.back());
+  spare_.pop_back();
+  return piece;
 }
 
 Status SnapshotPass::HandOver(const Emit& emit) {
-  std::vector<std::string> images(databases_.size());
+  std::vector<Pieces> images(databases_.size());
   {
     std::lock_guard<std::mutex> guard(mutex_);
     images.swap(side_);
   }
   for (std::size_t db = 0; db < images.size(); ++db) {
-    if (images[db].empty()) continue;
-    if (Status s = emit(static_cast<int>(db), images[db]); !s.ok()) return s;
+    for (std::string& piece : images[db]) {
+      if (Status s = emit(static_cast<int>(db), piece); !s.ok()) return s;
+      piece.clear();
+      std::lock_guard<std::mutex> guard(mutex_);
+      if (spare_.size() < kSparePiecesMax) spare_.push_back(std::move(piece));
+    }
   }
   return Status::Ok();
 }

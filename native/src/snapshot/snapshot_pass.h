@@ -64,7 +64,11 @@ class SnapshotPass {
     std::uint64_t keys;
     std::uint64_t expiring;
   };
+  // Images in pieces that do not move: while the disk keeps the walk waiting there may be many megabytes of them, and whoever
+  // had to copy those into a larger string would hold up every other writer.
+  using Pieces = std::vector<std::string>;
   Status HandOver(const Emit& emit);
+  std::string TakeSpare();
 
   Keyspace& keyspace_;
   Encode encode_;
@@ -74,8 +78,9 @@ class SnapshotPass {
   std::atomic<bool> cancelled_{false};
   std::atomic<std::uint64_t> walked_{0};
   std::atomic<std::uint64_t> images_{0};
-  std::mutex mutex_;                      // a leaf: guards the next two
-  std::vector<std::string> side_;         // by database: images that writers made
+  std::mutex mutex_;           // a leaf: guards the next three
+  std::vector<Pieces> side_;   // by database: images that writers made
+  Pieces spare_;               // empty, with the memory of pieces that were handed over
   Status failure_;
 };
 

@@ -1,11 +1,13 @@
 /**
- * A store for express-session over an embedded Slotwise. The class it extends is that of the express-session that you
- * use, which is why it is handed in: `session({ store: sessionStore(session, { store }) })`.
+ * A store for express-session over Slotwise, embedded, far away or a member (docs/near-and-far.md). The class it
+ * extends is that of the express-session that you use, which is why it is handed in:
+ * `session({ store: sessionStore(session, { store }) })`.
  */
-import type { Store } from 'slotwise'
+import type { AsyncStore, Store } from 'slotwise'
+import type { AnyStore } from './any-store.js'
 
 export interface SessionStoreOptions {
-  readonly store: Store
+  readonly store: Store | AsyncStore
   /** Before every id. @default 'session:' */
   readonly prefix?: string
   /** How long a session without a date of its own cookie is kept. @default one day */
@@ -26,7 +28,8 @@ type StoreClass = new (...args: any[]) => object
 export function sessionStore<Base extends StoreClass>(
   session: { Store: Base }, options: SessionStoreOptions,
 ): InstanceType<Base> {
-  const { store, prefix = 'session:', ttlMs = DAY_MS } = options
+  const { prefix = 'session:', ttlMs = DAY_MS } = options
+  const store: AnyStore = options.store
   const base: StoreClass = session.Store
 
   /** What is left of its cookie's time; null if that is over. */
@@ -47,35 +50,35 @@ export function sessionStore<Base extends StoreClass>(
 
   class SlotwiseSessionStore extends base {
     get(id: string, done?: Callback<SessionLike | null>): void {
-      answer(done, () => {
-        const text = store.get(prefix + id)
+      answer(done, async () => {
+        const text = await store.get(prefix + id)
         return typeof text === 'string' ? JSON.parse(text) as SessionLike : null
       })
     }
 
     /** As JSON, since a session's cookie knows how to become that. */
     set(id: string, value: SessionLike, done?: Callback): void {
-      answer(done, () => {
+      answer(done, async () => {
         const left = timeLeft(value)
-        if (left === null) store.del(prefix + id)
-        else store.set(prefix + id, JSON.stringify(value), { ttlMs: left })
+        if (left === null) await store.del(prefix + id)
+        else await store.set(prefix + id, JSON.stringify(value), { ttlMs: left })
       })
     }
 
     touch(id: string, value: SessionLike, done?: Callback): void {
-      answer(done, () => {
+      answer(done, async () => {
         const left = timeLeft(value)
-        if (left === null) store.del(prefix + id)
-        else store.expire(prefix + id, { ttlMs: left })
+        if (left === null) await store.del(prefix + id)
+        else await store.expire(prefix + id, { ttlMs: left })
       })
     }
 
     destroy(id: string, done?: Callback): void {
-      answer(done, () => void store.del(prefix + id))
+      answer(done, async () => { await store.del(prefix + id) })
     }
 
     all(done: Callback<SessionLike[]>): void {
-      answer(done, async () => (store.getMany(await keys())).flatMap((text) =>
+      answer(done, async () => (await store.getMany(await keys())).flatMap((text) =>
         typeof text === 'string' ? [JSON.parse(text) as SessionLike] : []))
     }
 
@@ -86,7 +89,7 @@ export function sessionStore<Base extends StoreClass>(
     clear(done?: Callback): void {
       answer(done, async () => {
         const found = await keys()
-        if (found.length > 0) store.del(found)
+        if (found.length > 0) await store.del(found)
       })
     }
   }

@@ -3,10 +3,11 @@
  * with it.
  * With TypeScript: `declare module 'fastify' { interface FastifyInstance { slotwise: import('slotwise').Store } }`.
  */
-import { open, type OpenOptions, type Store } from 'slotwise'
+import { type AsyncStore, open, type OpenOptions, type ShardsOptions, type Store, type UrlOptions } from 'slotwise'
 
-/** Those of `open()`; or a store that is open already, and stays so. */
-export type FastifySlotwiseOptions = OpenOptions | { readonly store: Store }
+/** Those of `open()`; or a store that is open already, and stays so: a member of a cluster, say. */
+export type FastifySlotwiseOptions =
+  OpenOptions | UrlOptions | ShardsOptions | { readonly store: Store | AsyncStore }
 
 /** What of Fastify is used. */
 interface Instance {
@@ -16,7 +17,7 @@ interface Instance {
 
 export async function fastifySlotwise(fastify: Instance, options: FastifySlotwiseOptions): Promise<void> {
   if ('store' in options) return void fastify.decorate('slotwise', options.store)
-  const store = await open(options)
+  const store: Store | AsyncStore = await open(options as OpenOptions)
   fastify.decorate('slotwise', store)
   fastify.addHook('onClose', () => store.close())
 }

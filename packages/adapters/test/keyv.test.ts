@@ -8,27 +8,38 @@ import keyvTestSuite, { keyvIteratorTests } from '@keyv/test-suite'
 import { type Cache, createCache } from 'cache-manager'
 import { Cacheable } from 'cacheable'
 import Keyv from 'keyv'
-import { open, type Store } from 'slotwise'
+import { type AsyncStore, open, type Store } from 'slotwise'
+import { type ServerProcess, startSlotwise } from '@slotwise/testing'
 import { KeyvSlotwise } from '../src/keyv.js'
 
 const { afterAll, describe, expect, it } = vitest
 const store: Store = await open()
-afterAll(() => store.close())
+const server: ServerProcess = await startSlotwise()
+const far: AsyncStore = await open({ url: `redis://127.0.0.1:${server.port}` })
+afterAll(async () => {
+  await store.close()
+  await far.close()
+  await server[Symbol.asyncDispose]()
+})
 
-describe('Keyv\'s own suite', () => {
-  keyvTestSuite(vitest, Keyv, () => new KeyvSlotwise(store))
-  keyvIteratorTests(vitest, Keyv, () => new KeyvSlotwise(store))
+describe.each<[string, Store | AsyncStore]>([['in the process', store], ['at a server', far]])('Keyv\'s own suite, %s', (_, where) => {
+  keyvTestSuite(vitest, Keyv, () => new KeyvSlotwise(where))
+  keyvIteratorTests(vitest, Keyv, () => new KeyvSlotwise(where))
 })
 
 describe('a Keyv store', () => {
-  it('clears what Keyv wrote, of its namespace, and nothing else', async () => {
-    store.set('mine', 1)
+  it.each<[string, Store | AsyncStore]>([['in the process', store], ['at a server', far]])('%s clears what Keyv wrote, of its namespace, and nothing else', async (_, where) => {
+    await where.set('mine', 1)
     const [all, one, other] = [undefined, 'a*', 'ab'].map((namespace) =>
-      new Keyv({ store: new KeyvSlotwise(store), ...namespace !== undefined && { namespace } }))
+      new Keyv({ store: new KeyvSlotwise(where), ...namespace !== undefined && { namespace } }))
     await Promise.all([one!.set('k', 1), other!.set('k', 2), all!.set('k', 3)])
     await one!.clear()
     expect([await one!.get('k'), await other!.get('k')]).toEqual([undefined, 2])
-    expect(store.get('mine')).toBe(1)
+    expect(await where.get('mine')).toBe(1)
+    // More than go at once.
+    await one!.setMany(Array.from({ length: 1200 }, (_, index) => ({ key: `many:${index}`, value: index })))
+    await one!.clear()
+    expect([await one!.get('many:1199'), await one!.get('many:0')]).toEqual([undefined, undefined])
   })
 
   it('lets the store forget what is over, not only Keyv', async () => {

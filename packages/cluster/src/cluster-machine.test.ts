@@ -2,7 +2,7 @@
  * Whole nodes among themselves: forming, failing over by votes and by hand, moving a slot, as redis-cli drives them.
  */
 import { describe, expect, it } from 'vitest'
-import { Formation } from '../test/formation.js'
+import { Formation, type Member } from '../test/formation.js'
 import { clusterInfo, clusterNodes, clusterShards, clusterSlots, type ClusterOptions } from './index.js'
 
 const primaries = [7001, 7002, 7003]
@@ -96,6 +96,91 @@ describe('six nodes', () => {
     const killedAt = formation.now
     formation.until('a new primary', () => formation.member(7004).machine.view.self.slotCount === 5462)
     expect(formation.now - killedAt).toBeLessThanOrEqual(500)
+  })
+
+  it('row 99: tell which clocks are far from the own one, and when they are not any more', () => {
+    const formation = created({}, { 7002: -3_600_000, 7004: 900 })
+    formation.run(30_000)
+    const clockOf = (port: number): string[] => {
+      const info = clusterInfo(formation.member(port).machine.view, { failoverWhy: '', linkBufferLimitExceeded: 0 })
+      return /cluster_clock_skew_ms:(.*)\r\ncluster_clock_skew_node:(.*)\r\n/.exec(info)!.slice(1)
+    }
+    const told = (port: number): string[] => formation.member(port).effects.flatMap((effect) =>
+      effect.type === 'log' && effect.text.startsWith('The clock of') ? [effect.text] : [])
+    const { id } = formation.member(7002)
+    for (const port of all) if (port !== 7002) {
+      const ms = port === 7004 ? -3_600_900 : -3_600_000
+      expect([port, clockOf(port)]).toEqual([port, [String(ms), id]])
+      expect(told(port)).toEqual([expect.stringContaining(`The clock of node ${id} is ${-ms} ms behind that of this one`)])
+    }
+    expect(Number(clockOf(7002)[0])).toBe(3_600_900)
+    expect(told(7002)).toHaveLength(5)
+    // It is set right, and another one begins to step, between ten minutes ahead and an hour behind, each second.
+    formation.member(7002).wallSkewMs = 0
+    formation.run(30_000)
+    expect(clockOf(7001)).toEqual(['0', ''])
+    expect(told(7001).at(-1)).toContain('no longer far')
+    const before = formation.members.map(({ effects }) => effects.length)
+    for (let second = 0; second < 50; second++) {
+      formation.member(7003).wallSkewMs = second % 2 === 0 ? 600_000 : -3_600_000
+      formation.run(1000)
+    }
+    expect(clockOf(7001)[1]).toBe(formation.member(7003).id)
+    expect(told(7001).filter((text) => text.includes(formation.member(7003).id) && text.includes(' ms '))).toHaveLength(1)
+    formation.members.forEach(({ machine, effects }, index) => {
+      const since = effects.slice(before[index])
+      expect(since.filter(({ type }) => type === 'stateChanged' || type === 'event')).toEqual([])
+      expect([machine.view.state, machine.view.now]).toEqual(['ok', formation.now + formation.members[index]!.skewMs]) // which did not step
+    })
+  })
+
+  const events = ({ effects }: Member): string[] => effects.flatMap((effect) => effect.type === 'event' ? [effect.name] : [])
+
+  it('row 84: a copy of the directory of a node that runs serves nothing, and stops with the reason', () => {
+    const formation = created()
+    const first = formation.member(7001)
+    formation.run(2000)
+    const before = first.effects.length
+    const copy = formation.startCopy(7009, first.disk)
+    expect(copy.id).toBe(first.id)
+    formation.until('it stops', () => copy.stoppedWhy !== '')
+    expect(copy.stoppedWhy).toMatch(new RegExp(`^another process runs under the id of this node, ${first.id}, .*: [345] of 5 other nodes say`))
+    expect(copy.effects.filter((effect) => effect.type === 'stateChanged')).toEqual([])
+    expect(events(copy)).toContain('duplicateId')
+    for (const port of [7002, 7003]) expect(events(formation.member(port))).toContain('duplicateId')
+    formation.run(5000)
+    expect(first.effects.slice(before).filter(({ type }) => type === 'stateChanged' || type === 'stop')).toEqual([])
+    for (const { machine, port } of formation.members) {
+      if (port === 7009) continue
+      expect(machine.view.state).toBe('ok')
+      if (port !== 7001) expect(machine.view.nodes.get(first.id)!.port).toBe(7001)
+    }
+  })
+
+  it('row 84: a copy that is started when the node is dead takes its place, and then the node stops', () => {
+    const formation = created()
+    const first = formation.member(7001)
+    formation.run(2000)
+    formation.kill(7001)
+    formation.run(3000)
+    const copy = formation.startCopy(7009, first.disk)
+    formation.until('it has its place', () => [7002, 7003].every((port) =>
+      formation.member(port).machine.view.nodes.get(first.id)!.port === 7009) && copy.machine.view.state === 'ok')
+    formation.run(2000)
+    formation.restart(7001)
+    formation.until('the other one stops', () => first.stoppedWhy !== '')
+    expect([copy.stoppedWhy, copy.machine.view.state]).toEqual(['', 'ok'])
+  })
+
+  it('row 84: a node whose former place is only silent is not told apart from one that moved, and stays', () => {
+    const formation = created()
+    const first = formation.member(7001)
+    formation.run(2000)
+    formation.cut(7001) // its links stay, as those of a machine without power
+    const moved = formation.startCopy(7009, first.disk)
+    formation.until('it has its place', () => [7002, 7003].every((port) => formation.member(port).machine.view.nodes.get(first.id)!.port === 7009))
+    formation.run(10_000)
+    expect([moved.stoppedWhy, moved.machine.view.state]).toEqual(['', 'ok'])
   })
 
   it('with silence only, as Redis, not before T', () => {

@@ -28,7 +28,8 @@ import { nodesConf, restore, type SavedCluster } from './nodes-conf.js'
 import type { KeyCounts } from './slot-commands.js'
 
 export type ClusterEvent =
-  | { type: 'tick' }
+  /** `wallMs`: what the clock of the system shows, which may step, in milliseconds since 1970. */
+  | { type: 'tick'; wallMs?: number }
   | { type: 'accepted'; link: LinkId; remoteIp: string; localIp: string }
   | { type: 'opened'; link: LinkId; localIp: string }
   /** `refused`: the host answered that nobody listens; otherwise it did not answer in time or cannot be reached. */
@@ -82,6 +83,8 @@ export interface MachineOptions {
   places?: NodePlaces
   /** Whether others may still find this process at the address that was saved. @default yes */
   isOwnIp?: (ip: string) => boolean
+  /** A random number that tells this process from others under its id, up to 2^53. @default others are not told one */
+  processId?: number
 }
 
 export class ClusterMachine {
@@ -96,10 +99,10 @@ export class ClusterMachine {
   #replication: ReplicationState
 
   constructor(
-    { options, random, nowMs, saved, faults = {}, copy, places, isOwnIp = () => true }: MachineOptions,
+    { options, random, nowMs, saved, faults = {}, copy, places, isOwnIp = () => true, processId = 0 }: MachineOptions,
   ) {
     const id = saved?.self.id ?? Array.from({ length: 40 }, () => Math.floor(random() * 16).toString(16)).join('')
-    this.view = new ClusterView({ id, options, random, nowMs, ...(places !== undefined && { places }) })
+    this.view = new ClusterView({ id, options, random, nowMs, processId, ...(places !== undefined && { places }) })
     if (saved !== undefined) restore(this.view, saved)
     if (!isOwnIp(this.view.self.ip)) this.view.self.ip = '' // the next PING tells
     this.#faults = faults
@@ -118,7 +121,10 @@ export class ClusterMachine {
     view.begin(now)
     let reply: CommandReply | null = null
     switch (event.type) {
-      case 'tick': this.#tick(); break
+      case 'tick':
+        if (event.wallMs !== undefined) view.wallAheadMs = event.wallMs - now
+        this.#tick()
+        break
       case 'accepted': this.#gossip.accepted(event.link, event.remoteIp, event.localIp); break
       case 'opened': this.#gossip.opened(event.link, event.localIp); break
       case 'failed': this.#gossip.failed(event.link, event.refused); break
@@ -193,7 +199,7 @@ export class ClusterMachine {
       // And of nobody's replica, as after an election that was won, this does nothing.
       if (!this.#copies.isActive) migrateIfNeeded(view)
     }
-    if (view.state === 'fail' || view.now >= leaseUntilMs(view)) view.stateStale = true
+    if (view.state === 'fail' || view.rows.failedOwners > 0 || view.now >= leaseUntilMs(view)) view.stateStale = true
   }
 
   #receive(link: LinkId, message: BusMessage): void {
@@ -203,8 +209,10 @@ export class ClusterMachine {
     if (view.roleVersion !== this.#roleVersion) this.#forgetRole()
     this.#manual.notice(sender, message)
     const { type } = message.body
-    if (type === 'auth-req') receiveVoteRequest(view, sender, message, this.#faults)
-    else if (type === 'auth-ack') this.#election.receiveVote(sender, message, this.#replication)
+    if (type === 'auth-req') {
+      this.#election.heardRequest(sender)
+      receiveVoteRequest(view, sender, message, this.#faults)
+    } else if (type === 'auth-ack') this.#election.receiveVote(sender, message, this.#replication)
     else if (type === 'mfstart') this.#manual.receiveStart(sender)
     else if ('extensions' in message.body) {
       const copyMessage = findCopyMessage(message.body.extensions)

@@ -1,10 +1,11 @@
 /**
- * What CLUSTER NODES, INFO, SLOTS, SHARDS, LINKS, REPLICAS and the like answer, as plain data. INFO ends with three
- * lines that Redis has not: why the cluster is down and why there is no failover, in words, and which cluster it is.
+ * What CLUSTER NODES, INFO, SLOTS, SHARDS, LINKS, REPLICAS and the like answer, as plain data. INFO ends with
+ * lines that Redis has not: why the cluster is down and why there is no failover, in words, which cluster it is, and
+ * the node whose clock is the farthest from the own one, if that is more than a second.
  * Source: Redis 7.0, CLUSTER commands. Elsewhere: RESP (a driver), commands that change something (commands.ts).
  */
 import {
-  type ClusterNode, type ClusterView, type LinkId, type NodeId, rangesIn, reportCount, SLOT_COUNT,
+  type ClusterNode, type ClusterView, farthestClock, type LinkId, type NodeId, rangesIn, reportCount, SLOT_COUNT,
 } from '@slotwise/gossip'
 import { nodeLine, ownIp } from './nodes-text.js'
 
@@ -42,6 +43,7 @@ export function clusterInfo(view: ClusterView, extras: InfoExtras): string {
   }
   const sent = view.totals(view.sent)
   const received = view.totals(view.received)
+  const clock = farthestClock(view)
   const sum = (counts: readonly (readonly [string, number])[]): number =>
     counts.reduce((total, [, count]) => total + count, 0)
   const lines = [
@@ -62,6 +64,8 @@ export function clusterInfo(view: ClusterView, extras: InfoExtras): string {
     `cluster_state_reason:${view.stateWhy}`,
     `cluster_failover_reason:${extras.failoverWhy}`,
     `cluster_id:${view.clusterId}`,
+    `cluster_clock_skew_ms:${clock?.skewMs ?? 0}`,
+    `cluster_clock_skew_node:${clock?.node.id ?? ''}`,
   ]
   return lines.map((line) => `${line}\r\n`).join('')
 }

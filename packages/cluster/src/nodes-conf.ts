@@ -5,7 +5,7 @@
  * Source: Redis 7.0, cluster config file. Elsewhere: files (a driver), when to write (`persist` effects).
  */
 import {
-  ClusterNode, type ClusterView, flagsText, type NodeId, NodeFlag, NodePlace, parseFlags, SLOT_COUNT, slotsOf,
+  bitmapOf, ClusterNode, type ClusterView, flagsText, type NodeId, NodeFlag, NodePlace, parseFlags, SLOT_COUNT, slotsOf,
 } from '@slotwise/gossip'
 import type { MigrationFacts } from './migration/migration-facts.js'
 import { nodeLine, ownIp } from './nodes-text.js'
@@ -243,7 +243,7 @@ export function restore(view: ClusterView, saved: SavedCluster): void {
     const node = view.nodes.get(row.id)!
     const primary = row.primary === null ? undefined : view.nodes.get(row.primary)
     if (primary !== undefined && primary !== node) view.setPrimaryOf(node, primary)
-    for (const slot of row.slots) view.bind(slot, node)
+    view.bindAll(bitmapOf(row.slots), node)
   }
   for (const [slot, id] of saved.migrating) enterOpen(view, view.migrating, slot, id)
   for (const [slot, id] of saved.importing) enterOpen(view, view.importing, slot, id)

@@ -18,10 +18,20 @@ export class Member {
   keys = 0
   offset = 0
   isUp = true
+  /** Why it ended by itself. */
+  stoppedWhy = ''
+  /** What its system shows, which may be another time than that of the machine, and may step. */
+  wallSkewMs: number
+  #lives = 0
 
   /** @param skewMs  how much its clock is ahead */
-  constructor(readonly port: number, private readonly options: Partial<ClusterOptions>, readonly skewMs = 0) {
-    this.machine = this.run(START + skewMs)
+  constructor(
+    readonly port: number, private readonly options: Partial<ClusterOptions>, readonly skewMs = 0,
+    nowMs = START + skewMs, disk = '',
+  ) {
+    this.wallSkewMs = skewMs
+    this.disk = disk
+    this.machine = this.run(nowMs)
   }
 
   /** The process starts, on what is on disk. */
@@ -29,7 +39,8 @@ export class Member {
     const { port, options, disk } = this
     return this.machine = new ClusterMachine({
       options: { ...defaultOptions, nodeTimeoutMs: 1000, port, busPort: port + 10_000, ...options },
-      random: randomOf(port), nowMs, ...(disk !== '' && { saved: parseNodesConf(disk) as SavedCluster }),
+      random: randomOf(port), nowMs, processId: port * 100 + ++this.#lives,
+      ...(disk !== '' && { saved: parseNodesConf(disk) as SavedCluster }),
     })
   }
 
@@ -46,9 +57,18 @@ export class Formation {
   readonly #inbox: (() => void)[] = []
 
   constructor(
-    ports: readonly number[], options: Partial<ClusterOptions> = {}, skews: Readonly<Record<number, number>> = {},
+    ports: readonly number[], private readonly options: Partial<ClusterOptions> = {},
+    skews: Readonly<Record<number, number>> = {},
   ) {
     for (const port of ports) this.members.push(new Member(port, options, skews[port]))
+  }
+
+  /** Another process, on a copy of what somebody else has on disk. */
+  startCopy(port: number, disk: string): Member {
+    const member = new Member(port, this.options, 0, this.now, disk)
+    this.members.push(member)
+    this.#start(member)
+    return member
   }
 
   member(port: number): Member { return this.members.find((member) => member.port === port)! }
@@ -74,7 +94,7 @@ export class Formation {
         const connected = source !== undefined
         this.#step(member, { type: 'replication', replication: { offset: member.offset, connected, sinceMs: this.now + member.skewMs,
           loaded: true } })
-        this.#step(member, { type: 'tick' })
+        this.#step(member, { type: 'tick', wallMs: this.now + member.wallSkewMs })
       }
       this.#drain()
     }
@@ -106,8 +126,12 @@ export class Formation {
   restart(port: number): void {
     const member = this.member(port)
     member.isUp = true
-    const now = this.now + member.skewMs
-    const effects = member.run(now).start(now)
+    member.run(this.now + member.skewMs)
+    this.#start(member)
+  }
+
+  #start(member: Member): void {
+    const effects = member.machine.start(this.now + member.skewMs)
     member.effects.push(...effects)
     for (const effect of effects) this.#perform(member, effect)
     this.#drain()
@@ -122,7 +146,10 @@ export class Formation {
 
   #perform(member: Member, effect: ClusterEffect): void {
     if (effect.type === 'persist') member.disk = member.machine.facts().nodesConf
-    else if (effect.type === 'connect') this.#connect(member, effect.link, effect.port)
+    else if (effect.type === 'stop') {
+      member.stoppedWhy = effect.why
+      this.#inbox.push(() => this.kill(member.port))
+    } else if (effect.type === 'connect') this.#connect(member, effect.link, effect.port)
     else if (effect.type === 'send') {
       const peer = member.links.get(effect.link)
       if (peer === undefined || this.#cuts.has(`${member.port} ${peer.node.port}`)) return

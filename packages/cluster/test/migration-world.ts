@@ -309,7 +309,7 @@ export class MigrationWorld {
         node.import = null
         return
       case 'log': return this.#say(node, effect.text)
-      case 'becomePrimary': case 'event': case 'flushData': case 'pauseWrites': case 'publish': case 'replicateFrom':
+      case 'stop': case 'becomePrimary': case 'event': case 'flushData': case 'pauseWrites': case 'publish': case 'replicateFrom':
       case 'unpauseWrites': case 'resolve':
         return
     }
@@ -323,35 +323,48 @@ export class MigrationWorld {
 
   /**
    * Image, log, hold when told so, the rest: each some time after the other, and only while both ends are as they were.
+   * While they cannot reach each other it is waited, and then it goes on from the image that has arrived, if the target
+   * knows of it still.
    */
   #copy(node: Process, sending: Export): void {
     const { job, to, slots } = sending
-    const fail = (why: string): void => {
-      node.held.clear()
-      node.export = null
-      this.step(node, { type: 'exported', job, progress: 'failed', why })
-    }
-    const stage = (run: () => void): void => this.#later(node, this.random() * 300, () => {
-      if (node.export !== sending) return
-      if (!this.#takes(node, sending)) return fail('the target is gone')
-      run()
-    })
+    const tell = (progress: 'near' | 'ready' | 'lost' | 'again', why = ''): void =>
+      this.step(node, { type: 'exported', job, progress, why })
     const put = (): void => {
       to!.import!.touchedAt = this.now
-      for (const slot of slots) if (node.keys.has(slot)) to!.keys.set(slot, node.keys.get(slot)!)
-    }
-    stage(() => {
-      put()
+      for (const slot of slots) {
+        if (node.keys.has(slot)) to!.keys.set(slot, node.keys.get(slot)!)
+        else to!.keys.delete(slot)
+      }
       sending.copied = true
+    }
+    /** Some time later `run`, or what follows if it cannot be done. */
+    const stage = (run: () => void): void => this.#later(node, this.random() * 300, () => {
+      if (node.export !== sending) return
+      if (this.#takes(node, sending)) return run()
+      node.held.clear()
+      tell('lost', 'the connection to the target broke')
+      resume()
+    })
+    const resume = (): void => this.#later(node, this.random() * 300, () => {
+      if (node.export !== sending) return
+      if (to === undefined || to.machine === null || this.#isCut(node, to)) return resume()
+      if (to.import?.job === job) return copy()
+      node.export = null
+      tell('again', 'NOIMPORT')
+    })
+    const copy = (): void => stage(() => {
+      put()
       sending.finish = () => stage(() => {
         for (const slot of slots) node.held.add(slot)
         stage(() => {
           put()
-          this.step(node, { type: 'exported', job, progress: 'ready', why: '' })
+          tell('ready')
         })
       })
-      stage(() => this.step(node, { type: 'exported', job, progress: 'near', why: '' }))
+      stage(() => tell('near'))
     })
+    copy()
   }
 
   #sweep(node: Process, slots: readonly number[]): void {

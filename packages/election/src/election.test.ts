@@ -232,6 +232,17 @@ describe('votes', () => {
     expect(bench.view.self.isPrimary).toBe(false)
   })
 
+  it('after another replica has asked it waits for as long as if it had asked itself', () => {
+    const bench = new Bench()
+    const sibling = bench.sibling(5, 0)
+    for (let ms = 0; bench.view.currentEpoch === 3; ms += 100) bench.advance(ms)
+    bench.at(1500, () => bench.election.heardRequest(sibling))
+    // 2.25 T, and up to 2 T more, since both wait.
+    for (let ms = 1600; ms <= 1500 + 4500; ms += 100) expect(sent(bench.advance(ms))).not.toContain('auth-req')
+    const later = Array.from({ length: 60 }, (_, index) => bench.advance(6100 + 100 * index)).flatMap(sent)
+    expect(later).toContain('auth-req')
+  })
+
   it('what was begun in an old role is over: votes that come after it count for nothing', () => {
     const bench = new Bench()
     bench.advance(0)

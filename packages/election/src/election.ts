@@ -27,6 +27,9 @@ const SILENT_TIMEOUTS = 1.5
 export class Election {
   #state: State = { phase: 'idle' }
   #startAt: number | null = null
+  /** When another replica of my primary asked for votes. */
+  #siblingAt = 0
+  #retryMs = 0
   /** Why this replica has not replaced its failed primary; empty if there is no reason to. */
   why = ''
 
@@ -39,6 +42,7 @@ export class Election {
   reset(): void {
     this.#state = { phase: 'idle' }
     this.#startAt = null
+    this.#siblingAt = 0
     this.why = ''
   }
 
@@ -64,6 +68,12 @@ export class Election {
     if (this.#state.phase === 'idle') this.#schedule(isManual, timeoutMs)
     if (this.#state.phase === 'waiting') this.#wait()
     if (this.#state.phase === 'asking') this.#ask(timeoutMs)
+  }
+
+  /** AUTH_REQ of a known sender: whoever votes for it does not vote for me for a while. */
+  heardRequest(sender: ClusterNode): void {
+    const { self, now } = this.view
+    if (sender.primary !== null && sender.primary === self.primary) this.#siblingAt = now
   }
 
   /** AUTH_ACK of a known sender. */
@@ -106,12 +116,11 @@ export class Election {
 
   #schedule(isManual: boolean, timeoutMs: number): void {
     const { view } = this
-    // Voters wait 2 T before they vote about the same primary again: earlier would be in vain.
-    const retryMs = view.options.promptElections ? timeoutMs + view.options.nodeTimeoutMs / 4 : 2 * timeoutMs
-    if (!isManual && this.#startAt !== null && view.now - this.#startAt <= retryMs) {
+    if (!isManual && this.#startAt !== null && view.now - this.#lastAskedAt <= this.#retryMs) {
       this.#say('the last election found no majority, waiting before the next')
       return
     }
+    this.#retryMs = this.#nextRetryMs(timeoutMs)
     const delayMs = isManual ? 0 : electionDelayMs(view)
     this.#startAt = view.now + delayMs
     this.#state = { phase: 'waiting', startAt: this.#startAt, rank: isManual ? 0 : rankOf(view), manual: isManual }
@@ -119,6 +128,22 @@ export class Election {
     view.log('info', `Start of election delayed for ${Math.round(delayMs)} milliseconds (rank #${rankOf(view)}, offset ${view.self.offset}).`)
     // So that the other replicas of my primary know my offset.
     broadcastPong(view, view.self.primary!.replicas)
+  }
+
+  get #lastAskedAt(): number {
+    return this.view.options.promptElections ? Math.max(this.#startAt!, this.#siblingAt) : this.#startAt!
+  }
+
+  /**
+   * Voters wait 2 T before they vote about the same primary again: earlier would be in vain. Counted from whichever of
+   * its replicas asked last, and for each another time: two who had half of the votes each would keep them for ever.
+   */
+  #nextRetryMs(timeoutMs: number): number {
+    const { view } = this
+    const { nodeTimeoutMs, promptElections } = view.options
+    if (!promptElections) return 2 * timeoutMs
+    const isAlone = view.self.primary!.replicas.length === 1
+    return timeoutMs + nodeTimeoutMs / 4 + (isAlone ? 0 : view.random() * timeoutMs)
   }
 
   #wait(): void {
@@ -133,7 +158,7 @@ export class Election {
       view.log('info', `Replica rank updated to #${rank}`)
     }
     if (view.now < state.startAt) return this.#say('waiting for the start of the election')
-    const missing = this.copies?.prepare() ?? null
+    const missing = this.copies?.prepare(state.manual) ?? null
     if (missing !== null) return this.#say(missing)
     state.startAt = view.now
     this.#startAt = view.now
@@ -178,12 +203,12 @@ export class Election {
     const { view, manual } = this
     const former = view.self.primary
     if (former === null) return
-    const slots = view.slotsOf(former)
+    const slots = view.bitmap(former)
     // First of all: the facts are read after the step, so what is on disk before the first write is taken is the claim.
     if (this.faults.skipPersist !== true) view.persist(true, 'slots were taken over')
     manual.reset()
     becomePrimary(view)
-    for (const slot of slots) view.bind(slot, view.self)
+    view.bindAll(slots, view.self)
     this.copies?.won(forced)
     this.reset()
     view.emit({ type: 'slotMapChanged' })

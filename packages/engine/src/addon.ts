@@ -18,6 +18,7 @@ export interface AddonOptions {
   attachOnly: boolean
   willListen: boolean
   anyPort: boolean
+  replays: boolean
   cluster: boolean
 }
 

@@ -44,6 +44,11 @@ export interface EngineOptions {
   willListen?: boolean
   /** With `willListen` and port 0: as for `listen`. @default false */
   anyPort?: boolean
+  /**
+   * Commands of its sessions come from a log: nothing expires by the clock, nothing is evicted, and what they change is
+   * in memory only. Not for `listen`. @default false
+   */
+  replays?: boolean
   /** A node of a cluster, whose control plane this process will be (`Engine.control`). @default false */
   cluster?: boolean
   /** A command that the control plane answers. */
@@ -77,6 +82,7 @@ export function addonOptions(options: EngineOptions): AddonOptions {
     attachOnly: options.attachOnly ?? false,
     willListen: options.willListen ?? false,
     anyPort: options.anyPort ?? false,
+    replays: options.replays ?? false,
     cluster: options.cluster ?? false,
   }
 }

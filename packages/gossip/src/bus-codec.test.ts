@@ -208,6 +208,7 @@ describe('bad input', () => {
   it.each<[row: string, bytes: Uint8Array, why: RegExp]>([
     ['row 69: another signature', changed(ping, (view) => view.setUint8(0, 0)), /signature/],
     ['row 69: version 0', changed(ping, (view) => view.setUint16(8, 0)), /version 0/],
+    ['row 69: version 2', changed(ping, (view) => view.setUint16(8, 2)), /version 2/],
     ['row 69: version 65535', changed(ping, (view) => view.setUint16(8, 65_535)), /version 65535/],
     ['row 69: an unknown type', changed(ping, (view) => view.setUint16(12, 11)), /unknown type 11/],
     ['row 70: a length of 0', changed(ping, (view) => view.setUint32(4, 0)), /length 0/],

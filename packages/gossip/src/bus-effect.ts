@@ -57,6 +57,8 @@ export type Effect =
   /** Who serves which slot, or an open slot, has changed: the data plane's map must be replaced. */
   | { type: 'slotMapChanged' }
   | { type: 'stateChanged'; state: 'ok' | 'fail'; why: string }
+  /** The node must not go on, and says why. */
+  | { type: 'stop'; why: string }
   | { type: 'publish'; channel: Uint8Array; message: Uint8Array; sharded: boolean }
   | { type: 'log'; level: LogLevel; text: string }
   /** For a dashboard: what changed, with the words of the glossary. */

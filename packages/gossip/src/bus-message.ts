@@ -45,8 +45,6 @@ export interface GossipEntry {
   busPort: number
   flags: number
   plainPort: number
-  /** Of entries that were made in this process: stands for the id among views that share places (node-place.ts). */
-  readonly number?: number
 }
 
 /** An extension of a PING, PONG or MEET that is not a hostname; nodes that do not know the type skip it. */

@@ -54,6 +54,24 @@ describe('the state of the cluster', () => {
     expect(stateAt(lenient, 3000)).toBe('ok')
   })
 
+  it.each([
+    ['a healthy replica', 0, 0, 'ok'],
+    ['a replica that is not to fail over', NodeFlag.noFailover, 0, 'fail'],
+    ['a replica that failed too', NodeFlag.fail, 0, 'fail'],
+    ['a replica that is suspected', NodeFlag.pfail, 0, 'fail'],
+    ['a replica and half of T behind it', 0, T / 2, 'fail'],
+  ])('an owner that failed with %s', (_name, flags, afterMs, state) => {
+    const bench = full()
+    const owner = bench.view.nodes.get(idOf(1))!
+    const replica = bench.addReplica(3, 1)
+    stateAt(bench, 0)
+    expect(stateAt(bench, 3000)).toBe('ok')
+    replica.set(flags)
+    owner.set(NodeFlag.fail)
+    owner.failAt = START_MS + 3000
+    expect(stateAt(bench, 3000 + afterMs)).toBe(state)
+  })
+
   it('fewer than a quorum of voters: fail, whatever the coverage; back with a delay', () => {
     const bench = full({ requireFullCoverage: false })
     stateAt(bench, 0)

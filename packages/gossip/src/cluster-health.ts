@@ -1,13 +1,16 @@
 /**
  * The state of the cluster as this node sees it: ok or fail, and in words why, which Redis does not tell.
  * fail: a slot is unbound or its owner FAIL (with full coverage required), or fewer than a quorum of the voting
- * primaries are neither PFAIL nor FAIL for me, or a primary's lease has ended (lease.ts; not in Redis). A primary comes
- * back from fail with a delay, so that clients with an old map do not write to one that was replaced meanwhile;
- * replicas switch at once.
+ * primaries are neither PFAIL nor FAIL for me, or a primary's lease has ended (lease.ts; not in Redis). Slots of a
+ * failed owner count as covered for T / 2 while a replica may take over: an election takes a part of that, and other
+ * shards need not notice it (not in Redis, where they stop until it is over). A primary comes back from fail with a
+ * delay, so that clients with an old map do not write to one that was replaced meanwhile; replicas switch at once.
  * Source: Redis 7.0 cluster, cluster state.
  */
+import type { ClusterNode } from './cluster-node.js'
 import type { ClusterView } from './cluster-view.js'
 import { leaseUntilMs } from './lease.js'
+import { NodeFlag } from './node-flags.js'
 import { SLOT_COUNT } from './slots.js'
 
 /** After a start a primary waits this long for news of who it is now. */
@@ -51,9 +54,13 @@ function uncovered(view: ClusterView): string {
   if (view.assignedCount < SLOT_COUNT) return `${SLOT_COUNT - view.assignedCount} slots have no owner`
   if (view.rows.failedOwners === 0) return ''
   for (const node of view.list)
-    if (node.isFail && node.slotCount > 0) return `node ${node.id} failed and ${node.slotCount} slots are not served`
+    if (node.isFail && node.slotCount > 0 && !mayBeReplaced(view, node)) return `node ${node.id} failed and ${node.slotCount} slots are not served`
   return ''
 }
+
+const mayBeReplaced = (view: ClusterView, node: ClusterNode): boolean =>
+  view.now - node.failAt < view.options.nodeTimeoutMs * view.options.takeOverFactor &&
+  node.replicas.some(({ flags }) => (flags & (NodeFlag.pfail | NodeFlag.fail | NodeFlag.noFailover)) === 0)
 
 function minorityWhy(view: ClusterView): string {
   const { voters, reachableVoters: reachable } = view.rows

@@ -83,6 +83,19 @@ describe('an id', () => {
     expect([bench.view.clusterId, node.isOfAnotherCluster]).toEqual([expected, false])
   })
 
+  it('that is young yields to a smaller one that members share; an old one does not, nor one to strangers', () => {
+    const yielding = (ageMs: number, from: number): [string, boolean] => {
+      const bench = benchOf(THEIRS)
+      bench.view.clusterIdAt = bench.view.now + 10 - ageMs
+      const node = bench.add(1)
+      bench.inbound(10, from, saying('ping', MINE))
+      return [bench.view.clusterId, node.isOfAnotherCluster]
+    }
+    const youngMs = 10 * benchOf('').view.options.nodeTimeoutMs
+    expect([yielding(youngMs - 1, 1), yielding(youngMs, 1), yielding(0, 7)])
+      .toEqual([[MINE, false], [THEIRS, true], [THEIRS, false]])
+  })
+
   it('is made by the primary with the smallest id of ours, when all slots are served', () => {
     const bench = new Bench(3)
     bench.own(range(0, 9999))

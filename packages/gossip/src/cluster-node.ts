@@ -8,10 +8,12 @@
  */
 import type { LinkId } from './bus-effect.js'
 import type { NodeId } from './bus-message.js'
+import type { NodeClock } from './clock-skew.js'
 import type { FailureReports } from './failure-reports.js'
 import { FAILURE_FLAGS, NodeFlag } from './node-flags.js'
 import { NodePlace } from './node-place.js'
-import { Cell, CELLS, NodeRows } from './node-rows.js'
+import { Cell, CELLS, NodeRows, StateBit, TIMES } from './node-rows.js'
+import type { Caller } from './second-process.js'
 
 export interface Link {
   id: LinkId
@@ -21,6 +23,8 @@ export interface Link {
   createdAt: number
   remoteIp: string
   localIp: string
+  /** Of the process on the other side; 0: it has not told. */
+  processId: number
 }
 
 /** Where nodes lie until a view takes them, which is at once. */
@@ -47,6 +51,8 @@ export class ClusterNode {
   /** When it was last told in the log that its claims are refused, or that it is in two places. */
   refusedClaimsAt = 0
   doubtedAt = 0
+  /** Of a primary with slots: since when its headers say that it is a replica under an older epoch (roles.ts). */
+  contradictedAt = 0
   /** A value: who holds it sees no change. */
   replicas: readonly ClusterNode[] = NO_NODES
   /** When I last voted for a replica of this node, and for which. */
@@ -57,6 +63,9 @@ export class ClusterNode {
   /** Which primaries call it failing, and when they last did. */
   reports: FailureReports | null = null
   inbound: Link | null = null
+  clock: NodeClock | null = null
+  /** Another process under its id. */
+  caller: Caller | null = null
   /** How many of its slots are marked as claimed no more; kept by ClusterView. */
   notClaimingCount = 0
   /** Grows when slots are bound to it or taken from it. */
@@ -96,7 +105,7 @@ export class ClusterNode {
 
   // --- flags ---
 
-  get flags(): number { return cell(this, Cell.flags) | 0 }
+  get flags(): number { return this.rows.flags(this.row) }
   set flags(flags: number) {
     const former = this.flags
     if (former === flags) return
@@ -118,7 +127,7 @@ export class ClusterNode {
   get isPfail(): boolean { return (this.flags & NodeFlag.pfail) !== 0 }
   get isFail(): boolean { return (this.flags & NodeFlag.fail) !== 0 }
   /** A primary that owns slots: what quorums are counted in. */
-  get isVoter(): boolean { return this.isPrimary && this.slotCount > 0 }
+  get isVoter(): boolean { return this.rows.isVoter(this.row) }
   /** Whose slots and epoch stand in this node's headers. */
   get shardPrimary(): ClusterNode { return this.primary ?? this }
 
@@ -141,6 +150,7 @@ export class ClusterNode {
   get pingSentAt(): number { return cell(this, Cell.pingSentAt) }
   set pingSentAt(time: number) {
     setCell(this, Cell.pingSentAt, time)
+    this.rows.setState(this.row, StateBit.asked, time !== 0)
     this.touch()
   }
 
@@ -148,10 +158,10 @@ export class ClusterNode {
   get pingLeftAt(): number { return cell(this, Cell.pingLeftAt) }
   set pingLeftAt(time: number) { setCell(this, Cell.pingLeftAt, time) }
 
-  get pongAt(): number { return cell(this, Cell.pongAt) }
+  get pongAt(): number { return this.rows.pongTimes[this.row * TIMES]! }
   set pongAt(time: number) {
     if (time < this.pongAt) this.touch()
-    setCell(this, Cell.pongAt, time)
+    this.rows.pongTimes[this.row * TIMES] = time
   }
 
   get dataAt(): number { return cell(this, Cell.dataAt) }
@@ -167,9 +177,12 @@ export class ClusterNode {
   get failAt(): number { return cell(this, Cell.failAt) }
   set failAt(time: number) { setCell(this, Cell.failAt, time) }
 
-  /** How many reports are held; kept by failure-reports.ts. */
-  get reportCount(): number { return cell(this, Cell.reports) }
-  set reportCount(count: number) { setCell(this, Cell.reports, count) }
+  /** When the latest of its reports was made, 0: there is none; kept by failure-reports.ts. */
+  get reportedAt(): number { return cell(this, Cell.reportedAt) }
+  set reportedAt(time: number) {
+    setCell(this, Cell.reportedAt, time)
+    this.rows.setState(this.row, StateBit.reported, time !== 0)
+  }
 
   get offset(): number { return cell(this, Cell.offset) }
   set offset(offset: number) { setCell(this, Cell.offset, offset) }
@@ -187,7 +200,7 @@ export class ClusterNode {
   get link(): Link | null { return this.#link }
   set link(link: Link | null) {
     this.#link = link
-    setCell(this, Cell.linked, link === null ? 0 : 1)
+    this.rows.setState(this.row, StateBit.linked, link !== null)
     this.touch()
   }
 

@@ -1,4 +1,4 @@
-/** What a node is told about itself and its timing; Redis's directives under their names, and four of our own. */
+/** What a node is told about itself and its timing; Redis's directives under their names, and five of our own. */
 export interface ClusterOptions {
   /** cluster-node-timeout, T. */
   nodeTimeoutMs: number
@@ -26,6 +26,11 @@ export interface ClusterOptions {
   /** A lone or best replica starts its election at once and delays scale with T. false: as Redis, 500 to 999 ms. */
   promptElections: boolean
   /**
+   * With full coverage required, others go on for this part of T after a primary's FAIL while a replica of it may take
+   * over. 0: they stop at the verdict, as Redis.
+   */
+  takeOverFactor: number
+  /**
    * What a primary's acknowledgement says of its copies, which elections then keep. 0: a majority has fsynced; K: as
    * many replicas have received it. null: nothing, as Redis.
    */
@@ -50,5 +55,6 @@ export const defaultOptions: ClusterOptions = {
   refusedFactor: 0.15,
   leaseFactor: 0.5,
   promptElections: true,
+  takeOverFactor: 0.5,
   ackReplicas: null,
 }

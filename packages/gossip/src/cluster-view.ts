@@ -14,7 +14,8 @@ import { dropReport } from './failure-reports.js'
 import { NodeFlag } from './node-flags.js'
 import type { NodePlaces } from './node-place.js'
 import { NodeRows } from './node-rows.js'
-import { NO_SLOTS, sameBitmap, SLOT_BYTES, SLOT_COUNT } from './slots.js'
+import type { ToldSecond } from './second-process.js'
+import { hasSlot, NO_SLOTS, sameBitmap, SLOT_BYTES, SLOT_COUNT, setSlot, setSlots } from './slots.js'
 
 export interface ViewOptions {
   id: NodeId
@@ -24,13 +25,20 @@ export interface ViewOptions {
   nowMs: number
   /** Of views in one process that know the same nodes: one copy of what is the same. @default none is shared */
   places?: NodePlaces
+  /** A random number for this process, up to 2^53. @default others are not told one */
+  processId?: number
 }
 
-/** A bitmap, and which slots of its node have changed since it was made. */
-interface KeptBitmap { readonly bytes: Uint8Array; changed: number[] | null }
+/** Slots from `first` up to `end` became a node's, or were taken from it. */
+interface SlotRun { readonly first: number; readonly end: number; readonly isGained: boolean }
+
+/** A bitmap, and what its node gained and lost since it was made. */
+interface KeptBitmap { readonly bytes: Uint8Array; changed: SlotRun[] | null }
 
 /** Of more changes than that, it is made anew. */
 const CHANGES_MAX = 64
+/** Who gets so many slots at once gets a bitmap, too. */
+const MANY_SLOTS = 1024
 
 export class ClusterView {
   readonly options: ClusterOptions
@@ -52,6 +60,8 @@ export class ClusterView {
   clusterId = ''
   /** Another node has said the same, now or in an earlier life: only then it is kept. */
   clusterIdShared = false
+  /** When this process made it or took it over. */
+  clusterIdAt = -Infinity
 
   readonly owners: (ClusterNode | null)[] = new Array<ClusterNode | null>(SLOT_COUNT).fill(null)
   /** 1: bound, but its owner stopped claiming it, so anybody may take it. */
@@ -62,14 +72,19 @@ export class ClusterView {
   /** Grows with every change of `owners`. */
   slotsVersion = 0
 
+  /** Of this process, random; 0: others are not told. */
+  readonly processId: number
+  /** How far the clock of the system is ahead of `now`; null: nobody has said. */
+  wallAheadMs: number | null = null
+  /** Who says that another process under my id was there first. */
+  readonly toldSecond = new Map<NodeId, ToldSecond>()
+
   readonly links = new Map<LinkId, Link>()
   /** Ids that gossip may not add again, until when: CLUSTER FORGET. */
   readonly blocked = new Map<NodeId, number>()
   readonly sent = new Map<MessageType, number>()
   readonly received = new Map<MessageType, number>()
   refusedMessages = 0
-  /** Tells one gossip section from the next while entries are drawn. */
-  gossipSections = 0
 
   /** Manual failover, the primary's side: the replica that asked, and that every header says PAUSED. */
   pausedFor: ClusterNode | null = null
@@ -96,7 +111,8 @@ export class ClusterView {
   /** How many nodes have replicas. */
   #followedCount = 0
 
-  constructor({ id, options, random, nowMs, places }: ViewOptions) {
+  constructor({ id, options, random, nowMs, places, processId = 0 }: ViewOptions) {
+    this.processId = processId
     this.rows = new NodeRows(places ?? null, this.suspects)
     this.options = options
     this.random = random
@@ -180,7 +196,7 @@ export class ClusterView {
 
   /** Forgets a node with all that refers to it: slots, replicas, reports, links. */
   remove(node: ClusterNode): void {
-    for (let slot = 0; slot < SLOT_COUNT; slot++) if (this.owners[slot] === node) this.bind(slot, null)
+    this.unbindAll(node)
     for (const map of [this.migrating, this.importing])
       for (const [slot, other] of map) if (other === node) map.delete(slot)
     this.setPrimaryOf(node, null)
@@ -235,24 +251,47 @@ export class ClusterView {
 
   bind(slot: number, node: ClusterNode | null): void {
     const former = this.ownerOf(slot)
-    if (former === node) return
-    if (former === null) this.assignedCount++
-    else {
-      former.slotCount--
-      former.slotsVersion++
-      this.#changeBitmap(former, slot)
-      if (this.notClaiming[slot] === 1) former.notClaimingCount--
+    if (former !== node) this.#bindRun(slot, slot + 1, former, node)
+  }
+
+  /** As `bind` of each slot in a bitmap. Writers may wait for it: all slots of a node cost less than a millisecond. */
+  bindAll(slots: Uint8Array, node: ClusterNode | null): void {
+    const { owners } = this
+    for (let slot = 0; slot < SLOT_COUNT;) {
+      if (slots[slot >> 3] === 0) {
+        slot = (slot | 7) + 1
+        continue
+      }
+      const first = slot++
+      if (!hasSlot(slots, first)) continue
+      const former = owners[first] ?? null
+      while (slot < SLOT_COUNT && owners[slot] === former && (slots[slot >> 3]! & (1 << (slot & 7))) !== 0) slot++
+      if (former !== node) this.#bindRun(first, slot, former, node)
     }
-    if (node === null) this.assignedCount--
+  }
+
+  /** Slots from `first` up to `end`, which are all `former`'s. */
+  #bindRun(first: number, end: number, former: ClusterNode | null, node: ClusterNode | null): void {
+    const count = end - first
+    if (former === null) this.assignedCount += count
+    else {
+      former.slotCount -= count
+      former.slotsVersion++
+      this.#changeBitmap(former, { first, end, isGained: false })
+      if (former.notClaimingCount > 0)
+        for (let slot = first; slot < end; slot++) former.notClaimingCount -= this.notClaiming[slot]!
+    }
+    if (node === null) this.assignedCount -= count
     else {
       // A first slot, while others have replicas: an orphan that replicas may come to.
       if (node.slotCount === 0 && this.#followedCount > 0) node.set(NodeFlag.migrateTo)
-      node.slotCount++
+      if (node.slotCount === 0 && count >= MANY_SLOTS) this.#bitmaps.set(node, { bytes: NO_SLOTS, changed: null })
+      node.slotCount += count
       node.slotsVersion++
-      this.#changeBitmap(node, slot)
+      this.#changeBitmap(node, { first, end, isGained: true })
     }
-    this.owners[slot] = node
-    this.notClaiming[slot] = 0
+    this.owners.fill(node, first, end)
+    this.notClaiming.fill(0, first, end)
     this.slotsVersion++
     this.stateStale = true
   }
@@ -267,15 +306,7 @@ export class ClusterView {
   }
 
   unbindAll(node: ClusterNode): void {
-    if (node.slotCount === 0) return
-    for (let slot = 0; slot < SLOT_COUNT; slot++) if (this.owners[slot] === node) this.bind(slot, null)
-  }
-
-  slotsOf(node: ClusterNode): number[] {
-    const slots: number[] = []
-    if (node.slotCount === 0) return slots
-    for (let slot = 0; slot < SLOT_COUNT; slot++) if (this.owners[slot] === node) slots.push(slot)
-    return slots
+    if (node.slotCount > 0) this.bindAll(this.bitmap(node), null)
   }
 
   /** The slots bound to `node` as a bitmap that is never changed again. */
@@ -284,16 +315,17 @@ export class ClusterView {
     const kept = this.#bitmaps.get(node)
     if (kept === undefined) {
       const bytes = new Uint8Array(SLOT_BYTES)
-      for (let slot = 0; slot < SLOT_COUNT; slot++) if (this.owners[slot] === node) bytes[slot >> 3]! |= 1 << (slot & 7)
-      this.#bitmaps.set(node, { bytes, changed: null })
-      return bytes
+      for (let slot = 0; slot < SLOT_COUNT; slot++) if (this.owners[slot] === node) setSlot(bytes, slot, true)
+      return this.#keepBitmap(node, bytes)
     }
     if (kept.changed === null) return kept.bytes
     const bytes = kept.bytes.slice()
-    for (const slot of kept.changed) {
-      if (this.owners[slot] === node) bytes[slot >> 3]! |= 1 << (slot & 7)
-      else bytes[slot >> 3]! &= ~(1 << (slot & 7))
-    }
+    for (const { first, end, isGained } of kept.changed) setSlots(bytes, first, end, isGained)
+    return this.#keepBitmap(node, bytes)
+  }
+
+  #keepBitmap(node: ClusterNode, made: Uint8Array): Uint8Array {
+    const bytes = this.rows.shared?.sharedBitmap(made) ?? made
     this.#bitmaps.set(node, { bytes, changed: null })
     return bytes
   }
@@ -320,11 +352,11 @@ export class ClusterView {
     return count === node.slotCount
   }
 
-  #changeBitmap(node: ClusterNode, slot: number): void {
+  #changeBitmap(node: ClusterNode, run: SlotRun): void {
     const kept = this.#bitmaps.get(node)
     if (kept === undefined) return
     kept.changed ??= []
-    if (kept.changed.push(slot) > CHANGES_MAX) this.#bitmaps.delete(node)
+    if (kept.changed.push(run) > CHANGES_MAX) this.#bitmaps.delete(node)
   }
 
   /** Without those that it stopped claiming: what an UPDATE about it says, and what its next header should. */
@@ -332,8 +364,7 @@ export class ClusterView {
     const bound = this.bitmap(node)
     if (node.notClaimingCount === 0) return bound
     const bytes = bound.slice()
-    for (let slot = 0; slot < SLOT_COUNT; slot++)
-      if (this.notClaiming[slot] === 1) bytes[slot >> 3]! &= ~(1 << (slot & 7))
+    for (let slot = 0; slot < SLOT_COUNT; slot++) if (this.notClaiming[slot] === 1) setSlot(bytes, slot, false)
     return bytes
   }
 
@@ -354,7 +385,7 @@ export class ClusterView {
 
   connect(node: ClusterNode): Link {
     const link: Link = {
-      id: this.#nextLink++, node, open: false, createdAt: this.now, remoteIp: node.ip, localIp: '',
+      id: this.#nextLink++, node, open: false, createdAt: this.now, remoteIp: node.ip, localIp: '', processId: 0,
     }
     this.links.set(link.id, link)
     node.link = link

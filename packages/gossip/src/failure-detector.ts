@@ -76,7 +76,8 @@ export function report(view: ClusterView, node: ClusterNode, reporter: ClusterNo
 /** Reports that are still valid; CLUSTER COUNT-FAILURE-REPORTS. */
 export const reportCount = (view: ClusterView, node: ClusterNode): number => expireReports(node, oldestReport(view))
 
-const oldestReport = (view: ClusterView): number => view.now - REPORT_TIMEOUTS * view.options.nodeTimeoutMs
+/** What was reported earlier is over. */
+export const oldestReport = (view: ClusterView): number => view.now - REPORT_TIMEOUTS * view.options.nodeTimeoutMs
 
 export function markFailIfAgreed(view: ClusterView, node: ClusterNode): void {
   if (node.isFail || node.isMyself) return

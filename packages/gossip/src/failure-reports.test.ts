@@ -60,7 +60,7 @@ describe('reports', () => {
     const { number } = reporter
     addReport(subject, reporter, START_MS)
     view.remove(reporter)
-    expect([subject.reports, subject.reportCount, view.numbered[number]]).toEqual([null, 0, undefined])
+    expect([subject.reports, subject.reportedAt, view.numbered[number]]).toEqual([null, 0, undefined])
     const next = made.add(20, { slots: [20] })
     expect([next.number, view.numbered[number]]).toEqual([number, next])
     addReport(subject, next, START_MS)

@@ -25,6 +25,13 @@ export class FailureReports {
 
   get size(): number { return this.#reports.length }
 
+  /** When the latest one was made; 0: there is none. */
+  get latestAt(): number {
+    let latest = 0
+    for (const report of this.#reports) latest = Math.max(latest, this.#madeAt(report))
+    return latest
+  }
+
   add(reporter: number, now: number): void {
     const reports = this.#reports
     if (reports.length === 0) {
@@ -35,7 +42,7 @@ export class FailureReports {
     const made = reporter * SPAN + Math.min(Math.max(now - this.#baseAt, 0), SPAN - 1)
     const former = reports[at]
     if (former !== undefined && former < (reporter + 1) * SPAN) {
-      if (former - reporter * SPAN + this.#baseAt < this.#countedFrom) this.#votersMax++
+      if (this.#madeAt(former) < this.#countedFrom) this.#votersMax++
       reports[at] = made
       return
     }
@@ -45,13 +52,15 @@ export class FailureReports {
     reports[at] = made
   }
 
-  delete(reporter: number): void {
+  /** @returns whether there was one */
+  delete(reporter: number): boolean {
     const reports = this.#reports
     const at = this.#indexOf(reporter)
     const found = reports[at]
-    if (found === undefined || found >= (reporter + 1) * SPAN) return
+    if (found === undefined || found >= (reporter + 1) * SPAN) return false
     for (let index = at + 1; index < reports.length; index++) reports[index - 1] = reports[index]!
     reports.length--
+    return true
   }
 
   /** Those made before `oldest` are over. */
@@ -61,7 +70,7 @@ export class FailureReports {
     let kept = 0
     let least = Number.POSITIVE_INFINITY
     for (const report of reports) {
-      const madeAt = report - Math.floor(report / SPAN) * SPAN + this.#baseAt
+      const madeAt = this.#madeAt(report)
       if (madeAt < oldest) continue
       reports[kept++] = report
       if (madeAt < least) least = madeAt
@@ -77,14 +86,15 @@ export class FailureReports {
     if (isKnown) return this.#votersMax
     let count = 0
     for (const report of this.#reports) {
-      const reporter = Math.floor(report / SPAN)
-      if (report - reporter * SPAN + this.#baseAt >= from && view.numbered[reporter]?.isVoter === true) count++
+      if (this.#madeAt(report) >= from && view.numbered[Math.floor(report / SPAN)]?.isVoter === true) count++
     }
     this.#votersMax = count
     this.#countedFrom = from
     this.#votersVersion = votersVersion
     return count
   }
+
+  #madeAt(report: number): number { return report - Math.floor(report / SPAN) * SPAN + this.#baseAt }
 
   /** Of the first report whose reporter has this number or a larger one. */
   #indexOf(reporter: number): number {
@@ -104,13 +114,15 @@ export function addReport(node: ClusterNode, reporter: ClusterNode, now: number)
   if (reporter.number >= REPORTERS_MAX) return
   node.reports ??= new FailureReports()
   node.reports.add(reporter.number, now)
-  node.reportCount = node.reports.size
+  node.reportedAt = now
+  node.rows.reported.set(reporter.row, node.row)
 }
 
 export function dropReport(node: ClusterNode, reporter: ClusterNode): void {
-  if (node.reports === null) return
-  node.reports.delete(reporter.number)
-  noteCount(node, node.reports)
+  node.rows.reported.clear(reporter.row, node.row)
+  if (node.reports?.delete(reporter.number) !== true) return
+  node.reportedAt = node.reports.latestAt
+  if (node.reportedAt === 0) forgetReports(node)
 }
 
 /** @returns how many are left of those made at `oldest` or later. */
@@ -118,16 +130,11 @@ export function expireReports(node: ClusterNode, oldest: number): number {
   if (node.reports === null) return 0
   const { reports } = node
   reports.expire(oldest)
-  noteCount(node, reports)
+  if (reports.size === 0) forgetReports(node)
   return reports.size
 }
 
 export function forgetReports(node: ClusterNode): void {
   node.reports = null
-  node.reportCount = 0
-}
-
-function noteCount(node: ClusterNode, { size }: FailureReports): void {
-  if (size === 0) forgetReports(node)
-  else node.reportCount = size
+  node.reportedAt = 0
 }

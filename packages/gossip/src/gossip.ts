@@ -11,6 +11,7 @@ import type { BusHeader, BusMessage, GossipBody } from './bus-message.js'
 import { identityOf, receiveIdentity, settleIdentity } from './cluster-identity.js'
 import type { ClusterNode, Link } from './cluster-node.js'
 import type { ClusterView } from './cluster-view.js'
+import { measureClock } from './clock-skew.js'
 import { isEpochPlausible, learnEpochs, resolveCollision } from './epochs.js'
 import { clearByPong, receiveFail, suspect } from './failure-detector.js'
 import { receiveGossip } from './gossip-receive.js'
@@ -21,7 +22,8 @@ import { sendGossip } from './headers.js'
 import { lookForLost } from './host-names.js'
 import { NodeFlag } from './node-flags.js'
 import { planNextLooks, runSchedule, type ScheduleState, TICK_MS } from './ping-schedule.js'
-import { learnRole } from './roles.js'
+import { isOutdated, learnRole } from './roles.js'
+import { answerSecond, isSecondProcess, saidBy, toldSecond } from './second-process.js'
 import { followGrandPrimary, receiveClaims, receiveUpdate } from './slot-claims.js'
 
 export class Gossip {
@@ -39,7 +41,7 @@ export class Gossip {
 
   accepted(id: LinkId, remoteIp: string, localIp: string): void {
     const { view } = this
-    view.links.set(id, { id, node: null, open: true, createdAt: view.now, remoteIp, localIp })
+    view.links.set(id, { id, node: null, open: true, createdAt: view.now, remoteIp, localIp, processId: 0 })
   }
 
   opened(id: LinkId, localIp: string): void {
@@ -105,7 +107,19 @@ export class Gossip {
     const sender = outbound !== null && !outbound.inHandshake ? outbound : view.known(header.sender)
     if (sender?.isMyself === true) return this.#receiveOwn(link, outbound, message)
     if (!receiveIdentity(view, sender, message)) return this.#receiveForeign(link, outbound, message)
-    if (sender !== null) this.#noteSender(sender, link, outbound, header)
+    const said = saidBy(body)
+    if (said !== null && said.processId !== 0) link.processId = said.processId
+    if (sender !== null) {
+      if (outbound === null && isSecondProcess(view, sender, link)) {
+        answerSecond(view, sender, link, body)
+        return null
+      }
+      if (outbound !== null && said?.isSecond === true) {
+        toldSecond(view, sender)
+        return null
+      }
+      this.#noteSender(sender, link, outbound, header)
+    }
     switch (body.type) {
       case 'ping': case 'pong': case 'meet': return this.#receiveGossip(link, outbound, sender, header, body)
       case 'fail':
@@ -177,17 +191,20 @@ export class Gossip {
     if ((header.flags & NodeFlag.noFailover) !== 0) sender.set(NodeFlag.noFailover)
     else sender.clear(NodeFlag.noFailover)
     if (body.type === 'pong' && outbound !== null) {
+      measureClock(view, sender, saidBy(body)?.wallMs ?? 0)
       if (sender.pingSentAt !== 0) sender.confirmedAt = sender.pingLeftAt
       sender.pongAt = view.now
       sender.pingSentAt = 0
       clearByPong(view, sender)
       if (followAnnounced(view, sender, header)) view.stateStale = true
     }
-    learnRole(view, sender, header.replicaOf)
-    receiveClaims(view, sender, header)
-    followGrandPrimary(view)
-    resolveCollision(view, sender, header)
-    receiveGossip(view, sender, body.gossip)
+    if (!isOutdated(view, sender, header)) {
+      learnRole(view, sender, header.replicaOf)
+      receiveClaims(view, sender, header)
+      followGrandPrimary(view)
+      resolveCollision(view, sender, header)
+    }
+    receiveGossip(view, sender, body)
     if (sender.hostname !== body.hostname) {
       sender.hostname = body.hostname
       view.persist(false, 'a host name changed')

@@ -95,7 +95,7 @@ export function updateAddress(view: ClusterView, node: ClusterNode, header: BusH
 
 const DOUBT_EVERY_MS = 60_000
 
-const isAnswering = (view: ClusterView, node: ClusterNode): boolean =>
+export const isAnswering = (view: ClusterView, node: ClusterNode): boolean =>
   node.link?.open === true && view.now - node.confirmedAt < view.options.nodeTimeoutMs
 
 /** An answer on our own link: the node itself says where it wants to be called. @returns whether it moved. */

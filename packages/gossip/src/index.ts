@@ -8,6 +8,7 @@ export {
   type MessageType, type NodeId,
 } from './bus-message.js'
 export { BusStream, type StreamItem, type StreamOptions } from './bus-stream.js'
+export { farthestClock, SKEW_MS_MAX } from './clock-skew.js'
 export { rejoinDelayMs, updateState, WRITABLE_DELAY_MS } from './cluster-health.js'
 export { ClusterNode, type Link } from './cluster-node.js'
 export { type ClusterOptions, defaultOptions } from './cluster-options.js'
@@ -25,7 +26,7 @@ export { TICK_MS } from './ping-schedule.js'
 export { randomOf } from './random.js'
 export { becomePrimary, becomeReplicaOf } from './roles.js'
 export {
-  bitmapOf, hasSlot, NO_SLOTS, rangesIn, rangesOf, rangeText, sameBitmap, SLOT_BYTES, SLOT_COUNT, type SlotRange,
-  slotsOf,
+  bitmapOf, hasAllSlots, hasSlot, NO_SLOTS, rangesIn, rangesOf, rangeText, sameBitmap, SLOT_BYTES, SLOT_COUNT,
+  type SlotRange, slotsOf,
 } from './slots.js'
 export { encodeSlotwise, findSlotwise, SLOTWISE_EXTENSION, type SlotwiseExtension } from './slotwise-extension.js'

@@ -68,11 +68,10 @@ it('views that share places know each other\'s entries by their numbers, also af
   const [here, there] = views as [ClusterView, ClusterView]
   there.remove(there.nodes.get(idOf(7))!)
   there.rename(there.nodes.get(idOf(6))!, idOf(5))
-  for (const node of here.list) {
-    const { number } = node.place.entry(node.flags, 0, 0)
-    expect(number).toBe(node.place.number)
-    const known = there.nodes.get(node.id)
-    expect(there.rows.rowOf(number!)).toBe(known === undefined ? -1 : known.row)
+  for (const { id, place } of here.list) {
+    expect([places.list[place.index], places.numbers[place.index]]).toEqual([place, place.number])
+    const known = there.nodes.get(id)
+    expect(there.rows.rowOf(place.number)).toBe(known === undefined ? -1 : known.row)
   }
   expect(there.rows.rowOf(there.nodes.get(idOf(5))!.place.number)).toBe(there.nodes.get(idOf(5))!.row)
 })

@@ -1,6 +1,9 @@
 /**
  * The cron of membership, every 100 ms: connect, PING, give up links and handshakes.
  * Each second the longest unheard of five random nodes is PINGed, and any node whose last PONG is older than T / 2.
+ * In a large cluster gossip tells of PONGs of nearly all in time, so in Redis two nodes may not meet for many minutes,
+ * and a change of role that one of them has missed stays unknown to it. So who has said nothing here itself for 3 to
+ * 4 T is PINGed, too: of a thousand nodes, T = 15 s, 10 a second, where all each T / 2 would be 130.
  * Of a thousand nodes hardly any has something to be done for it in one tick. So each has a time at which a rule could
  * act if nothing happens to it, and is looked at then, or when something has (ClusterNode.touch); the rules themselves
  * know nothing of it.
@@ -17,6 +20,8 @@ import { FAILURE_FLAGS, NodeFlag } from './node-flags.js'
 export const TICK_MS = 100
 const DRAW_EVERY_MS = 1000
 const DRAWS = 5
+/** Who was not heard for so many T is PINGed, some later than others by up to T. */
+const UNHEARD_TIMEOUTS = 3
 
 /**
  * Hosts that go on refusing for nodes that fail are asked so often in a tick on average, all together. Whoever comes
@@ -62,7 +67,8 @@ export function runSchedule(view: ClusterView, state: ScheduleState): ClusterNod
       giveUpOpening(view, node)
       continue
     }
-    const isDue = node.pingSentAt === 0 && (now - node.pongAt > timeout / 2 || (leased && isLeasePingDue(view, node)))
+    const isDue = node.pingSentAt === 0 &&
+      (now - node.pongAt > timeout / 2 || now > unheardAt(node, timeout) || (leased && isLeasePingDue(view, node)))
     if (isDue || node === view.pausedFor) ping(view, node)
   }
   if (now >= state.nextDrawAt) {
@@ -72,6 +78,10 @@ export function runSchedule(view: ClusterView, state: ScheduleState): ClusterNod
   }
   return nodes
 }
+
+/** Nodes that came together, as all do at a start, are not PINGed together. */
+const unheardAt = (node: ClusterNode, timeout: number): number =>
+  node.dataAt + timeout * (UNHEARD_TIMEOUTS + (Math.imul(node.number, 0x9e37_79b1) >>> 0) / 2 ** 32)
 
 function dueNodes({ rows, list, now }: ClusterView): ClusterNode[] {
   const { dueAt, count } = rows
@@ -97,7 +107,7 @@ function nextLookAt({ options }: ClusterView, node: ClusterNode): number {
   let at = link.open ? Number.POSITIVE_INFINITY : link.createdAt + timeout / 2
   const stuckAt = Math.max(link.createdAt + timeout, Math.min(pingSentAt + timeout, silentAt + timeout / 2))
   if (asked) at = Math.min(at, stuckAt)
-  else if (link.open) at = node.pongAt + timeout / 2
+  else if (link.open) at = Math.min(node.pongAt + timeout / 2, unheardAt(node, timeout))
   if (node.has(FAILURE_FLAGS)) return at
   if (asked) at = Math.min(at, silentAt + timeout)
   if (node.refusedCount >= REFUSALS_MIN) at = Math.min(at, node.refusedAt + timeout * options.refusedFactor)

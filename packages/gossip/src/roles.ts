@@ -4,6 +4,7 @@
  * Replicas of a node that becomes a replica stay attached to it until they say whom they follow now.
  * Source: Redis 7.0 cluster. Elsewhere: why the role changes (slot-claims.ts, election, CLUSTER REPLICATE).
  */
+import type { BusHeader } from './bus-message.js'
 import type { ClusterNode } from './cluster-node.js'
 import type { ClusterView } from './cluster-view.js'
 import { broadcastPong } from './headers.js'
@@ -48,6 +49,23 @@ function roleChanged(view: ClusterView): void {
     view.pausedFor = null
     view.emit({ type: 'unpauseWrites' })
   }
+}
+
+/**
+ * Is a header older than what its sender said before? Two links join two nodes, and what waits in one may be older than
+ * what came by the other, by seconds where a node did not run. Whoever believes of a primary that it is a replica
+ * again takes its slots from it, and a replica of it follows whom it followed; when the slots come back nobody loses
+ * them to anybody, so it would stay there, with a primary that has failed perhaps, for ever. A primary with slots
+ * becomes a replica of one with a newer epoch only. What contradicts that for T is true nevertheless (its slots were
+ * deleted there). Redis believes it at once.
+ */
+export function isOutdated(view: ClusterView, sender: ClusterNode, header: BusHeader): boolean {
+  if (header.replicaOf === null || !sender.isVoter || header.configEpoch >= sender.configEpoch) {
+    sender.contradictedAt = 0
+    return false
+  }
+  if (sender.contradictedAt === 0) sender.contradictedAt = view.now
+  return view.now - sender.contradictedAt < view.options.nodeTimeoutMs
 }
 
 /** What the header of a known node says about its role. */

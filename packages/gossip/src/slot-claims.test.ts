@@ -1,6 +1,6 @@
 /** Slot ownership, UPDATE and epochs: Redis 7.0 cluster, "slot ownership and UPDATE" and "epochs". */
 import { describe, expect, it } from 'vitest'
-import { Bench, claim, idOf, kinds, pingBody, range, sentTo } from '../test/helpers.js'
+import { Bench, claim, idOf, kinds, pingBody, range, sentTo, T } from '../test/helpers.js'
 import { bumpWithoutConsensus, type ClusterNode, type Effect, NodeFlag, slotsOf } from './index.js'
 
 /** I own 0..9 with epoch 5, node 1 owns 10..19 with epoch 6, node 2 nothing. */
@@ -100,6 +100,37 @@ describe('a claim', () => {
     bench.follow(nodeOf(bench, 1))
     bench.inbound(10, 1, pingBody(), { replicaOf: idOf(2), slots: claim([]) })
     expect(bench.view.self.primary?.id).toBe(idOf(2))
+  })
+
+  describe('and then an older header of the taker, which comes by its other link', () => {
+    /** Node 1 was replica of node 2, as I was, and was elected. */
+    function elected(): Bench {
+      const bench = new Bench()
+      bench.add(2, { slots: range(0, 9), epoch: 5 })
+      bench.addReplica(1, 2)
+      bench.follow(nodeOf(bench, 2))
+      claims(bench, 1, range(0, 9), 6, { replicaOf: null })
+      return bench
+    }
+    const older = { replicaOf: idOf(2), slots: claim(range(0, 9)), configEpoch: 5 }
+    const state = ({ view }: Bench): unknown => [view.self.primary?.id, view.ownerOf(9)?.id]
+
+    it('changes nothing: I do not follow whom it followed', () => {
+      const bench = elected()
+      expect(state(bench)).toEqual([idOf(1), idOf(1)])
+      bench.inbound(20, 1, pingBody(), older)
+      expect(state(bench)).toEqual([idOf(1), idOf(1)])
+      claims(bench, 1, range(0, 9), 6)
+      bench.inbound(20 + T, 1, pingBody(), older)
+      expect(state(bench)).toEqual([idOf(1), idOf(1)])
+    })
+
+    it('is true if nothing else has come for T', () => {
+      const bench = elected()
+      bench.inbound(20, 1, pingBody(), older)
+      bench.inbound(20 + T, 1, pingBody(), older)
+      expect(state(bench)).toEqual([idOf(2), undefined])
+    })
   })
 })
 

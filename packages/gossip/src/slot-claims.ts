@@ -12,7 +12,7 @@ import type { ClusterView } from './cluster-view.js'
 import { sendTo } from './headers.js'
 import { isNewcomer, isSettled, mayTake, refuseClaims } from './newcomers.js'
 import { becomeReplicaOf, learnRole } from './roles.js'
-import { hasSlot, sameBitmap, SLOT_COUNT } from './slots.js'
+import { hasSlot, sameBitmap, setSlot, SLOT_BYTES, SLOT_COUNT } from './slots.js'
 
 /**
  * The slots in the header of a PING, PONG or MEET. Stale claims are answered each time, since an UPDATE may be lost.
@@ -32,6 +32,7 @@ export function receiveClaims(view: ClusterView, sender: ClusterNode, header: Bu
 function isAsBound(view: ClusterView, sender: ClusterNode, claimant: ClusterNode, bitmap: Uint8Array): boolean {
   const { claimed } = sender
   if (claimed?.of === claimant && claimed.version === claimant.slotsVersion && sameBitmap(claimed.bitmap, bitmap)) {
+    claimed.bitmap = bitmap // the next one may be the same object
     return true
   }
   if (!view.isClaimedBitmap(claimant, bitmap)) return false
@@ -63,14 +64,15 @@ export function receiveUpdate(view: ClusterView, sender: ClusterNode, message: B
 export function applyClaims(
   view: ClusterView, sender: ClusterNode, epoch: number, claims: Uint8Array, vouched = false,
 ): void {
-  const { self, notClaiming } = view
+  const { self, owners, notClaiming, importing, migrating } = view
   if (sender.isMyself) return
   const shard = self.shardPrimary
   const lost: number[] = []
   let takenFromShard = 0
   let refused = 0
-  const trusted = vouched || isSettled(sender)
-  const before = view.slotsVersion
+  const trusted = vouched || isSettled(sender) || !isNewcomer(view, sender)
+  const taken = new Uint8Array(SLOT_BYTES)
+  let takenCount = 0
   const known = view.claimedBitmap(sender)
   for (let slot = 0; slot < SLOT_COUNT; slot++) {
     // Eight slots of which it says what it said before: nothing changes.
@@ -78,7 +80,7 @@ export function applyClaims(
       slot += 7
       continue
     }
-    const owner = view.ownerOf(slot)
+    const owner = owners[slot] ?? null
     if (!hasSlot(claims, slot)) {
       if (owner === sender) view.setNotClaiming(slot, true)
       continue
@@ -87,7 +89,7 @@ export function applyClaims(
       view.setNotClaiming(slot, false)
       continue
     }
-    if (view.importing.has(slot)) continue
+    if (importing.size > 0 && importing.has(slot)) continue
     if (owner !== null && notClaiming[slot] === 0) {
       if (owner.configEpoch >= epoch) continue
       if (!trusted && !mayTake(view, sender, owner, slot)) {
@@ -97,11 +99,13 @@ export function applyClaims(
     }
     if (owner === self) lost.push(slot)
     if (owner === shard) takenFromShard++
-    view.migrating.delete(slot)
-    view.bind(slot, sender)
+    if (migrating.size > 0) migrating.delete(slot)
+    setSlot(taken, slot, true)
+    takenCount++
   }
   if (refused > 0) refuseClaims(view, sender, refused)
-  if (view.slotsVersion === before) return
+  if (takenCount === 0) return
+  view.bindAll(taken, sender)
   view.persist(true, 'slots were bound to another node')
   view.emit({ type: 'slotMapChanged' })
   followSlots(view, sender, shard, takenFromShard, lost)

@@ -17,6 +17,26 @@ export function bitmapOf(slots: Iterable<number>): Uint8Array {
   return bitmap
 }
 
+/** Whether every slot of `slots` is in `bitmap`. */
+export function hasAllSlots(bitmap: Uint8Array, slots: Uint8Array): boolean {
+  for (let index = 0; index < SLOT_BYTES; index++) if ((slots[index]! & ~bitmap[index]!) !== 0) return false
+  return true
+}
+
+export function setSlot(bitmap: Uint8Array, slot: number, value: boolean): void {
+  if (value) bitmap[slot >> 3]! |= 1 << (slot & 7)
+  else bitmap[slot >> 3]! &= ~(1 << (slot & 7))
+}
+
+/** As setSlot of each from `first` up to `end`, which is not one of them. */
+export function setSlots(bitmap: Uint8Array, first: number, end: number, value: boolean): void {
+  const firstWhole = Math.min((first + 7) & ~7, end)
+  const endWhole = Math.max(end & ~7, firstWhole)
+  for (let slot = first; slot < firstWhole; slot++) setSlot(bitmap, slot, value)
+  bitmap.fill(value ? 0xff : 0, firstWhole >> 3, endWhole >> 3)
+  for (let slot = endWhole; slot < end; slot++) setSlot(bitmap, slot, value)
+}
+
 /** The slots of a bitmap, ascending. Bytes without a bit cost one comparison. */
 export function slotsOf(bitmap: Uint8Array): number[] {
   const slots: number[] = []

@@ -249,7 +249,14 @@ describe('other paths', () => {
 
   it('describe themselves', async () => {
     const { body } = await ask('/openapi.json', { token: null })
-    expect(body).toMatchObject({ openapi: '3.1.0', paths: { '/pipeline': {}, '/multi-exec': {} } })
+    expect(body).toMatchObject({ openapi: '3.1.0' })
+    const { paths } = body as { paths: Record<string, Record<string, { operationId?: string; responses?: object }>> }
+    for (const path of ['/', '/pipeline', '/multi-exec', '/{command}', '/subscribe/{channel}', '/psubscribe/{pattern}', '/changes', '/ws', '/livez', '/readyz', '/metrics', '/openapi.json'])
+      expect(Object.keys(paths)).toContain(path)
+    const operations = Object.values(paths).flatMap(({ parameters: _, ...methods }) => Object.values(methods))
+    for (const { responses } of operations) expect(Object.keys(responses ?? {})).not.toEqual([])
+    const ids = operations.map(({ operationId }) => operationId)
+    expect(new Set(ids).size).toBe(ids.length)
     const refs = [...JSON.stringify(body).matchAll(/#\/components\/schemas\/(\w+)/g)].map(([, name]) => name!)
     const { components } = body as { components: { schemas: object } }
     expect(Object.keys(components.schemas)).toEqual(expect.arrayContaining(refs))

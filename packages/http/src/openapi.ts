@@ -43,6 +43,13 @@ export function openApiDocument(version: string): object {
         parameters: [{ name: 'channel', in: 'path', required: true, schema: { type: 'string' } }],
         get: { summary: 'What is published to a channel, as server-sent events', operationId: 'subscribe', responses: { 200: text('Events'), ...ERRORS } },
       },
+      '/psubscribe/{pattern}': {
+        parameters: [{ name: 'pattern', in: 'path', required: true, schema: { type: 'string' } }],
+        get: { summary: 'What is published to channels that match, as server-sent events', operationId: 'patternSubscribe', responses: { 200: text('Events'), ...ERRORS } },
+      },
+      '/ws': {
+        get: { summary: 'A WebSocket: commands as JSON messages, and what is published to what they subscribe to', operationId: 'webSocket', responses: { 101: { description: 'It is one now' }, ...ERRORS } },
+      },
       '/changes': {
         parameters: [
           { name: 'from', in: 'query', schema: { type: 'string' }, description: 'A position of the log; the end, if none is given. Last-Event-ID counts more' },

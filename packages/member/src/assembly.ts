@@ -7,7 +7,7 @@
 import { lookup } from 'node:dns/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { ReplyError } from '@slotwise/engine'
-import type { Backend } from 'slotwise'
+import { type Backend, ConnectionError } from 'slotwise'
 import { JoinError } from './errors.js'
 import { fairShare, formingPlan, nextTaken, primaryInNeed, type SlotMove } from './forming.js'
 import { fieldOf, type NodeRow, nodeRows, slotCountOf } from './nodes-table.js'
@@ -35,6 +35,9 @@ export interface AssemblyOptions {
   readonly signal: AbortSignal
 }
 
+/** Until it has so many; the donors keep `leave` at least. */
+interface SlotWish { readonly wanted: number; readonly leave: number }
+
 const SLOT_COUNT = 16_384
 const LOOK_EVERY_MS = 50
 const MEET_EVERY_MS = 3000
@@ -42,6 +45,10 @@ const MEET_EVERY_MS = 3000
 export class Assembly {
   readonly #options: AssemblyOptions
   #missing = 'the own node'
+  /** As one who came later: it has been decided what it is to have. */
+  #hasPart = false
+  /** The slots that it is taking. */
+  #wish: SlotWish | null = null
   #meetAtMs = 0
 
   constructor(options: AssemblyOptions) { this.#options = options }
@@ -71,36 +78,51 @@ export class Assembly {
     await self.run({ args: ['CLUSTER', 'MEET', address, String(seed.port), String(theirs.busPort)] })
   }
 
+  /** Whoever does not answer now, as on a machine where many start at a time, is asked again. */
   async #settle(): Promise<void> {
-    const { self, members, log, signal } = this.#options
-    let taken = false
+    const { signal } = this.#options
     for (;;) {
       signal.throwIfAborted()
-      const rows = await rowsOf(self)
-      await this.#meet(rows)
-      const info = String(await self.run({ args: ['CLUSTER', 'INFO'] }))
-      const own = rows.find(({ isMyself }) => isMyself)!
-      const present = rows.filter(({ isAbsent }) => !isAbsent)
-      const isWhole = Number(fieldOf(info, 'cluster_slots_assigned')) === SLOT_COUNT
-      if (!isWhole && members !== null) {
-        this.#missing = `${present.length} of ${members} members are there`
-        if (present.length === rows.length && rows.length >= members) await this.#tryToForm(rows)
-      } else if (!isWhole) {
-        this.#missing = 'the first member has not formed the cluster: not all slots are assigned'
-      } else if (fieldOf(info, 'cluster_state') !== 'ok') {
-        this.#missing = 'the cluster is down: a majority is not reached, or slots are not served'
-      } else if (own.isReplica || own.slots.length > 0 || taken) {
-        if (!own.isReplica) return
-        this.#missing = 'the primary has not sent its data'
-        if (await this.#hasCopy() && await this.#isCountedOn(rows, own)) return
-      } else {
-        taken = true
-        log(`the cluster is there: ${present.length} members know each other`)
-        await this.#takePart(rows, own)
-        continue
+      try {
+        if (await this.#isSettled()) return
+      } catch (error) {
+        if (!(error instanceof ConnectionError)) throw error
+        this.#missing = error.message
       }
       await sleep(LOOK_EVERY_MS, undefined, { signal })
     }
+  }
+
+  /** Looks once, and does what is to be done now. @returns whether nothing is left to do */
+  async #isSettled(): Promise<boolean> {
+    const { self, members, log } = this.#options
+    const rows = await rowsOf(self)
+    await this.#meet(rows)
+    const info = String(await self.run({ args: ['CLUSTER', 'INFO'] }))
+    const own = rows.find(({ isMyself }) => isMyself)!
+    const present = rows.filter(({ isAbsent }) => !isAbsent)
+    const isWhole = Number(fieldOf(info, 'cluster_slots_assigned')) === SLOT_COUNT
+    if (!isWhole && members !== null) {
+      this.#missing = `${present.length} of ${members} members are there`
+      if (present.length === rows.length && rows.length >= members) await this.#tryToForm(rows)
+    } else if (!isWhole) {
+      this.#missing = 'the first member has not formed the cluster: not all slots are assigned'
+    } else if (fieldOf(info, 'cluster_state') !== 'ok') {
+      this.#missing = 'the cluster is down: a majority is not reached, or slots are not served'
+    } else if (own.isReplica) {
+      this.#missing = 'the primary has not sent its data'
+      return await this.#hasCopy() && await this.#isCountedOn(rows, own)
+    } else if (this.#wish !== null) {
+      await this.#takeSlots(own.id, this.#wish)
+      this.#wish = null
+    } else if (own.slots.length > 0 || this.#hasPart) {
+      return true
+    } else {
+      log(`the cluster is there: ${present.length} members know each other`)
+      await this.#takePart(rows)
+      this.#hasPart = true
+    }
+    return false
   }
 
   /** Who does not know another one yet refuses, and is told again. */
@@ -124,7 +146,7 @@ export class Assembly {
   }
 
   /** As one who came later. */
-  async #takePart(rows: readonly NodeRow[], own: NodeRow): Promise<void> {
+  async #takePart(rows: readonly NodeRow[]): Promise<void> {
     const { self, replicas, slots } = this.#options
     const primary = primaryInNeed(rows, replicas)
     if (primary !== undefined) {
@@ -133,12 +155,12 @@ export class Assembly {
       await self.run({ args: ['CLUSTER', 'REPLICATE', primary.id] })
     } else if (slots !== 'none') {
       const share = fairShare(rows)
-      await this.#takeSlots(own.id, slots === 'share' ? { wanted: share, leave: share } : { wanted: slots, leave: 1 })
+      this.#wish = slots === 'share' ? { wanted: share, leave: share } : { wanted: slots, leave: 1 }
     }
   }
 
   /** Range after range, each time as the table is then: others may be taking theirs. */
-  async #takeSlots(id: string, wish: { wanted: number; leave: number }): Promise<void> {
+  async #takeSlots(id: string, wish: SlotWish): Promise<void> {
     const { self, log, onProgress, signal } = this.#options
     const donors = new Donors(this.#options.connect)
     try {

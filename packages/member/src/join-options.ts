@@ -2,7 +2,7 @@
 import { isIP } from 'node:net'
 import { loadConfig } from '@slotwise/config'
 import { type NodeOptions, nodeOptionsOf } from '@slotwise/node'
-import type { Codec, CodecName, Logger, NearCacheOptions } from 'slotwise'
+import { checkReads, type Codec, type CodecName, type Logger, type NearCacheOptions, type ReadFrom } from 'slotwise'
 import type { JoinProgress } from './assembly.js'
 import { parseSeed } from './seeds.js'
 
@@ -46,6 +46,16 @@ export interface JoinOptions<V = unknown> {
   handOverTimeoutMs?: number
   /** Keep values of other members' keys that `get` has read; see `open({ url, nearCache })`. @default false */
   nearCache?: boolean | NearCacheOptions
+  /**
+   * Who answers what only reads. 'replica' and 'nearest': this process where it has the slot or a copy of it; else any
+   * replica, or who answers fastest, the primary included. Not together with `nearCache`. @default 'primary'
+   */
+  read?: ReadFrom
+  /**
+   * With `read`: a copy, this process's own too, that cannot prove that its data is at most so old is passed over.
+   * Replicas of Redis cannot. @default 0: copies may lag
+   */
+  maxLagMs?: number
   /** When the log is synced by itself. @default 'everysec' */
   appendFsync?: 'always' | 'everysec' | 'no'
   /** Aborting rejects with `signal.reason`; the node is stopped again. */
@@ -60,7 +70,7 @@ export interface JoinOptions<V = unknown> {
 
 const KNOWN = new Set([
   'dir', 'port', 'busPort', 'host', 'announceHost', 'seeds', 'members', 'replicas', 'slots', 'password', 'codec',
-  'nearCache', 'nodeTimeoutMs', 'joinTimeoutMs', 'commandTimeoutMs', 'handOverTimeoutMs', 'appendFsync', 'signal',
+  'nearCache', 'read', 'maxLagMs', 'nodeTimeoutMs', 'joinTimeoutMs', 'commandTimeoutMs', 'handOverTimeoutMs', 'appendFsync', 'signal',
   'onProgress', 'logger', 'directives',
 ])
 const LOOPBACK = /^(127\.|::1$|localhost$)/
@@ -79,6 +89,7 @@ export function checkJoinOptions(options: JoinOptions<never>): void {
   else if (!['share', 'none'].includes(slots)) throw new TypeError(`expected slots to be 'share', 'none' or a number, found '${slots}'`)
   for (const name of ['nodeTimeoutMs', 'joinTimeoutMs', 'commandTimeoutMs'] as const) whole(name, options[name] ?? 1, 1, 2 ** 31 - 1)
   whole('handOverTimeoutMs', options.handOverTimeoutMs ?? 0, 0, 2 ** 31 - 1)
+  checkReads(options)
   if (!Array.isArray(seeds)) throw new TypeError('expected seeds to be a list')
   for (const seed of seeds) parseSeed(seed)
   if (seeds.length > 0 && options.members !== undefined) throw new TypeError('members is for the first member, which has no seeds')

@@ -4,20 +4,24 @@
  */
 import { existsSync, mkdirSync, readFileSync, realpathSync } from 'node:fs'
 import { join as joinPath } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { ConfigError } from '@slotwise/config'
 import { Node, NodeError } from '@slotwise/node'
 import {
-  type Codec, codecOf, connectServer, ListenError, LockedError, type Logger, LogError, NotOpenError, open, OpenError,
-  type ServerBackend, StoreClosedError,
+  type Codec, codecOf, ConnectionError, connectServer, ListenError, LockedError, type Logger, LogError, NotOpenError,
+  open, OpenError, type ServerBackend, StoreClosedError,
 } from 'slotwise'
 import { Assembly, keyCountOf, rowsOf } from './assembly.js'
 import { Connections } from './connections.js'
 import { busPortOf, checkJoinOptions, type JoinOptions, nodeOptions, ownHostOf } from './join-options.js'
-import { MemberBackend } from './member-backend.js'
+import { MemberBackend, type MemberReads } from './member-backend.js'
 import { Member } from './member.js'
+import type { NodeRow } from './nodes-table.js'
 import { checkSameCluster, findSeed } from './seeds.js'
+import { SlotCopies } from './slot-copies.js'
 
 const SEED_TIMEOUT_MS = 3000
+const RETRY_MS = 100
 /** A member that is there answers at once; who is not is looked for again. */
 const CONNECT_TIMEOUT_MS = 1000
 /** A command that could not be written at once, since the connection has just broken, goes another way. */
@@ -67,16 +71,20 @@ export async function join<V>(given: JoinOptions<V>): Promise<Member<V>> {
     opened.unshift(() => node.stop())
     const local = await open<V>({ dir, attachOnly: true, logger: silent, codec: (given.codec ?? 'msgpack') as Codec<V> })
     opened.unshift(() => local.close())
-    const self = await connect(ownHostOf(options), node.port)
+    const self = await patiently(() => connect(ownHostOf(options), node.port), signal)
     opened.unshift(() => self.close())
     if (seed !== null) checkSameCluster(await rowsOf(self), await keyCountOf(self), seed.rows, dir)
     await new Assembly({
       self, seed, connect, signal, log, members: seeds.length === 0 ? options.members ?? 1 : null,
       replicas: options.replicas ?? 0, slots: options.slots ?? 'share', onProgress: options.onProgress ?? (() => undefined),
     }).run()
-    const connections = new Connections((host, port) => connectServer(urlOf(host, port, password), {
-      connectTimeoutMs: CONNECT_TIMEOUT_MS, commandTimeoutMs: Math.min(WRITE_TIMEOUT_MS, commandTimeoutMs), nearCache,
-    }))
+    const writeTimeoutMs = Math.min(WRITE_TIMEOUT_MS, commandTimeoutMs)
+    const limits = { connectTimeoutMs: CONNECT_TIMEOUT_MS, commandTimeoutMs: writeTimeoutMs, nearCache }
+    const connectionsTo = (how: { readonly: boolean }): Connections =>
+      new Connections((host, port) => connectServer(urlOf(host, port, password), limits, how))
+    const connections = connectionsTo({ readonly: false })
+    const reads = await readsOf(options, dir, () => rowsOf(self), connectionsTo)
+    if (reads !== null) opened.unshift(() => reads.local.close())
     const primaries = async (): Promise<(string | null)[]> => (await rowsOf(self))
       .filter(({ isReplica, slots }) => !isReplica && slots.length > 0)
       .map(({ isMyself, host, port }) => isMyself ? null : `${host}:${port}`)
@@ -84,9 +92,11 @@ export async function join<V>(given: JoinOptions<V>): Promise<Member<V>> {
       self.destroy(new StoreClosedError())
       await node.stop().catch(asStoreError)
     }
-    const backend = new MemberBackend({ local: local.async.backend, connections, primaries, commandTimeoutMs, end })
+    const backend = new MemberBackend({
+      local: local.async.backend, connections, primaries, commandTimeoutMs, end, ...reads !== null && { reads },
+    })
     return new Member<V>({
-      node, self, codec, backend, local, connections, handOverTimeoutMs, departure: { self, connect: connectNow, log },
+      node, self, codec, backend, local, handOverTimeoutMs, departure: { self, connect: connectNow, log },
     })
   } catch (error) {
     for (const close of opened) await close().catch(() => undefined)
@@ -95,9 +105,35 @@ export async function join<V>(given: JoinOptions<V>): Promise<Member<V>> {
   }
 }
 
+/** A busy machine may need longer than a connection may take. @throws what came last when the signal says so */
+async function patiently<T>(connect: () => Promise<T>, signal: AbortSignal): Promise<T> {
+  for (;;) {
+    try {
+      return await connect()
+    } catch (error) {
+      if (!(error instanceof ConnectionError) || signal.aborted) throw error
+      await sleep(RETRY_MS)
+    }
+  }
+}
+
+/** A second session of the engine, which copies of others' slots answer; null: primaries answer all reads. */
+async function readsOf(
+  { read = 'primary', maxLagMs = 0 }: JoinOptions<never>, dir: string, rows: () => Promise<NodeRow[]>,
+  connectionsTo: (how: { readonly: boolean }) => Connections,
+): Promise<MemberReads | null> {
+  if (read === 'primary') return null
+  const { async: { backend: local } } = await open({ dir, attachOnly: true, logger: silent, maxStalenessMs: maxLagMs })
+  await local.run({ args: ['READONLY'] })
+  const copies = new SlotCopies(rows)
+  return {
+    from: read, maxLagMs, local, connections: connectionsTo({ readonly: true }), copiesOf: (slot) => copies.of(slot),
+  }
+}
+
 async function startNode(options: JoinOptions<never>, dir: string, logger: Logger): Promise<Node> {
   try {
-    return await Node.start(nodeOptions(options, dir), ({ level, message }) => logger[level]?.(message))
+    return await Node.start(nodeOptions(options, dir), { line: ({ level, message }) => logger[level]?.(message) })
   } catch (error) {
     if (error instanceof ConfigError) throw new OpenError(error.message, { cause: error })
     if ((error as NodeJS.ErrnoException).code === 'EADDRINUSE') throw new ListenError(`the port of the bus, ${busPortOf(options)}, is taken`, { cause: error })

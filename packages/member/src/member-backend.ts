@@ -4,13 +4,15 @@
  * refusal names the owner, to whom it is one hop; where nobody can answer now (a slot that changes hands, a node that
  * has just died), the own node is asked again until it names somebody who can, for as long as a command may take. So
  * there is one slot map, the engine's, which hears of every change by gossip.
+ * Reads that copies may answer come first to what this process has, be it a copy; then to a copy elsewhere; and where
+ * none can, they go the way of all others.
  * Elsewhere: what a refusal means (redirection.ts), the connections (connections.ts).
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type EngineCommand, StoreClosedError, StoreError, type WaitOptions } from '@slotwise/engine'
 import {
-  type Backend, ConnectionError, isReadOnly, keysOf, type NearCacheStats, PartitionedBackend, type ServerBackend,
-  slotOf,
+  type Backend, cannotAnswer, ConnectionError, CopyReads, isReadOnly, keysOf, type NearCacheStats, PartitionedBackend,
+  type ReadFrom, type ServerBackend, slotOf,
 } from 'slotwise'
 import type { Connections } from './connections.js'
 import { type Step, stepAfter } from './redirection.js'
@@ -29,8 +31,22 @@ export interface MemberBackendParts {
   readonly primaries: () => Promise<readonly (string | null)[]>
   /** How long a command may look for somebody who answers, and wait for its reply. */
   readonly commandTimeoutMs: number
+  /** Absent: primaries answer all reads. */
+  readonly reads?: MemberReads
   /** Stops the node, when everything is closed. */
   readonly end: () => Promise<void>
+}
+
+export interface MemberReads {
+  readonly from: ReadFrom
+  /** A copy that cannot prove that it is as new as this does not answer; 0: any may. */
+  readonly maxLagMs: number
+  /** The engine of this process, which answers on this way for slots of which it has a copy, too, within `maxLagMs`. */
+  readonly local: Backend
+  /** On which replicas answer. */
+  readonly connections: Connections
+  /** Addresses of the nodes that have a slot, the primary's first, without this one if it has a copy. */
+  readonly copiesOf: (slot: number) => Promise<readonly string[]>
 }
 
 /** What is to be done, wherever it can be. */
@@ -46,12 +62,14 @@ interface Task<T> {
 export class MemberBackend extends PartitionedBackend {
   protected readonly crossing = `Keys in request don't hash to the same slot`
   readonly #parts: MemberBackendParts
+  readonly #copies: CopyReads | null
   #closed = false
   #ending: Promise<void> | null = null
 
   constructor(parts: MemberBackendParts) {
     super()
     this.#parts = parts
+    this.#copies = parts.reads === undefined ? null : new CopyReads(parts.reads.from)
   }
 
   get closed(): boolean { return this.#closed || this.#parts.local.closed }
@@ -60,7 +78,8 @@ export class MemberBackend extends PartitionedBackend {
   override async runAll(commands: readonly EngineCommand[]): Promise<unknown[]> {
     this.#refuseClosed()
     if (!commands.every(({ args }) => keysOf(args).length === 1)) return super.runAll(commands)
-    const { local, commandTimeoutMs } = this.#parts
+    const { local, commandTimeoutMs, reads } = this.#parts
+    if (reads !== undefined && commands.every(({ args }) => isReadOnly(args))) return this.#readAll(reads, commands)
     const deadlineMs = performance.now() + commandTimeoutMs
     const replies = await local.runAll(commands)
     await Promise.all([...byAddress(replies)].map(async ([address, indexes]) => {
@@ -91,6 +110,8 @@ export class MemberBackend extends PartitionedBackend {
     const task = taskOf(command)
     const step = stepAfter(error, task.isRepeatable)
     if (step === null) throw error
+    const { reads } = this.#parts
+    if (reads !== undefined && isReadOnly(command.args)) return this.#read(reads, command)
     return this.#follow(error as Error, step, task)
   }
 
@@ -105,6 +126,11 @@ export class MemberBackend extends PartitionedBackend {
     }
   }
 
+  /** The node there has failed. */
+  drop(address: string): void {
+    for (const { connections } of this.#ways()) connections.drop(address)
+  }
+
   /** From now on nothing is begun. */
   refuse(): void { this.#closed = true }
 
@@ -112,8 +138,10 @@ export class MemberBackend extends PartitionedBackend {
 
   destroy(reason: StoreError): void {
     this.#closed = true
-    this.#parts.connections.destroy(reason)
-    this.#parts.local.destroy(reason)
+    for (const { connections, local } of this.#ways()) {
+      connections.destroy(reason)
+      local.destroy(reason)
+    }
     this.#ending ??= this.#parts.end()
     this.#ending.catch(() => undefined)
   }
@@ -121,7 +149,8 @@ export class MemberBackend extends PartitionedBackend {
   protected partOf(key: string | Uint8Array): number { return slotOf(key) }
 
   protected runThere(_key: string | Uint8Array, command: EngineCommand): Promise<unknown> {
-    return this.#done(taskOf(command))
+    const { reads } = this.#parts
+    return reads !== undefined && isReadOnly(command.args) ? this.#read(reads, command) : this.#done(taskOf(command))
   }
 
   protected transactThere(_key: string | Uint8Array, commands: readonly EngineCommand[]): Promise<unknown[]> {
@@ -151,6 +180,35 @@ export class MemberBackend extends PartitionedBackend {
       if (step === null) throw error
       return this.#follow(error as Error, step, task)
     }
+  }
+
+  /** A read that a copy may answer: here, else where one is, else as a command that must go to the primary. */
+  async #read(reads: MemberReads, command: EngineCommand): Promise<unknown> {
+    this.#refuseClosed()
+    try {
+      return await reads.local.run(command)
+    } catch (error) {
+      if (!cannotAnswer(error)) throw error
+      return this.#readElsewhere(reads, command)
+    }
+  }
+
+  /** What this process has in one crossing, the rest together; each is a single command with one key. */
+  async #readAll(reads: MemberReads, commands: readonly EngineCommand[]): Promise<unknown[]> {
+    const replies = await reads.local.runAll(commands)
+    return Promise.all(replies.map((reply, index) =>
+      cannotAnswer(reply) ? errorAsValue(this.#readElsewhere(reads, commands[index]!)) : reply))
+  }
+
+  async #readElsewhere(reads: MemberReads, command: EngineCommand): Promise<unknown> {
+    const { maxLagMs, connections, copiesOf } = reads
+    const addresses = await copiesOf(slotOf(keysOf(command.args)[0]!))
+    const ask = async (index: number): Promise<unknown> => {
+      const address = addresses[index]!
+      const copy = await connections.at(address)
+      return this.#inTime(address, maxLagMs > 0 ? copy.readWithin(maxLagMs, command) : copy.run(command))
+    }
+    return this.#copies!.read(addresses, ask, () => this.#done(taskOf(command)))
   }
 
   /** @throws the last refusal, when the time is up */
@@ -224,9 +282,16 @@ export class MemberBackend extends PartitionedBackend {
 
   async #close(): Promise<void> {
     this.#closed = true
-    await this.#parts.connections.close()
-    await this.#parts.local.close()
+    for (const { connections, local } of this.#ways()) {
+      await connections.close()
+      await local.close()
+    }
     await this.#parts.end()
+  }
+
+  #ways(): readonly Pick<MemberBackendParts, 'connections' | 'local'>[] {
+    const { reads } = this.#parts
+    return reads === undefined ? [this.#parts] : [reads, this.#parts]
   }
 }
 

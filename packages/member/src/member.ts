@@ -8,7 +8,6 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { ClusterChange, Node } from '@slotwise/node'
 import { AsyncStore, type Backend, type codecOf, type Key, type Store, StoreClosedError } from 'slotwise'
 import { rowsOf } from './assembly.js'
-import type { Connections } from './connections.js'
 import { type DepartureOptions, forgetEachOther, giveRole, giveSlots } from './departure.js'
 import type { MemberBackend } from './member-backend.js'
 import { fieldOf, type NodeRow, slotCountOf } from './nodes-table.js'
@@ -53,7 +52,6 @@ export interface MemberParts<V> {
   readonly backend: MemberBackend
   /** The engine of this process. */
   readonly local: Store<V>
-  readonly connections: Connections
   /** A connection to the own node. */
   readonly self: Backend
   readonly codec: ReturnType<typeof codecOf<V>>
@@ -79,7 +77,6 @@ export class Member<V = unknown> extends AsyncStore<V> {
       if (change.name === 'failed') this.#dropConnection(change.node)
       this.#events.emit('change', change)
     })
-    node.on('shutdown', (exitCode) => this.#events.emit('shutdown', exitCode))
     node.on('error', (error) => {
       if (this.#events.listenerCount('error') > 0) this.#events.emit('error', error)
     })
@@ -127,6 +124,10 @@ export class Member<V = unknown> extends AsyncStore<V> {
 
   on<E extends keyof MemberEvents>(event: E, listener: (...args: MemberEvents[E]) => void): this {
     this.#events.on(event, listener as never)
+    // Not before: the node keeps a SHUTDOWN until somebody listens.
+    const { node } = this.#parts
+    if (event === 'shutdown' && node.listenerCount('shutdown') === 0)
+      node.on('shutdown', (exitCode) => this.#events.emit('shutdown', exitCode))
     return this
   }
 
@@ -171,7 +172,7 @@ export class Member<V = unknown> extends AsyncStore<V> {
   #dropConnection(id: string): void {
     rowsOf(this.#parts.self).then((rows) => {
       const failed = rows.find((row) => row.id === id)
-      if (failed !== undefined) this.#parts.connections.drop(`${failed.host}:${failed.port}`)
+      if (failed !== undefined) this.#members.drop(`${failed.host}:${failed.port}`)
     }, () => undefined)
   }
 }

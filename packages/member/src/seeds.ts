@@ -3,6 +3,7 @@
  * joined, and of the cluster that the directory belongs to, if it belongs to one.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
+import { ReplyError } from '@slotwise/engine'
 import { type Backend, ConnectionError } from 'slotwise'
 import { JoinError } from './errors.js'
 import { fieldOf, type NodeRow, nodeRows } from './nodes-table.js'
@@ -27,6 +28,8 @@ export type Connect = (host: string, port: number) => Promise<Backend>
 interface Failure { readonly why: string; readonly kind: 'silent' | 'version' | 'other' }
 
 const RETRY_MS = 100
+/** Of a seed that has just been started itself. */
+const NOT_YET = new Set(['LOADING', 'MASTERDOWN'])
 
 /**
  * The first seed that can be joined. Members are often started together: while none answers they are asked again.
@@ -68,7 +71,8 @@ async function askAll(seeds: readonly string[], connect: Connect, version: strin
       failures.push({ why: `${text} ${refusal}`, kind: refusal.includes('cluster') ? 'other' : 'version' })
     } catch (error) {
       const { message } = error as Error
-      const kind = error instanceof ConnectionError ? 'silent' : 'other'
+      const isForNow = error instanceof ConnectionError || (error instanceof ReplyError && NOT_YET.has(error.code))
+      const kind = isForNow ? 'silent' : 'other'
       failures.push({ why: message.includes(String(port)) ? message : `${text}: ${message}`, kind })
     } finally {
       await server?.close()

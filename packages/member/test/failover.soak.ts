@@ -9,7 +9,7 @@ it('a member that is killed is replaced by its replica, and nothing that the rep
   await using dirs = folders()
   const at = (index: number): { dir: string; port: number; busPort: number } =>
     ({ dir: dirs.use(), port: free[index]!, busPort: free[6 + index]! })
-  const common = { codec: 'text', replicas: 1, directives: { 'repl-diskless-sync-delay': 0 }, nodeTimeoutMs: 2000, commandTimeoutMs: 60_000 } as const
+  const common = { codec: 'text', replicas: 1, directives: { 'repl-diskless-sync-delay': 0 }, nodeTimeoutMs: 2000, commandTimeoutMs: 60_000, joinTimeoutMs: 180_000 } as const
   const seeds = [`127.0.0.1:${free[0]}`]
   // By address the first three are the primaries: the one in the other process is the second of them.
   const joining = [join({ ...at(0), members: 6, ...common })]
@@ -37,4 +37,4 @@ it('a member that is killed is replaced by its replica, and nothing that the rep
   stop.abort()
   await heard
   await Promise.all(members.map((member) => member.close()))
-}, 180_000)
+}, 400_000)

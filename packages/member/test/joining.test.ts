@@ -1,19 +1,21 @@
 /** What cannot be joined, and that nothing has changed then. */
 import { existsSync } from 'node:fs'
 import { createServer } from 'node:net'
-import { freePort, startRedis, startSlotwise, tempDir } from '@slotwise/testing'
+import { freePort, RespClient, startRedis, startSlotwise, tempDir } from '@slotwise/testing'
 import { describe, expect, it } from 'vitest'
 import { join, JoinError, type JoinOptions } from '@slotwise/member'
 import { child, code, folders, ports, quick } from './support.js'
 
-/** A server that says of itself whatever it is told to. */
-async function liar(info: string): Promise<AsyncDisposable & { port: number }> {
+/** A server that says of itself whatever it is told to, after it has said so often that it is loading. */
+async function liar(info: string, { loading = 0 } = {}): Promise<AsyncDisposable & { port: number }> {
+  let left = loading
   const server = createServer((socket) => {
     socket.on('error', () => undefined)
     socket.on('data', (data) => {
       for (const [, words = ''] of data.toString('latin1').matchAll(/\*\d+\r\n((?:\$\d+\r\n[^\r\n]*\r\n)+)/g)) {
         const [, name = ''] = /^\$\d+\r\n([^\r\n]*)/.exec(words) ?? []
         if (name === 'HELLO') socket.write('%1\r\n$5\r\nproto\r\n:3\r\n')
+        else if (name === 'INFO' && left-- > 0) socket.write('-LOADING Redis is loading the dataset in memory\r\n')
         else if (name === 'INFO') socket.write(`$${info.length}\r\n${info}\r\n`)
         else socket.write('+OK\r\n')
       }
@@ -52,8 +54,10 @@ describe('joining', () => {
     await expect(join({ ...options, seeds: [`127.0.0.1:${alone.port}`] })).rejects.toThrow(/no node of a cluster/)
     for (const bad of [
       { seeds: ['nohost'] }, { dir: '' }, { slots: 'all' }, { seeds: ['a:1'], members: 3 }, { host: '0.0.0.0' }, { host: '10.0.0.1' }, { wrong: 1 },
+      { read: 'any' }, { read: 'replica', nearCache: true },
     ]) await expect(join({ ...options, ...bad } as never)).rejects.toThrow(TypeError)
-    await expect(join({ ...options, replicas: -1 })).rejects.toThrow(RangeError)
+    for (const bad of [{ replicas: -1 }, { maxLagMs: -1 }])
+      await expect(join({ ...options, ...bad })).rejects.toThrow(RangeError)
     expect(existsSync(options.dir)).toBe(false)
     await expect(join({ ...options, directives: { nosuch: 1 } })).rejects.toThrow(code('OPEN'))
   }, 240_000)
@@ -66,7 +70,8 @@ describe('joining', () => {
     await expect(join({ ...options, seeds: [`127.0.0.1:${newer.port}`] })).rejects.toThrow(expect.objectContaining({
       code: 'VERSION', message: expect.stringMatching(/is Slotwise 9\.1\.0: expected 0, as this is/) as string,
     }) as Error)
-    await using older = await liar('redis_version:6.2.14\r\nredis_mode:cluster\r\n')
+    // One that is being started is asked again until it can tell.
+    await using older = await liar('redis_version:6.2.14\r\nredis_mode:cluster\r\n', { loading: 3 })
     await expect(join({ ...options, seeds: [`127.0.0.1:${older.port}`] })).rejects.toThrow(code('VERSION'))
     expect(existsSync(options.dir)).toBe(false)
   }, 240_000)
@@ -87,6 +92,17 @@ describe('joining', () => {
       .rejects.toThrow(expect.objectContaining({ code: 'LOCKED', pid: process_.pid }) as Error)
     await expect(join({ ...options, dir: `${elsewhere.path}/new`, port: port!, busPort: thirdBus! })).rejects.toThrow(code('LISTEN'))
     await process_.kill()
+  }, 240_000)
+
+  it('a SHUTDOWN that came before anybody listened is told', async () => {
+    await using dir = tempDir()
+    const [port, busPort] = await ports(1)
+    await using member = await join({ dir: dir.path, port: port!, busPort: busPort!, ...quick })
+    await using client = await RespClient.connect({ port: port! })
+    client.send('SHUTDOWN NOSAVE\r\n')
+    await client.closed
+    await new Promise(setImmediate)
+    expect(await new Promise((resolve) => member.on('shutdown', resolve))).toBe(0)
   }, 240_000)
 
   it('another cluster with data of a cluster of its own is refused, and both keep everything', async () => {

@@ -41,9 +41,13 @@ export interface Outcome {
 
 interface Service { readonly process: ChildProcess; readonly port: number }
 
+const live = new Set<ChildProcess>()
+process.once('exit', () => { for (const child of live) child.kill('SIGKILL') })
+
 async function started(options: JoinOptions): Promise<Service> {
   const child = fork(joinPath(import.meta.dirname, 'fixtures', 'service.mjs'), [JSON.stringify(options)], { execArgv: ['--no-warnings'] })
-  process.once('exit', () => child.kill('SIGKILL'))
+  live.add(child)
+  child.once('exit', () => live.delete(child))
   const [message] = await Promise.race([
     once(child, 'message'), once(child, 'exit').then(([code]) => { throw new Error(`a service ended with ${String(code)}`) }),
   ]) as [{ port: number }]
@@ -64,7 +68,7 @@ export async function killOneOfFour(settings: Settings): Promise<Outcome> {
   await using dirs = folders()
   const free = await ports(4)
   const common = {
-    codec: 'text', replicas: 1, nodeTimeoutMs, commandTimeoutMs: 60_000, directives: { 'repl-diskless-sync-delay': 0 },
+    codec: 'text', replicas: 1, nodeTimeoutMs, commandTimeoutMs: 60_000, joinTimeoutMs: 180_000, directives: { 'repl-diskless-sync-delay': 0 },
   } as const
   const services = await Promise.all([0, 1, 2, 3].map((index) => started({
     dir: dirs.use(), port: free[index]!, busPort: free[4 + index]!, ...common,

@@ -52,6 +52,7 @@ describe('a member', () => {
     const of = (name: string): ClusterChange[] => told.filter((change) => change.name === name)
     expect(of('nodeAdded').map(({ node }) => node)).toContain(id)
     expect(of('nodeRemoved').map(({ node }) => node)).toContain(id)
+    expect(of('slots').some(({ slots }) => slots!.migrating > 0)).toBe(true)
     await waitFor(async () => {
       const { epoch, slotCount } = await first.status()
       return of('epoch').at(-1)?.epoch === epoch && of('slots').at(-1)?.slots?.owned === slotCount
@@ -71,14 +72,21 @@ describe('a member', () => {
     const first = await join({ dir, ...at(0), ...common })
     await first.set('k', 'v')
     await using second = await join({ dir: dirs.use(), ...at(1), seeds, ...common })
+    const told: Record<'first' | 'second', string[]> = { first: [], second: [] }
+    first.on('change', ({ name }) => told.first.push(name))
+    second.on('change', ({ name }) => told.second.push(name))
     const { id } = await first.status()
     expect(await second.status()).toMatchObject({ role: 'replica', primaryId: id, slotCount: 0 })
     expect(await second.isLocal('k')).toBe(false)
     expect(await second.get('k')).toBe('v')
     expect(await second.set('k', 'w')).toBe(true)
+    await waitFor(() => told.first.includes('offset'), { timeoutMs: 60_000, what: 'how far replication is' })
     await first.close()
     expect(await second.status(), said.join('\n')).toMatchObject({ role: 'primary', slotCount: 16_384 })
     expect(await second.get('k')).toBe('w')
+    // Who asked for a vote, who gave it, and what came of it.
+    expect(told.second).toEqual(expect.arrayContaining(['electionStarted', 'promoted']))
+    expect(told.first).toContain('voteGranted')
     // It remembers the others: its seeds may be gone.
     const nobody = await freePort()
     await using again = await join({ dir, ...at(0), seeds: [`127.0.0.1:${nobody}`], ...common })

@@ -82,10 +82,12 @@ export function child(options: JoinOptions): Child {
   live.add(process_)
   let output = ''
   process_.stdout.on('data', (text: Buffer) => { output += text.toString() })
+  // As long as joining may take.
+  const timeoutMs = options.joinTimeoutMs ?? 60_000
   const ended = once(process_, 'exit').then(() => live.delete(process_))
   const said = (line: string): Promise<void> => new Promise((resolve, reject) => {
     void ended.then(() => reject(new Error(`it ended with ${process_.exitCode} before it said '${line}'`)))
-    waitFor(() => output.includes(`${line}\n`), { timeoutMs: 60_000, what: `'${line}' of a child` }).then(() => resolve(), reject)
+    waitFor(() => output.includes(`${line}\n`), { timeoutMs, what: `'${line}' of a child` }).then(() => resolve(), reject)
   })
   return {
     pid: process_.pid!, said,

@@ -4,8 +4,11 @@
  */
 import type { LogLevel, RedisLogLevel } from '@slotwise/engine'
 import type { ClusterChange } from './cluster/cluster-driver.js'
+import type { NodeOptions } from './node-options.js'
 
 export type ToControl =
+  /** The first one, once. */
+  | { readonly type: 'start'; readonly options: NodeOptions }
   | { readonly type: 'stop' }
   /** A node that waits for its directory, or to be replaced, ends with the failure STOPPED; any other goes on. */
   | { readonly type: 'endStandby' }

@@ -3,8 +3,9 @@
  * application which blocks its own event loop neither stalls the node nor loses its seat in a cluster.
  * Data never passes here: clients are served by the engine's own threads.
  */
+import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { parentPort, workerData } from 'node:worker_threads'
+import { parentPort } from 'node:worker_threads'
 import {
   type ControlPort, type ControlRequest, directoryHolder, Engine, LockedError, type LogLevel,
 } from '@slotwise/engine'
@@ -17,8 +18,9 @@ import { isMysqlRequest, NO_SOURCE } from './mysql/mysql-requests.js'
 import type { MysqlSource, readMysqlSettings } from './mysql/mysql-source.js'
 import type { NodeOptions } from './node-options.js'
 
-const options = workerData as NodeOptions
 const parent = parentPort!
+const [begin] = await once(parent, 'message') as [Extract<ToControl, { type: 'start' }>]
+const options: NodeOptions = begin.options
 const tell = (message: FromControl): void => parent.postMessage(message)
 
 /** How late a standby notices that its directory is free. Looking costs three system calls. */
@@ -59,15 +61,17 @@ function request(asked: ControlRequest): void {
 }
 
 /** Keeps of the archive what the configuration says, and follows what the store remembers. */
-function startFollowing(engine: Engine, source: MysqlStart | null): void {
+function startFollowing(engine: Engine, port: number, source: MysqlStart | null): void {
   const { bytes, seconds } = options.binlogRetention
   if (options.persistent && (bytes > 0 || seconds > 0)) engine.command(['BINLOG', 'RETAIN', String(bytes), String(seconds)])
-  control = engine.control()
   const onLog = (level: LogLevel, message: string): void => tell({ type: 'log', level, message })
-  follow = new parts!.follow.FollowDriver(engine, control, onLog)
+  follow = new parts!.follow.FollowDriver(engine, control!, onLog)
   follow.start()
   if (source !== null) {
-    mysql = new source.MysqlSource({ engine, control, file: options.mysqlSource, settings: source.settings, onLog })
+    const clusterPort = options.cluster ? port : null
+    mysql = new source.MysqlSource({
+      engine, control: control!, file: options.mysqlSource, settings: source.settings, clusterPort, onLog,
+    })
     mysql.start()
   }
   for (const asked of early.splice(0)) request(asked)
@@ -79,7 +83,6 @@ interface MysqlStart { MysqlSource: typeof MysqlSource; settings: Awaited<Return
 async function loadMysqlSource(): Promise<MysqlStart | null> {
   if (options.mysqlSource === '') return null
   try {
-    if (options.cluster) throw new Error('a node of a cluster has some of the keys only: slotwise-follow writes to a cluster')
     const loaded = await import('./mysql/mysql-source.js') // not without a source
     return { MysqlSource: loaded.MysqlSource, settings: await loaded.readMysqlSettings(options.mysqlSource) }
   } catch (error) {
@@ -173,10 +176,11 @@ async function start(): Promise<Engine> {
       })
     }
     await untilReplaced(engine)
+    control = engine.control() // before there can be a client: what it asks waits in `early`
     const port = await engine.listen({ anyPort: options.anyPort })
     if (options.cluster) await startCluster(port)
     if (options.http !== null) await startGateway(options.http)
-    startFollowing(engine, source)
+    startFollowing(engine, port, source)
     tell({ type: 'ready', port, httpPort: gateway?.port ?? 0 })
     return engine
   } catch (error) {
@@ -202,5 +206,5 @@ const started = start()
 started.catch(fail)
 parent.on('message', (message: ToControl) => {
   if (message.type === 'endStandby') standbyEnded = true
-  else started.then(stop).catch(fail)
+  if (message.type === 'stop') started.then(stop).catch(fail)
 })

@@ -1,5 +1,5 @@
 /** @slotwise/node: a running node, assembled from engine, configuration and control thread. See README.md. */
-export { Node, NodeError, type NodeEvents } from './node.js'
+export { type LogLine, Node, NodeError, type NodeEvents, type NodeLog } from './node.js'
 export type { ClusterChange } from './cluster/cluster-driver.js'
 export { type NodeOptions, nodeOptionsOf } from './node-options.js'
 export { checkAof, type CheckAofOptions, globMatcher } from '@slotwise/engine'

@@ -4,10 +4,11 @@
  * only the events wait until it looks.
  */
 import { EventEmitter, on, once } from 'node:events'
-import { Worker } from 'node:worker_threads'
+import type { Worker } from 'node:worker_threads'
 import type { LogLevel, RedisLogLevel } from '@slotwise/engine'
 import type { ClusterChange } from './cluster/cluster-driver.js'
 import type { FromControl, ToControl } from './control-messages.js'
+import { beginControlThread } from './control-thread.js'
 import type { NodeOptions } from './node-options.js'
 
 /**
@@ -19,11 +20,17 @@ export class NodeError extends Error {
   constructor(readonly code: string, message: string) { super(message) }
 }
 
+export interface LogLine { readonly level: LogLevel; readonly message: string }
+
+/** Hears what a node has to say, that of its loading too, in order. */
+export interface NodeLog {
+  readonly line: (line: LogLine) => void
+  /** A client changed `loglevel`, for the lines that follow. */
+  readonly level?: (level: RedisLogLevel) => void
+}
+
 export interface NodeEvents {
-  log: [line: { level: LogLevel; message: string }]
-  /** A client changed `loglevel`. */
-  logLevel: [level: RedisLogLevel]
-  /** A client sent SHUTDOWN: the log is synced; stop the node and end the process with that code. */
+  /** A client sent SHUTDOWN: the log is synced; stop the node and end the process with that code. Waits, too. */
   shutdown: [exitCode: number]
   /** Something about the cluster changed: who is in it, who failed, who was promoted, epochs, slots, offsets. */
   clusterChange: [change: ClusterChange]
@@ -38,14 +45,20 @@ export class Node extends EventEmitter<NodeEvents> implements AsyncDisposable {
   #port = 0
   #httpPort = 0
   #stopping: Promise<void> | null = null
+  /** Of a SHUTDOWN that nobody listened to: a node serves clients before the thread that started it has heard of it. */
+  #unheardExitCode: number | null = null
 
-  private constructor(options: NodeOptions, onLog: (line: NodeEvents['log'][0]) => void) {
+  private constructor(options: NodeOptions, log: NodeLog, worker: Worker) {
     super()
-    this.on('log', onLog)
-    const worker = this.#worker = new Worker(new URL('control.js', import.meta.url), {
-      name: 'slotwise-control', workerData: options,
-      execArgv: [], // flags of the application, --input-type or a loader, are not for our file
+    EventEmitter.prototype.on.call(this, 'newListener', (event: unknown) => {
+      const exitCode = this.#unheardExitCode
+      if (event !== 'shutdown' || exitCode === null) return
+      this.#unheardExitCode = null
+      queueMicrotask(() => this.emit('shutdown', exitCode))
     })
+    this.#worker = worker
+    worker.ref()
+    worker.postMessage({ type: 'start', options } satisfies ToControl)
     // All that happens becomes one of two promises: it listens; it has ended, well or badly.
     let ready = false
     let resolveReady: (ports: { port: number; httpPort: number }) => void
@@ -58,9 +71,11 @@ export class Node extends EventEmitter<NodeEvents> implements AsyncDisposable {
       }
       worker.on('message', (message: FromControl) => {
         switch (message.type) {
-          case 'log': return void this.emit('log', message)
-          case 'logLevel': return void this.emit('logLevel', message.level)
-          case 'shutdown': return void this.emit('shutdown', message.exitCode)
+          case 'log': return log.line(message)
+          case 'logLevel': return log.level?.(message.level)
+          case 'shutdown':
+            if (!this.emit('shutdown', message.exitCode)) this.#unheardExitCode = message.exitCode
+            return
           case 'clusterChange': return void this.emit('clusterChange', message.change)
           case 'ready':
             ready = true
@@ -80,16 +95,17 @@ export class Node extends EventEmitter<NodeEvents> implements AsyncDisposable {
 
   /**
    * Opens the data directory, loads it and listens.
-   * @param onLog  gets the log lines of loading too; a listener of 'log' added later would miss them
    * @param endStandby  aborting it ends the wait for a directory that another process has, or of a primary that has
    * lost its data and is to be replaced, and nothing else
+   * @param thread  one that was begun before, and for no other node. @default it begins now
    * @returns when clients are answered
    * @throws {NodeError}
    */
   static async start(
-    options: NodeOptions, onLog: (line: NodeEvents['log'][0]) => void = () => undefined, endStandby?: AbortSignal,
+    options: NodeOptions, log: NodeLog = { line: () => undefined }, endStandby?: AbortSignal,
+    thread: Worker = beginControlThread(),
   ): Promise<Node> {
-    const node = new Node(options, onLog)
+    const node = new Node(options, log, thread)
     const end = (): void => node.#worker.postMessage({ type: 'endStandby' } satisfies ToControl)
     endStandby?.addEventListener('abort', end, { once: true })
     try {

@@ -4,10 +4,11 @@
  * stranger's replicas and send it their password. Here it is met, and gets nothing.
  */
 import { connect } from 'node:net'
-import { readFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { describePeer, freePort, startRedis, waitFor } from '@slotwise/testing'
 import { expect, it } from 'vitest'
-import { createCluster, rowsOf, startNodes } from './fixtures/cluster.js'
+import { createCluster, isOk, rowsOf, startNodes } from './fixtures/cluster.js'
 
 const KEY = 'of-the-cluster'
 
@@ -74,6 +75,32 @@ describePeer(['redis-server', 'redis-cli'], 'a stranger on the bus', () => {
     await waitFor(async () => (await stranger.command('CLUSTER', 'INFO') as string).includes('cluster_known_nodes:1'), { what: 'the end of the handshake' })
     await waitFor(async () => /cluster_state:ok[^]*cluster_known_nodes:3/.test(await ours.command('CLUSTER', 'INFO') as string), { what: 'a cluster as before' })
   }, 240_000)
+
+  it('has no chance while the key of the bus is changed, node by node, and the cluster serves all the while', async () => {
+    const [former, next] = ['f'.repeat(32), 'n'.repeat(32)]
+    await using cluster = await startNodes(['slotwise', 'slotwise', 'slotwise'], [], { 'nodes.conf.key': former })
+    await createCluster(cluster, 0)
+    for (const keys of [`${next} ${former}`, next]) {
+      for (const index of [0, 1, 2]) {
+        await cluster.nodes[index]!.stop()
+        writeFileSync(join(cluster.nodes[index]!.dir, 'nodes.conf.key'), keys, { mode: 0o600 })
+        await cluster.restart(index)
+        await isOk(cluster)
+        // Each of the other links is made anew, too, by either side.
+        await waitFor(async () => {
+          const views = await Promise.all([0, 1, 2].map((node) => cluster.rows(node)))
+          return views.every((rows) => rows.length === 3 && rows.every(({ flags, connected }) => connected && !flags.some((flag) => flag.startsWith('fail'))))
+        }, { timeoutMs: 60_000, what: `links of all nodes after node ${index} has ${keys.split(' ').length} keys` })
+      }
+    }
+    await using late = await startNodes(['slotwise'], [], { 'nodes.conf.key': former })
+    await using stranger = await late.nodes[0]!.client()
+    await using ours = await cluster.nodes[0]!.client()
+    const busPort = /@(\d+)/.exec((await ours.command('CLUSTER', 'NODES') as string).split('\n').find((line) => line.includes('myself'))!)![1]!
+    expect(await stranger.command('CLUSTER', 'MEET', '127.0.0.1', cluster.nodes[0]!.port, busPort)).toBe('OK')
+    await waitFor(() => cluster.nodes[0]!.output.includes('it has not the key of the bus'), { timeoutMs: 60_000, what: 'a refusal' })
+    expect(await ours.command('CLUSTER', 'INFO')).toContain('cluster_known_nodes:3')
+  }, 400_000)
 
   it('that streams 256 MB behind a length of 2 GiB is cut off, and costs no memory', async () => {
     await using cluster = await startNodes(['slotwise'])

@@ -17,7 +17,7 @@ const service = (port: number, busPort: number, dir: string): string => `
   import { Node, nodeOptionsOf } from '@slotwise/node'
   const config = loadConfig({ args: ['--port', '${port}', '--bind', '127.0.0.1', '--dir', ${JSON.stringify(dir)}, '--appendonly', 'yes',
     '--cluster-enabled', 'yes', '--cluster-port', '${busPort}', '--cluster-node-timeout', '2000'] })
-  await Node.start(nodeOptionsOf(config), ({ message }) => console.error(message))
+  await Node.start(nodeOptionsOf(config), { line: ({ message }) => console.error(message) })
   process.stdin.once('data', () => {
     process.stdout.write('blocking')
     for (const end = Date.now() + ${seconds * 1000}; Date.now() < end;);

@@ -2,6 +2,8 @@
  * A primary without persistence is killed and back before anybody has missed it: empty. Its replica, of ours or of
  * Redis, must not copy that, but take over with all it has.
  */
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { describePeer, waitFor } from '@slotwise/testing'
 import { expect, it } from 'vitest'
 import { type Kind, rowsOf, waitInCluster } from './fixtures/cluster.js'
@@ -28,10 +30,13 @@ describePeer('redis-server', 'a primary that comes back without its data', () =>
       await primary.pipeline(keys.map((key) => ['SET', key, 'v']))
       await waitFor(async () => await primary.command('WAIT', 1, 100) === 1, { timeoutMs: 60_000, what: 'the writes at the replica' })
     }
+    // What it remembers after its end is what it has written.
+    const saved = join(cluster.nodes[0]!.dir, 'nodes.conf')
+    await waitFor(() => readFileSync(saved, 'utf8').includes(` slave ${ids[0]!} `), { timeoutMs: 60_000, what: 'the replica in nodes.conf' })
 
     await cluster.nodes[0]!.sigkill()
     const back = await cluster.restart(0)
-    expect(back.output).toContain('This primary has come back without data')
+    await waitFor(() => back.output.includes('This primary has come back without data'), { what: 'the line in the log' })
     await using heir = await cluster.nodes[REPLICA]!.client()
     await waitInCluster(cluster, async () => {
       const rows = rowsOf(await heir.command('CLUSTER', 'NODES') as string)

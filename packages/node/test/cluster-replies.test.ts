@@ -67,7 +67,7 @@ const shardsOf = (reply: RespReply): unknown[] => (reply as RespReply[][])
 
 const infoOf = (reply: RespReply): string[] => (reply as string).split('\r\n')
   // Which messages were seen so far, and what Redis has not.
-  .filter((line) => !/^(cluster_stats_messages_(?!sent|received)|cluster_state_reason|cluster_failover_reason|cluster_id)/.test(line))
+  .filter((line) => !/^(cluster_stats_messages_(?!sent|received)|cluster_state_reason|cluster_failover_reason|cluster_id|cluster_clock_skew_)/.test(line))
   .map((line) => /^cluster_(my_epoch|stats_messages_)/.test(line) ? line.split(':')[0]! : line)
 
 const linksOf = (reply: RespReply): unknown[] => (reply as RespReply[][])

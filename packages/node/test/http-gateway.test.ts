@@ -133,7 +133,7 @@ describe('what was answered', () => {
   })
 
   it('on the primary is waited for by a replica that is shown the token', async () => {
-    const primary = await serve(['--http-token', TOKEN])
+    const primary = await serve(['--http-token', TOKEN, '--repl-diskless-sync-delay', '0'])
     await using _ = primary.server
     const replica = await serve(['--http-token', TOKEN, '--replicaof', `127.0.0.1 ${primary.server.port}`])
     await using __ = replica.server

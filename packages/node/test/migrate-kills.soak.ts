@@ -28,13 +28,14 @@ function randomOf(from: number): () => number {
 /** Looks at the last migration of a node all the time, until it is in one of these phases. */
 async function untilPhase(cluster: ClusterProcess, index: number, wanted: readonly string[]): Promise<string> {
   await using client = await cluster.nodes[index]!.client()
+  let row: string[] = []
   for (const end = performance.now() + WAIT_MS; performance.now() < end;) {
     const rows = await client.command('CLUSTER', 'MIGRATE', 'STATUS') as string[][]
-    const row = rows.at(-1) ?? []
+    row = rows.at(-1) ?? []
     const state = row[row.indexOf('state') + 1]!
     if (wanted.includes(state)) return state
   }
-  throw new Error(`the migration is not ${wanted.join(' or ')}`)
+  throw new Error(`the migration is not ${wanted.join(' or ')}: ${row.join(' ')}`)
 }
 
 describePeer(['redis-server', 'redis-cli'], 'CLUSTER MIGRATE', () => {

@@ -2,7 +2,7 @@
 import { spawnSync } from 'node:child_process'
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { describeMariadb, freePort, purgeBinlog, startMariadb, startSlotwise, tempDir, waitFor, type MariadbProcess, type RespClient, type RespReply, type ServerProcess } from '@slotwise/testing'
+import { describeMariadb, freePort, purgeBinlog, startMariadb, startSlotwise, tempDir, waitFor, type MariadbProcess, RespClient, type RespReply, type ServerProcess } from '@slotwise/testing'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 
 const program = join(import.meta.dirname, '../../../apps/server/bin/slotwise-server')
@@ -44,11 +44,23 @@ describe('a server without a MySQL source', () => {
     expect((await modulesOf(['--mysql-source', file])).filter(readsMysql).length).toBeGreaterThan(10)
   })
 
+  const thereIsNone = { message: expect.stringMatching(/^ERR There is no MySQL source/) as string }
   it('says that there is none', async () => {
     await using server = await startSlotwise()
     await using client = await server.client()
-    for (const action of ['STATUS', 'START', 'SKIP']) {
-      expect(await client.command('MYSQLSOURCE', action)).toMatchObject({ message: expect.stringMatching(/^ERR There is no MySQL source/) as string })
+    for (const action of ['STATUS', 'START', 'SKIP']) expect(await client.command('MYSQLSOURCE', action)).toMatchObject(thereIsNone)
+  })
+
+  it('says so to who asks before the server says that it is up, too', async () => {
+    for (let start = 0; start < 5; start++) {
+      const port = await freePort()
+      const starting = startSlotwise({ port })
+      const answer = await waitFor(async () => {
+        await using client = await RespClient.connect({ port, timeoutMs: 60_000 })
+        return await client.command('MYSQLSOURCE', 'STATUS')
+      }, { intervalMs: 1 })
+      await using _ = await starting
+      expect(answer).toMatchObject(thereIsNone)
     }
   })
 
@@ -182,7 +194,7 @@ tables: [{ table: w.${table}, key: "${table}:\${id}" }]`)
     source.sql('CREATE TABLE w.c (id INT PRIMARY KEY)')
     await using first = tempDir()
     await using second = tempDir()
-    await using primary = await serve(first.path, 'c', [], 4102)
+    await using primary = await serve(first.path, 'c', ['--repl-diskless-sync-delay', '0'], 4102)
     await using there = await primary.client()
     await inState(there, 'following')
     source.sql('INSERT INTO w.c VALUES (1)')

@@ -3,7 +3,7 @@
  * while nobody copies from it, and one that is stopped. Many rounds, and the same with asynchronous replication, which
  * must lose something: quorum.soak.ts, `npm run test:quorum`.
  */
-import { describePeer } from '@slotwise/testing'
+import { describePeer, waitFor } from '@slotwise/testing'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { copiesBut, field, infoOf, isLed, killAlone, leader, runFaults, startQuorumShard, stop } from './fixtures/quorum.js'
 import type { Shard } from './fixtures/shard.js'
@@ -31,6 +31,23 @@ describePeer('redis-cli', 'a shard with repl-ack quorum', () => {
     await client.close()
     await isLed(shard, { replicas: 2 })
   }, 240_000)
+
+  it('hands over by request: who hands over stops to acknowledge, and nobody waits for its lease to end', async () => {
+    const { index, client } = await leader(shard, { replicas: 2 })
+    const key = `{${shard.tag}}:handed`
+    expect(await client.command('SET', key, '1')).toBe('OK')
+    await client.close()
+    const copy = copiesBut(shard.cluster, index)[0]!
+    await using next = await copy.client()
+    const leads = async (): Promise<boolean> => field(await infoOf(copy), 'role') === 'master'
+    // A replica gives it up after five seconds, as Redis has it, and whoever asked asks again.
+    await waitFor(async () => {
+      if (await leads()) return true
+      return await next.command('CLUSTER', 'FAILOVER') === 'OK' && await waitFor(leads, { timeoutMs: 6000 })
+    }, { timeoutMs: 60_000, what: 'the copy to lead' })
+    await isLed(shard, { replicas: 2 })
+    expect(await next.command('GET', key)).toBe('1')
+  }, 120_000)
 
   it(`is linearizable and loses nothing when its primary is killed or stopped (seed ${seed})`, async () => {
     const { acknowledged, wrong } = await runFaults(shard, [killAlone, stop], seed)

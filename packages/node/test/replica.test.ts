@@ -295,12 +295,13 @@ describe('a history', () => {
   }, 240_000)
 
   it('lets the sibling of a promoted replica go on', async () => {
-    // Without PINGs: one that only the sibling has got when the primary dies would put it ahead.
-    await using primary = await startSlotwise({ args: [...args, '--repl-ping-replica-period', '3600'] })
+    // Without PINGs: one that only the sibling has got when the primary dies would put it ahead. Nobody waits for one.
+    const silent = ['--repl-ping-replica-period', '3600', '--repl-timeout', '3600']
+    await using primary = await startSlotwise({ args: [...args, ...silent] })
     await using client = await primary.client()
     await fill(client)
-    await using promoted = await startReplica(primary)
-    await using sibling = await startReplica(primary)
+    await using promoted = await startReplica(primary, silent)
+    await using sibling = await startReplica(primary, silent)
     await using a = await promoted.client()
     await using b = await sibling.client()
     await linkIsUp(a)

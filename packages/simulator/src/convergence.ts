@@ -51,3 +51,23 @@ function contradiction(running: readonly SimulatedNode[]): string | null {
   }
   return null
 }
+
+/** What keeps the survivors from serving everything, or null. */
+export function unserved(nodes: readonly SimulatedNode[]): string | null {
+  const running = nodes.filter((node) => node.machine !== null)
+  const alive = new Set(running.map((node) => node.machine!.view.self.id))
+  const reference = running[0]!.machine!.view
+  for (const { machine, name } of running)
+    if (machine!.view.state !== 'ok') return `${name} sees the cluster down: ${machine!.view.stateWhy}`
+  for (const { machine, name } of running) {
+    const { view } = machine!
+    for (let slot = 0; slot < view.owners.length; slot++) {
+      const owner = view.owners[slot]
+      if (owner?.id !== reference.owners[slot]?.id) return `${name} sees slot ${slot} elsewhere`
+      if (owner === null || owner === undefined || !alive.has(owner.id)) return `slot ${slot} is not served`
+    }
+    for (const node of view.list)
+      if (alive.has(node.id) && (node.isPfail || node.isFail)) return `${name} sees ${short(node.id)} failing, which is alive`
+  }
+  return null
+}

@@ -7,6 +7,8 @@ const kinds: readonly [string, readonly number[], Partial<CopyScheduleOptions>][
   ['three copies, a majority fsyncs', [1, 12, 20, 24], { copies: 3 }],
   ['five copies, a majority fsyncs', [1, 60], { copies: 5 }],
   ['three copies, one replica has received', [1, 20], { copies: 3, received: 1 }],
+  ['two copies, both fsync', [1, 2, 3, 4], { copies: 2 }],
+  ['two copies, the replica has received', [1, 2, 3, 4], { copies: 2, received: 1 }],
 ]
 
 describe('copies of a shard', () => {

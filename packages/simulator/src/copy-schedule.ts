@@ -1,8 +1,8 @@
 /**
- * One schedule of a shard whose acknowledgements are to outlive everything that happens to it: three or five copies
- * among voters that have no replicas. Kills, power cuts that lose what was not fsynced, pauses, stalled disks, clocks
- * that drift, partitions, lost data, hand-overs by request. No acknowledged write may be missing where somebody serves;
- * after healing all copies are alike, have all of them, and somebody serves.
+ * One schedule of a shard whose acknowledgements are to outlive everything that happens to it: two, three or five
+ * copies among voters that have no replicas. Kills, power cuts that lose what was not fsynced, pauses, stalled disks,
+ * clocks that drift, partitions, lost data, hand-overs by request. No acknowledged write may be missing where somebody
+ * serves; after healing all copies are alike, have all of them, and somebody serves.
  */
 import { type CopyFaults, defaultOptions, type VoteFaults } from '@slotwise/cluster'
 import { randomOf } from '@slotwise/gossip'

@@ -4,9 +4,10 @@
  */
 import { defaultOptions } from '@slotwise/cluster'
 import { NodePlaces, randomOf } from '@slotwise/gossip'
+import { unserved } from './convergence.js'
 import { EventQueue } from './event-queue.js'
 import { initialSaved } from './initial-cluster.js'
-import { Invariants, short, Violation } from './invariants.js'
+import { Invariants, Violation } from './invariants.js'
 import { ipOf, SimulatedNode, type World } from './simulated-node.js'
 import { calm, VirtualNetwork } from './virtual-network.js'
 
@@ -74,24 +75,4 @@ export function runLarge({ seed, nodes: nodeCount, killed = 0.5, nodeTimeoutMs =
   result.messages = network.messageCount
   result.steps = world.nodes.reduce((sum, node) => sum + node.steps, 0)
   return result
-}
-
-/** What keeps the survivors from serving everything, or null. */
-function unserved(nodes: readonly SimulatedNode[]): string | null {
-  const running = nodes.filter((node) => node.machine !== null)
-  const alive = new Set(running.map((node) => node.machine!.view.self.id))
-  const reference = running[0]!.machine!.view
-  for (const { machine, name } of running)
-    if (machine!.view.state !== 'ok') return `${name} sees the cluster down: ${machine!.view.stateWhy}`
-  for (const { machine, name } of running) {
-    const { view } = machine!
-    for (let slot = 0; slot < view.owners.length; slot++) {
-      const owner = view.owners[slot]
-      if (owner?.id !== reference.owners[slot]?.id) return `${name} sees slot ${slot} elsewhere`
-      if (owner === null || owner === undefined || !alive.has(owner.id)) return `slot ${slot} is not served`
-    }
-    for (const node of view.list)
-      if (alive.has(node.id) && (node.isPfail || node.isFail)) return `${name} sees ${short(node.id)} failing, which is alive`
-  }
-  return null
 }

@@ -3,7 +3,7 @@ import { expect, it } from 'vitest'
 import { runRestart } from './index.js'
 
 /** Seeds that once failed stay here. */
-const remembered: readonly number[] = [456]
+const remembered: readonly number[] = [456, 500_463]
 
 it('a killed primary comes back at any moment, and all agree', () => {
   let replaced = 0

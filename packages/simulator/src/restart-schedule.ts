@@ -1,13 +1,15 @@
 /**
  * One primary is killed and comes back on its old directory, with slots that another one may have by then: at any
  * moment of a young or an old cluster, before, while and after its replica is promoted, over a network that loses and
- * delays. Then all must agree in time. Some of the nodes are as redis-server: its timing, and none of our extensions.
+ * delays. Then all must agree in time, and a primary that
+ * dies for good then be replaced. Some of the nodes are as redis-server: its timing, and none of our extensions.
  * The general schedule (schedule.ts) meets this now and then, and never before the cluster has an id; here each seed is
  * one such moment.
  */
 import { defaultOptions } from '@slotwise/cluster'
 import { randomOf, SLOT_COUNT } from '@slotwise/gossip'
 import { disagreement } from './convergence.js'
+import { replaceDead } from './death.js'
 import { EventQueue } from './event-queue.js'
 import { initialConfs } from './initial-cluster.js'
 import { Invariants, Violation } from './invariants.js'
@@ -30,6 +32,8 @@ export interface RestartResult {
   convergedMs: number
   /** Its slots were another's when all agreed. */
   wasReplaced: boolean
+  /** From the death of a primary after that until all was served; null if none had a replica with its data. */
+  replacedMs: number | null
 }
 
 const SHARDS = 3
@@ -55,7 +59,7 @@ export function runRestart({ seed, log }: RestartOptions): RestartResult {
     world.nodes.push(node)
   })
   const result: RestartResult = {
-    seed, violation: null, nodeTimeoutMs, awayMs: 0, convergedMs: 0, wasReplaced: false,
+    seed, violation: null, nodeTimeoutMs, awayMs: 0, convergedMs: 0, wasReplaced: false, replacedMs: null,
     killedAtMs: random() < 0.5 ? random() * YOUNG_MS : YOUNG_MS + random() * YOUNG_MS,
   }
   try {
@@ -115,6 +119,7 @@ function play(world: World, result: RestartResult): void {
   }
   result.convergedMs = queue.now - calmAt
   result.wasReplaced = victim.machine?.view.nodes.get(id)?.isReplica === true
+  result.replacedMs = replaceDead(world, bound)
 }
 
 /** As after `redis-cli --cluster create`: everybody has just met everybody. */

@@ -1,5 +1,6 @@
 /**
- * One schedule: a cluster under a seed lives through faults, then everything heals and it must come to rest in time.
+ * One schedule: a cluster under a seed lives through faults, then everything heals and it must come to rest in time,
+ * and replace a primary that dies for good then (not of a large cluster: large.ts).
  * Which faults a seed has at all is drawn first (swarm testing: a run with all of them at once hides the effects of
  * each). The same seed gives the same story; with `log` it can be read. From some hundred nodes on the faults are
  * those of large-chaos.ts, in each seed all of the important ones.
@@ -7,6 +8,7 @@
 import { defaultOptions, type SavedCluster, type VoteFaults } from '@slotwise/cluster'
 import { NodePlaces, randomOf } from '@slotwise/gossip'
 import { disagreement } from './convergence.js'
+import { replaceDead } from './death.js'
 import { EventQueue } from './event-queue.js'
 import { initialConfs, initialSaved } from './initial-cluster.js'
 import { Invariants, Violation } from './invariants.js'
@@ -39,6 +41,8 @@ export interface ScheduleResult {
   /** How long the healed cluster took to agree, and T. */
   convergedMs: number
   nodeTimeoutMs: number
+  /** How long a primary that died then was not replaced; null if none had a replica that could, or it is large. */
+  replacedMs: number | null
   /** How long two primaries took writes for one slot, and how many failovers were forced, which asks for it. */
   overlapMs: number
   forced: number
@@ -93,8 +97,8 @@ export function runSchedule({
     world.nodes.push(node)
   })
   const result: ScheduleResult = {
-    seed, violation: null, steps: 0, messages: 0, votes: 0, convergedMs: 0, nodeTimeoutMs, overlapMs: 0, forced: 0,
-    takeovers: 0, kills: 0, cuts: 0, events: 0, virtualMs: 0,
+    seed, violation: null, steps: 0, messages: 0, votes: 0, convergedMs: 0, nodeTimeoutMs, replacedMs: null,
+    overlapMs: 0, forced: 0, takeovers: 0, kills: 0, cuts: 0, events: 0, virtualMs: 0,
   }
   try {
     const largeChaos = isLarge ? new LargeChaos(world, nodeTimeoutMs) : null
@@ -107,6 +111,7 @@ export function runSchedule({
     result.overlapMs = overlap.sampledMs
     result.forced = chaos.forced
     result.convergedMs = heal(world, nodeTimeoutMs)
+    if (!isLarge) result.replacedMs = replaceDead(world, convergenceBoundMs(nodeTimeoutMs))
   } catch (error) {
     if (!(error instanceof Violation)) throw error
     result.violation = error.message

@@ -28,7 +28,7 @@ export interface World {
   keepDisk: boolean
   /** One copy of what all nodes know alike. */
   places?: NodePlaces
-  /** Each tick looks at all nodes, as if something had happened to each. */
+  /** Each tick looks at all nodes, as if something had happened to each, and each message at all of their reports. */
   looksAtAll?: boolean
   /** Of a shard whose copies are counted: its logs are simulated, and what was acknowledged is kept in mind. */
   promises?: Promises
@@ -90,6 +90,8 @@ export class SimulatedNode implements Endpoint {
   }
 
   get source(): NodeId | null { return this.#source }
+  /** As the replica of that one. */
+  hasDataOf(primary: NodeId): boolean { return this.machine !== null && this.#source === primary && this.#loaded }
   get takesWrites(): boolean {
     return this.machine !== null && this.machine.view.state === 'ok' && this.machine.view.self.isVoter &&
       this.clock >= this.#writesPausedUntil
@@ -174,7 +176,10 @@ export class SimulatedNode implements Endpoint {
   /** @returns after how long the next tick comes. */
   tick(): number {
     if (this.isPaused) return this.pausedUntil - this.world.queue.now
-    if (this.world.looksAtAll === true) this.machine?.view.rows.touchAll()
+    if (this.world.looksAtAll === true) {
+      this.machine?.view.rows.touchAll()
+      this.machine?.view.rows.reported.setAll()
+    }
     this.#replicate()
     this.#step({ type: 'tick' })
     return TICK_MS / this.clockRate
@@ -241,6 +246,7 @@ export class SimulatedNode implements Endpoint {
       case 'unpauseWrites':
         this.#writesPausedUntil = 0
         return
+      case 'stop': throw new Violation(`${this.name} was told to stop: ${effect.why}`) // nobody runs twice here
       case 'log': return this.#say(effect.text)
       case 'stateChanged': case 'reply': case 'slotMapChanged': case 'deleteKeysInSlots': case 'flushData': case 'publish': case 'event': case 'resolve':
       case 'askNode': case 'startExport': case 'finishExport': case 'stopExport': case 'holdSlots': case 'openImport': case 'closeImport':
@@ -314,7 +320,9 @@ class Ticker {
 }
 
 const withoutExtensions = ({ header, body }: BusMessage): BusMessage =>
-  'extensions' in body ? { header, body: { ...body, extensions: [] } } : { header, body }
+  'extensions' in body
+    ? { header, body: { type: body.type, gossip: body.gossip, hostname: body.hostname, extensions: [] } }
+    : { header, body }
 
 const texts = new Map<string, string>()
 

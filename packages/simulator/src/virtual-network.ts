@@ -42,6 +42,32 @@ class Connection {
   constructor(readonly from: Endpoint, readonly fromLink: LinkId, readonly to: Endpoint, readonly toLink: LinkId) {}
 }
 
+type Outcome = 'opened' | 'refused' | 'silence'
+
+/** A connection that is being made: on its way there, then back with the outcome. */
+class Attempt {
+  #outcome: Outcome | null = null
+  readonly #generation: number
+
+  constructor(
+    readonly network: VirtualNetwork, readonly from: Endpoint, readonly link: LinkId,
+    readonly to: Endpoint | undefined,
+  ) {
+    this.#generation = from.generation
+  }
+
+  happen(): void {
+    const { network, from, link } = this
+    if (from.generation !== this.#generation) return
+    if (this.#outcome === null) {
+      const [outcome, delay] = network.arrive(from, link, this.to)
+      this.#outcome = outcome
+      network.queue.after(delay, this)
+    } else if (this.#outcome === 'opened') from.opened(link)
+    else from.failed(link, this.#outcome === 'refused')
+  }
+}
+
 /** A message on its way, to the end that was connected to (`there`) or back. */
 class Delivery {
   constructor(
@@ -107,25 +133,20 @@ export class VirtualNetwork {
 
   connect(from: Endpoint, link: LinkId, toIndex: number | null): void {
     const to = toIndex === null ? undefined : this.#endpoints[toIndex]
-    const { generation } = from
-    const tell = (delay: number, run: () => void): void =>
-      this.queue.after(delay, () => { if (from.generation === generation) run() })
-    tell(this.#delay(), () => {
-      if (to === undefined || this.isCut(from.index, to.index) || this.isCut(to.index, from.index)) {
-        tell(CONNECT_TIMEOUT_MS, () => from.failed(link, false))
-        return
-      }
-      if (!to.isUp) {
-        tell(this.#delay(), () => from.failed(link, true))
-        return
-      }
-      const toLink = --this.#inbound
-      const connection = new Connection(from, link, to, toLink)
-      this.#connections[from.index]!.set(link, connection)
-      this.#connections[to.index]!.set(toLink, connection)
-      to.accepted(toLink, from.index)
-      tell(this.#delay(), () => from.opened(link))
-    })
+    this.queue.after(this.#delay(), new Attempt(this, from, link, to))
+  }
+
+  /** A connection attempt has arrived. @returns how it ends, and after how long */
+  arrive(from: Endpoint, link: LinkId, to: Endpoint | undefined): [outcome: Outcome, delay: number] {
+    if (to === undefined || this.isCut(from.index, to.index) || this.isCut(to.index, from.index))
+      return ['silence', CONNECT_TIMEOUT_MS]
+    if (!to.isUp) return ['refused', this.#delay()]
+    const toLink = --this.#inbound
+    const connection = new Connection(from, link, to, toLink)
+    this.#connections[from.index]!.set(link, connection)
+    this.#connections[to.index]!.set(toLink, connection)
+    to.accepted(toLink, from.index)
+    return ['opened', this.#delay()]
   }
 
   send(from: Endpoint, link: LinkId, message: BusMessage): void {

@@ -9,6 +9,7 @@
 import { asBytes, asText, CommandKeys, type Engine, globMatcher, type Page } from '@slotwise/engine'
 import type { ValueCodec } from './codecs/codec.js'
 import { listOf } from './commands/sender.js'
+import { decodeHeld, type HeldValue, type OldValue, OldValues } from './past/old-values.js'
 
 export interface ChangesOptions {
   /**
@@ -20,6 +21,12 @@ export interface ChangesOptions {
   keys?: string | readonly string[]
   /** The data that is there, first. Not with `from`. @default false */
   snapshot?: boolean
+  /**
+   * Each change tells what its keys held before it. Costs a second copy of all data in this process until the loop is
+   * left, filled from the files before the first change is told (as `open({ dir, at })` is: on this thread), and a read
+   * of the whole value a key. @default false
+   */
+  oldValues?: boolean
   /** Aborting ends the loop with `signal.reason`. */
   signal?: AbortSignal
 }
@@ -47,6 +54,14 @@ export interface Change<V = unknown> {
    * @throws {CodecError} if another codec wrote it
    */
   readonly value: V | undefined
+  /**
+   * With `oldValues`, what `key` held before the change; null: nothing. Undefined without, and for `snapshot` and
+   * `flush`.
+   * @throws {CodecError} if another codec wrote it
+   */
+  readonly oldValue: OldValue<V> | null | undefined
+  /** The same of each of `keys`. */
+  readonly oldValues: readonly (OldValue<V> | null)[] | undefined
   readonly db: number
   /** When it was written, to a second or so; null if that is not known. */
   readonly time: Date | null
@@ -92,13 +107,17 @@ class Feed<V> {
   readonly #matchers: readonly ((key: Uint8Array) => boolean)[] | null
   readonly #commandKeys: CommandKeys
   readonly #signal: AbortSignal | undefined
+  readonly #wantsOld: boolean
+  /** Null before the first change. */
+  #old: OldValues | null = null
 
-  constructor(engine: Engine, codec: ValueCodec<V>, { keys, signal }: ChangesOptions) {
+  constructor(engine: Engine, codec: ValueCodec<V>, { keys, signal, oldValues = false }: ChangesOptions) {
     this.#engine = engine
     this.#codec = codec
     this.#matchers = keys === undefined ? null : listOf(keys).map(globMatcher)
     this.#commandKeys = new CommandKeys(engine)
     this.#signal = signal
+    this.#wantsOld = oldValues
   }
 
   /** Where reading begins, and the end of what this process has written, which may not be in the file yet. */
@@ -108,13 +127,25 @@ class Feed<V> {
 
   /** `skip`: what ends there or before has been seen. */
   async* run(start: string, skip: Place | null): AsyncGenerator<Change<V>, void, undefined> {
-    for await (const unit of this.#units(start)) {
-      if (skip !== null && isWithin(unit, skip)) continue
-      yield* this.#changes(unit)
+    try {
+      for await (const unit of this.#units(start)) {
+        if (skip !== null && isWithin(unit, skip)) continue
+        yield* await this.#changes(unit)
+      }
+    } finally {
+      await this.#old?.close()
     }
   }
 
   async* runWithSnapshot(start: string, end: Place): AsyncGenerator<Change<V>, void, undefined> {
+    try {
+      yield* this.#snapshotAndChanges(start, end)
+    } finally {
+      await this.#old?.close()
+    }
+  }
+
+  async* #snapshotAndChanges(start: string, end: Place): AsyncGenerator<Change<V>, void, undefined> {
     const pages = this.#pages()
     let page = pages.next()
     let pageEnd = page.done === true ? null : page.value.end
@@ -128,7 +159,7 @@ class Feed<V> {
         pageEnd = page.done === true ? null : page.value.end
         if (unit === null) break
       }
-      if (unit !== null && !isWithin(unit, end)) yield* this.#changes(unit)
+      if (unit !== null && !isWithin(unit, end)) yield* await this.#changes(unit)
     }
   }
 
@@ -162,19 +193,23 @@ class Feed<V> {
     }
   }
 
-  * #changes([, next, seconds, commands]: Unit): Generator<Change<V>, void, undefined> {
+  /** Of one transaction, in order; each command is applied to the old values when its own have been read. */
+  async #changes([position, next, seconds, commands]: Unit): Promise<LogChange<V>[]> {
+    if (this.#wantsOld) this.#old ??= await OldValues.at(this.#engine, text(position))
     const found: LogChange<V>[] = []
     const time = seconds === 0 ? null : new Date(seconds * 1000)
     for (const [db, words] of commands) {
       for (const { kind, keyWords, args } of this.#split(words)) {
-        if (this.#matchers !== null && kind !== 'flush' && !keyWords.some((key) => this.#wants(key))) continue
-        found.push(new LogChange(this.#codec, kind, keyWords, name(words), args, db, time, text(next)))
+        if (this.#matchers === null || kind === 'flush' || keyWords.some((key) => this.#wants(key))) {
+          const old = this.#old === null || kind === 'flush' ? undefined : keyWords.map((key) => this.#old!.read(db, key))
+          found.push(new LogChange(this.#codec, kind, keyWords, name(words), args, db, time, text(next), old))
+        }
+        this.#old?.apply(db, [words[0]!, ...args])
       }
     }
-    for (const [i, change] of found.entries()) {
-      change.last = i === found.length - 1
-      yield change
-    }
+    const last = found.at(-1)
+    if (last !== undefined) last.last = true
+    return found
   }
 
   #wants(key: Uint8Array): boolean { return this.#matchers!.some((matches) => matches(key)) }
@@ -225,14 +260,17 @@ class Feed<V> {
 class LogChange<V> implements Change<V> {
   readonly #codec: ValueCodec<V>
   readonly #keyWords: readonly Uint8Array[]
+  readonly #old: readonly (HeldValue | null)[] | undefined
   last = false
 
   constructor(
     codec: ValueCodec<V>, readonly kind: ChangeKind, keyWords: readonly Uint8Array[], readonly command: string,
     readonly args: readonly Uint8Array[], readonly db: number, readonly time: Date | null, readonly position: string,
+    old?: readonly (HeldValue | null)[],
   ) {
     this.#codec = codec
     this.#keyWords = keyWords
+    this.#old = old
   }
 
   get key(): string { return this.#keyWords.length === 0 ? '' : text(this.#keyWords[0]!) }
@@ -246,6 +284,14 @@ class LogChange<V> implements Change<V> {
     const page = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength) as Page
     return this.#codec.read(page, 0, bytes.length, false)
   }
+
+  get oldValue(): OldValue<V> | null | undefined {
+    return this.#old === undefined ? undefined : this.#decode(this.#old[0]!)
+  }
+
+  get oldValues(): readonly (OldValue<V> | null)[] | undefined { return this.#old?.map((held) => this.#decode(held)) }
+
+  #decode(held: HeldValue | null): OldValue<V> | null { return held === null ? null : decodeHeld(this.#codec, held) }
 }
 
 const text = (bytes: Uint8Array): string => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString()

@@ -7,6 +7,7 @@ export {
 export { AsyncStore } from './async-store.js'
 export type { Backend } from './backends/backend.js'
 export { isReadOnly, keysOf } from './backends/command-keys.js'
+export { cannotAnswer, CopyReads } from './backends/copy-reads.js'
 export { type NearCacheOptions, type NearCacheStats, statsTogether } from './backends/near-cache.js'
 export { PartitionedBackend } from './backends/partitioned-backend.js'
 export type { ReadFrom } from './backends/reading.js'
@@ -28,8 +29,11 @@ export type { PoppedElement, PoppedMember, WaitOptions } from './commands/waitin
 export type { ListenOptions } from './listen-options.js'
 export { open } from './open.js'
 export type { EvictionPolicy, Logger, OpenOptions, SemiSyncOptions } from './open-options.js'
+export type { OldValue } from './past/old-values.js'
 export type { Pending } from './pending.js'
-export type { ConnectionOptions, ShardOptions, ShardsOptions, UrlOptions } from './remote-options.js'
+export {
+  checkReads, type ConnectionOptions, type ShardOptions, type ShardsOptions, type UrlOptions,
+} from './remote-options.js'
 export type { MemberScanOptions, ScanOptions } from './scan.js'
 export { type MultiOptions, Store, type StoreEvents } from './store.js'
 export { type Message, SlowSubscriberError, type SubscribeOptions } from './subscriptions.js'

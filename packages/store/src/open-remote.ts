@@ -6,6 +6,7 @@ import { ClusterBackend } from './backends/cluster-backend.js'
 import { ConnectionError } from './backends/errors.js'
 import { storeErrorOf } from './backends/replies.js'
 import { within } from './backends/within.js'
+import { ReplicatedBackend } from './backends/replicated-backend.js'
 import { RingBackend } from './backends/ring-backend.js'
 import { ServerBackend } from './backends/server-backend.js'
 import { codecOf } from './codecs/index.js'
@@ -50,10 +51,14 @@ export async function connectBackend(options: UrlOptions<never>): Promise<Backen
   const library = await clientLibrary()
   const { client, url } = await firstOf(library, urls, options)
   try {
-    if (!await isClusterNode(client)) {
+    const { mode, role } = await hello(client)
+    if (mode !== 'cluster') {
       if (urls.length > 1) throw new ConnectionError(`${placeOf(url)} is no node of a cluster: several urls are for clusters, open({ shards }) for independent servers`)
-      if ((options.read ?? 'primary') !== 'primary') throw new ConnectionError(`${placeOf(url)} is no node of a cluster: read from replicas is for clusters`)
-      return new ServerBackend(library, client, placeOf(url), nearCacheOf(options))
+      const server = new ServerBackend(library, client, placeOf(url), nearCacheOf(options))
+      const { read = 'primary', maxLagMs = 0 } = options
+      if (read === 'primary') return server
+      if (role !== 'master') throw new ConnectionError(`${placeOf(url)} is a replica: expected the url of the primary, which knows its replicas`)
+      return await withReplicas(server, url, { read, maxLagMs }, options)
     }
   } catch (error) {
     client.destroy()
@@ -63,10 +68,30 @@ export async function connectBackend(options: UrlOptions<never>): Promise<Backen
   return connectCluster(library, urls, url, options)
 }
 
-/** @internal One server, whatever cluster it is in. */
-export async function connectServer(url: string, options: ConnectionOptions<never> = {}): Promise<ServerBackend> {
+async function withReplicas(
+  primary: ServerBackend, url: string, { read, maxLagMs }: Required<Pick<UrlOptions, 'read' | 'maxLagMs'>>,
+  options: ConnectionOptions<never>,
+): Promise<ReplicatedBackend> {
+  const connect = (host: string, port: number): Promise<ServerBackend> => {
+    const there = new URL(url)
+    there.hostname = host.includes(':') ? `[${host}]` : host
+    there.port = String(port)
+    return connectServer(there.href, options)
+  }
+  const backend = new ReplicatedBackend({ primary, address: placeOf(url), from: read, maxLagMs, connect })
+  await backend.look()
+  return backend
+}
+
+/**
+ * @internal One server, whatever cluster it is in.
+ * @param how.readonly  a replica of a cluster answers reads itself on this connection
+ */
+export async function connectServer(
+  url: string, options: ConnectionOptions<never> = {}, how: { readonly?: boolean } = {},
+): Promise<ServerBackend> {
   const library = await clientLibrary()
-  return new ServerBackend(library, await connect(library, url, options), placeOf(url), nearCacheOf(options))
+  return new ServerBackend(library, await connect(library, url, options, how), placeOf(url), nearCacheOf(options))
 }
 
 async function connectCluster(
@@ -119,10 +144,12 @@ async function firstOf(
 }
 
 /** Retries begin when the first connection has been made. */
-async function connect(library: RedisModule, url: string, options: ConnectionOptions<never>): Promise<RedisClient> {
+async function connect(
+  library: RedisModule, url: string, options: ConnectionOptions<never>, how: { readonly?: boolean } = {},
+): Promise<RedisClient> {
   const state = { started: false }
   const client = library.createClient({
-    url, ...clientOptions(options), socket: socketOptions(options, state),
+    url, ...how, ...clientOptions(options), socket: socketOptions(options, state),
   })
   client.on('error', ignore) // commands tell it
   try {
@@ -147,10 +174,10 @@ function socketOptions(options: ConnectionOptions<never>, state: { started: bool
   }
 }
 
-/** HELLO tells everybody who may connect. */
-async function isClusterNode(client: RedisClient): Promise<boolean> {
+/** It tells everybody who may connect. */
+async function hello(client: RedisClient): Promise<{ mode: string; role: string }> {
   const reply = await client.sendCommand(['HELLO'], { typeMapping: {} }) as Record<string, unknown>
-  return String(reply.mode) === 'cluster'
+  return { mode: String(reply.mode), role: String(reply.role) }
 }
 
 const connected = (work: Promise<unknown>, options: ConnectionOptions<never>, where: string): Promise<unknown> =>

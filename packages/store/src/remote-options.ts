@@ -31,8 +31,8 @@ export interface UrlOptions<V = unknown> extends ConnectionOptions<V> {
    */
   url: string | readonly string[]
   /**
-   * Of a cluster: who answers what only reads. 'replica': any replica of the slot; 'nearest': who answers fastest, the
-   * primary included. One that cannot answer is passed over. @default 'primary'
+   * Who answers what only reads, of a cluster or of a primary with replicas. 'replica': any replica; 'nearest': who
+   * answers fastest, the primary included. One that cannot answer is passed over. @default 'primary'
    */
   read?: ReadFrom
   /**
@@ -74,7 +74,13 @@ export function checkUrlOptions(options: UrlOptions<never>): void {
   const urls = urlsOf(options)
   if (urls.length === 0) throw new TypeError('expected at least one url')
   for (const url of urls) checkUrl(url)
-  const { read = 'primary', maxLagMs = 0, nearCache = false } = options
+  checkReads(options)
+}
+
+/** @internal @throws {TypeError | RangeError} */
+export function checkReads(
+  { read = 'primary', maxLagMs = 0, nearCache = false }: Pick<UrlOptions<never>, 'read' | 'maxLagMs' | 'nearCache'>,
+): void {
   if (!['primary', 'replica', 'nearest'].includes(read)) throw new TypeError(`expected read to be 'primary', 'replica' or 'nearest', found '${read}'`)
   wholeNumber('maxLagMs', maxLagMs, 0)
   if (read !== 'primary' && nearCache !== false) throw new TypeError('expected nearCache or read from replicas, found both')

@@ -22,6 +22,14 @@ conformsAsAsyncStore('at a server', async () => {
   return { open: () => open({ url: urlOf(server) }), [Symbol.asyncDispose]: () => server[Symbol.asyncDispose]() }
 })
 
+conformsAsAsyncStore('at a server, with a near cache', async () => {
+  const server = await startSlotwise()
+  return {
+    open: () => open({ url: urlOf(server), nearCache: true }),
+    [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
+  }
+})
+
 conformsAsAsyncStore('in a cluster', async () => {
   const cluster = await clusterOf(['slotwise', 'slotwise', 'slotwise'])
   return {

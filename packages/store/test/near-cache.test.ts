@@ -94,6 +94,11 @@ describe('a near cache', () => {
     await waitFor(async () => (await near.getMany(keys)).every((value) => value === 'new'), { what: 'the news' })
     await near.set('key:1', 'mine')
     expect(await near.get('key:1')).toBe('mine')
+    for (let round = 0; round < 50; round++) {
+      const value = `${round}`
+      const [, found] = await near.batch((batch) => [batch.set('key:2', value), batch.get('key:2')])
+      expect([found, await near.get('key:2')]).toEqual([value, value])
+    }
   })
 })
 
@@ -140,6 +145,10 @@ describe('reads of a cluster with replicas', () => {
     expect(await readsServed(primary)).toBe(before)
     expect(await readsServed(replica)).toBeGreaterThanOrEqual(50)
     await expect(fromReplicas.hGet(key, 'f')).rejects.toThrow(expect.objectContaining({ code: 'WRONGTYPE' }) as Error)
+    // What stands in one batch is in order, whoever answers reads.
+    for (let round = 0; round < 50; round++) {
+      expect(await fromReplicas.batch((batch) => [batch.set(key, `${round}`), batch.get(key)])).toEqual([true, `${round}`])
+    }
     expect(await fromReplicas.set(key, 'w')).toBe(true)
 
     await using limited = await open({ url, codec: 'text', read: 'replica', maxLagMs: 400 })
@@ -172,9 +181,8 @@ describe('reads of a cluster with replicas', () => {
     await store.close()
   })
 
-  it('are for clusters, and not together with a near cache', async () => {
+  it('are not together with a near cache', async () => {
     await using server = await startSlotwise()
-    await expect(open({ url: urlOf(server), read: 'replica' })).rejects.toThrow(/for clusters/)
     for (const options of [{ read: 'any' }, { read: 'replica', nearCache: true }, { nearCache: 5 }, { nearCache: { ttl: 1 } }]) {
       await expect(open({ url: urlOf(server), ...options } as never)).rejects.toThrow(TypeError)
     }

@@ -1,5 +1,5 @@
 /** Worker threads share one keyspace, and may be terminated at any moment without harm to it. */
-import { once } from 'node:events'
+import { on, once } from 'node:events'
 import { Worker } from 'node:worker_threads'
 import { describe, expect, it } from 'vitest'
 import { tempDir } from '@slotwise/testing'
@@ -98,8 +98,9 @@ describe('workers', () => {
         require('node:worker_threads').parentPort.postMessage(1)
         import('${entry}').then(({ open }) => { const p = open({ dir: ${JSON.stringify(dir.path)} }); require('node:worker_threads').parentPort.postMessage(2); return p })`,
       { eval: true })
-      await message(item)
-      if (round % 2 === 0) await message(item)
+      const messages = on(item, 'message') // from the start: two may come at once
+      await messages.next()
+      if (round % 2 === 0) await messages.next()
       await item.terminate()
     }
     await using store = await open({ dir: dir.path })

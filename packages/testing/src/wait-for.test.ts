@@ -19,6 +19,6 @@ describe('waitFor', () => {
   it('says what did not hold, and why', async () => {
     const error = await waitFor(() => Promise.reject(new Error('refused')), { timeoutMs: 5, intervalMs: 1, what: 'a PONG' })
       .catch((reason: unknown) => reason as Error)
-    expect(error).toMatchObject({ message: 'a PONG did not hold within 5 ms', cause: { message: 'refused' } })
+    expect(error).toMatchObject({ message: 'a PONG did not hold within 5 ms: refused', cause: { message: 'refused' } })
   })
 })

@@ -11,7 +11,7 @@ export interface WaitOptions {
 
 /**
  * Calls `condition` until it gives something truthy, and returns that.
- * An exception counts as "not yet"; the last one is the `cause` of the error.
+ * An exception counts as "not yet"; the last one is the `cause` of the error, and its message is told.
  * @throws {Error} after `timeoutMs`
  */
 export async function waitFor<T>(condition: () => T | Promise<T>, options: WaitOptions = {}): Promise<NonNullable<T>> {
@@ -26,7 +26,10 @@ export async function waitFor<T>(condition: () => T | Promise<T>, options: WaitO
     } catch (error) {
       cause = error
     }
-    if (performance.now() >= deadlineMs) throw new Error(`${what} did not hold within ${timeoutMs} ms`, { cause })
+    if (performance.now() >= deadlineMs) {
+      const why = cause instanceof Error ? `: ${cause.message}` : ''
+      throw new Error(`${what} did not hold within ${timeoutMs} ms${why}`, { cause })
+    }
     await new Promise((resolve) => setTimeout(resolve, intervalMs))
   }
 }

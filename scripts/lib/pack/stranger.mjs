@@ -3,6 +3,7 @@
  * throws a Problem with the output of what failed.
  */
 import { spawn } from 'node:child_process'
+import { randomUUID } from 'node:crypto'
 import { existsSync, mkdirSync, readdirSync, readFileSync, realpathSync, renameSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { dirname, join } from 'node:path'
@@ -229,25 +230,32 @@ void open({ name: 'common' }).then((store) => { console.log(count(store)); retur
     }
   }
 
-  /** The packages beside it; the cluster for tests is also that of the published command. */
-  async useOthers() {
+  /**
+   * The packages beside it; the cluster for tests is also that of the published command.
+   * @param nodes  executables of Node under which they run
+   */
+  async useOthers(nodes) {
     await this.install(['@slotwise/binlog', '@slotwise/adapters', '@slotwise/http', '@slotwise/member', 'slotwise-follow'])
     writeFileSync(this.#path('others.mts'), OTHERS)
     for (const resolution of ['nodenext', 'bundler']) await this.#tsc(resolution, ['others.mts'])
     const follow = realpathSync(this.#path('node_modules', 'slotwise-follow', 'bin', 'slotwise-follow'))
     const help = await must('slotwise-follow', process.execPath, [follow, '--help'], { cwd: this.#dir })
     if (!help.startsWith('Usage: slotwise-follow --mapping FILE')) throw new Problem(`slotwise-follow --help printed ${help}`)
+    for (const node of nodes) await this.#runOthers(node)
+  }
+
+  async #runOthers(node) {
     const code = `import { Mapping } from '@slotwise/binlog'
 import { KeyvSlotwise } from '@slotwise/adapters/keyv'
 import { startCluster } from '@slotwise/adapters/testing'
 import { join } from '@slotwise/member'
 const cluster = await startCluster({ nodes: 1 })
 await cluster.stop()
-const node = await join({ dir: './member', port: ${await freePortWithBus()} })
+const node = await join({ dir: './member-${randomUUID()}', port: ${await freePortWithBus()} })
 await node.set('k', [1])
 console.log(typeof Mapping.parse, typeof KeyvSlotwise, cluster.nodes.length, await node.get('k'), await node.isLocal('k'))
 await node.close()`
-    const output = await must('the others', process.execPath, ['--input-type=module', '-e', code], { cwd: this.#dir })
+    const output = await must('the others', node, ['--no-warnings', '--input-type=module', '-e', code], { cwd: this.#dir })
     if (output.trim() !== 'function function 1 [ 1 ] true') throw new Problem(`the others printed ${output}`)
   }
 }

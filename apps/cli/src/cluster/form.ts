@@ -1,7 +1,8 @@
 /**
  * Forms a cluster of empty nodes that answer, with the commands that redis-cli --cluster create uses: slots and epochs,
- * MEET, REPLICATE once the primary is known, then waits until every node agrees. Nodes that are members already, from
- * the last time, are only waited for.
+ * MEET until everybody knows everybody, REPLICATE, then waits until every node agrees. A node gives a MEET up whose
+ * answer is late, as on a busy machine, so whoever is not known yet is met again. What has been done before, of a run
+ * that was cut off, is not done again; nodes that are members already, from the last time, are only waited for.
  */
 import { type Connection, parseInfo } from '../connection.js'
 import { printEndpoint } from '../endpoint.js'
@@ -9,30 +10,66 @@ import { until } from '../pause.js'
 import { ReplyError, textOf } from '../resp.js'
 import { UserError } from '../user-error.js'
 import type { PlannedNode } from './plan.js'
+import { type Member, parseNodes } from './view.js'
 
 const TIMEOUT_MS = 60_000
 const ATTEMPTS = 3
+/** Nodes give a handshake up after the node timeout, 5 s here. */
+const MEET_EVERY_MS = 2000
 
 /** @param connections  to the nodes of the plan, in its order */
 export async function formCluster(plan: readonly PlannedNode[], connections: readonly Connection[]): Promise<void> {
-  const known = await Promise.all(connections.map(async (connection) => Number((await clusterInfo(connection)).get('cluster_known_nodes'))))
-  if (known.every((count) => count === 1)) await join(plan, connections)
-  else if (known.some((count) => count !== plan.length))
-    throw new UserError(`these nodes are members of a cluster already, but not of this one (they know ${known.join(', ')} nodes)`)
+  const ids = await Promise.all(connections.map((connection) => asked(connection, 'MYID')))
+  const tables = await Promise.all(connections.map(membersOf))
+  const strangers = tables.flat().filter(({ id, flags }) => !ids.includes(id) && !isHandshake(flags))
+  if (strangers.length > 0)
+    throw new UserError(`these nodes are members of a cluster already, but not of this one (they know ${[...new Set(strangers.map(({ address }) => address))].join(', ')})`)
+  await assignSlots(plan, connections, tables)
+  await introduce(connections, ids)
+  await giveReplicas(plan, connections, ids)
   await agreement(plan, connections)
 }
 
-async function join(plan: readonly PlannedNode[], connections: readonly Connection[]): Promise<void> {
+/** To nodes that know nobody: who knows others has what it is to have, or had it until its replica took over. */
+async function assignSlots(
+  plan: readonly PlannedNode[], connections: readonly Connection[], tables: readonly Member[][],
+): Promise<void> {
   await Promise.all(plan.map(async ({ slots }, index) => {
-    if (slots !== null) await connections[index]!.must('CLUSTER', 'ADDSLOTSRANGE', ...slots)
-    await connections[index]!.must('CLUSTER', 'SET-CONFIG-EPOCH', index + 1)
+    const [own, ...others] = tables[index]!
+    if (others.length > 0) return
+    if (slots !== null && own?.slots.length === 0) await connections[index]!.must('CLUSTER', 'ADDSLOTSRANGE', ...slots)
+    if (own?.epoch === 0) await connections[index]!.must('CLUSTER', 'SET-CONFIG-EPOCH', index + 1)
   }))
-  // Everybody meets everybody: with the first one alone it would take rounds of gossip.
-  await Promise.all(plan.flatMap(({ port }, index) =>
-    connections.slice(0, index).map((earlier) => earlier.must('CLUSTER', 'MEET', earlier.endpoint.host, port))))
-  const ids = await Promise.all(connections.map((connection) => asked(connection, 'MYID')))
+}
+
+/** Everybody meets everybody: with the first one alone it would take rounds of gossip. */
+async function introduce(connections: readonly Connection[], ids: readonly string[]): Promise<void> {
+  let meetAtMs = 0
+  let missing = ''
+  await until(() => `the nodes do not get to know each other: ${missing}`, async () => {
+    const known = await Promise.all(connections.map(async (connection) =>
+      new Set((await membersOf(connection)).filter(({ flags }) => !isHandshake(flags)).map(({ id }) => id))))
+    const pairs = connections.flatMap((one, index) => connections.slice(0, index).map((other, earlier) => ({
+      one, other, areAcquainted: known[index]!.has(ids[earlier]!) && known[earlier]!.has(ids[index]!),
+    }))).filter(({ areAcquainted }) => !areAcquainted)
+    missing = pairs.map(({ one, other }) => `${other.endpoint.port} and ${one.endpoint.port}`).join(', ')
+    if (pairs.length > 0 && performance.now() >= meetAtMs) {
+      meetAtMs = performance.now() + MEET_EVERY_MS
+      await Promise.all(pairs.map(({ one, other }) =>
+        other.must('CLUSTER', 'MEET', one.endpoint.host, one.endpoint.port)))
+    }
+    return pairs.length === 0
+  }, { timeoutMs: TIMEOUT_MS })
+}
+
+/** Again while a node refuses: it may not have heard yet that the other one is a primary. */
+async function giveReplicas(
+  plan: readonly PlannedNode[], connections: readonly Connection[], ids: readonly string[],
+): Promise<void> {
   await Promise.all(plan.map(async ({ primary }, index) => {
-    if (primary === null) return
+    const own = (await membersOf(connections[index]!)).find(({ flags }) => flags.includes('myself'))
+    // One that has slots has taken over from its primary, in an earlier life.
+    if (primary === null || own?.primaryId !== null || own.slots.length > 0) return
     let refusal = ''
     await until(() => `a replica cannot follow its primary: ${refusal}`, async () => {
       const reply = await connections[index]!.command('CLUSTER', 'REPLICATE', ids[primary]!)
@@ -65,6 +102,10 @@ async function lacks(plan: readonly PlannedNode[], connection: Connection): Prom
   const replication = await connection.info('replication')
   return replication.get('role') === 'master' || replication.get('master_link_status') === 'up' ? '' : 'its link to its primary is down'
 }
+
+const isHandshake = (flags: readonly string[]): boolean => flags.some((flag) => flag === 'handshake' || flag === 'noaddr')
+
+const membersOf = async (connection: Connection): Promise<Member[]> => parseNodes(await asked(connection, 'NODES'))
 
 const clusterInfo = async (connection: Connection): Promise<Map<string, string>> =>
   parseInfo(await asked(connection, 'INFO'))

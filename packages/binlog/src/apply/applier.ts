@@ -103,7 +103,7 @@ export class Applier {
     let fresh = 0
     for (const change of transaction.changes) {
       if ('statement' in change) {
-        for (const table of this.#schemaChange(change)) yield* this.#deletions(table)
+        for (const table of this.#schemaChange(change)) yield* this.#deletions(table, position)
         continue
       }
       const writer = this.#writer(change)
@@ -147,9 +147,9 @@ export class Applier {
   }
 
   /** Deletes the keys of a table, in batches. Whatever ends it, the statement comes again and finds what is left. */
-  async* #deletions(mapping: TableMapping): AsyncGenerator<Batch, void, undefined> {
+  async* #deletions(mapping: TableMapping, position: SourcePosition): AsyncGenerator<Batch, void, undefined> {
     let keys: string[] = []
-    const batch = (): Batch => ({ commands: keys.map((key) => ['DEL', key]), reached: { type: 'nothing' }, transactions: 0, rows: 0 })
+    const batch = (): Batch => ({ commands: keys.map((key) => ['DEL', key]), reached: { type: 'nothing', position }, transactions: 0, rows: 0 })
     for await (const key of this.#state.keys(mapping.key.glob)) {
       if (!mapping.key.matches(key)) continue
       keys.push(key)

@@ -19,8 +19,8 @@ export type Reached =
   /** Everything before. `endsPart`: the transaction that was there in part is whole. */
   | { readonly type: 'position'; readonly position: SourcePosition; readonly endsPart: boolean }
   | { readonly type: 'part'; readonly part: TransactionPart }
-  /** Nothing new: what is done may be done again. */
-  | { readonly type: 'nothing' }
+  /** Nothing new: what is done may be done again, before what ends at `position` is there and never after it. */
+  | { readonly type: 'nothing'; readonly position: SourcePosition }
 
 /** A transaction among those that share a batch: its commands end before `end`. */
 export interface Unit { readonly end: number; readonly position: SourcePosition }

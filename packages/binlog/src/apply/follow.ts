@@ -14,14 +14,15 @@ import { SourceConnection } from '../source/connection.js'
 import { type ReadSourceOptions, readSource, type SourceStatus } from '../source/read-source.js'
 import { askFacts, askPosition, askSchemas } from '../source/source-facts.js'
 import type { SourcePosition } from '../stream/position.js'
-import { ClusterTarget } from '../target/cluster-target.js'
+import type { ClusterTarget } from '../target/cluster-target.js'
 import { isPurged } from '../source/server-errors.js'
 import { Applier } from './applier.js'
 import { ApplyAhead } from './apply-ahead.js'
 import { checkAnew, forgetRows, requestSnapshot } from './snapshot-anew.js'
 import { takeSnapshot } from './snapshot.js'
 import type { FollowState } from './state.js'
-import { TargetState, type TargetStore } from './target.js'
+import { stateOf } from './state-of.js'
+import type { TargetStore } from './target.js'
 
 export interface FollowOptions extends Pick<ReadSourceOptions,
   'sources' | 'serverId' | 'heartbeatMs' | 'semiSync' | 'missingCascades' | 'maxTransactionBytes' | 'largeTransactions' |
@@ -38,7 +39,7 @@ export interface FollowOptions extends Pick<ReadSourceOptions,
   start?: ReadSourceOptions['start'] | 'snapshot'
   /**
    * What comes next is not held by any source any more. 'snapshot': the keys of all mapped tables are deleted and their
-   * rows copied again. Not with a ClusterTarget. @default 'stop'
+   * rows copied again. @default 'stop'
    */
   onPurged?: 'stop' | 'snapshot'
   /** Called after each batch that was applied. */
@@ -69,10 +70,7 @@ const TARGET_DELAY_MS_MAX = 2_000
  */
 export async function follow(options: FollowOptions): Promise<void> {
   const { into, signal, onTargetLost, mapping, name = 'default', onPurged = 'stop', onWarning } = options
-  if (onPurged === 'snapshot') {
-    if (into instanceof ClusterTarget) throw new TypeError('onPurged: \'snapshot\' cannot be done in a cluster')
-    checkAnew(mapping)
-  }
+  if (onPurged === 'snapshot') checkAnew(mapping)
   /** What had been applied when it began anew: once more without anything in between would be for ever. */
   let anewAt = -1
   const sums = { transactions: 0, rows: 0 }
@@ -91,7 +89,7 @@ export async function follow(options: FollowOptions): Promise<void> {
       if (onPurged === 'snapshot' && isPurged(error) && anewAt !== sums.transactions) {
         anewAt = sums.transactions
         onWarning?.(`${(error as Error).message}: taking a new snapshot`)
-        await requestSnapshot({ mapping, into: into as TargetStore, name })
+        await requestSnapshot({ mapping, into, name })
         continue
       }
       if (!(error instanceof TargetLostError) || into.reopen === undefined) throw error
@@ -107,7 +105,7 @@ async function followOnce(
   options: FollowOptions, { known, beginning }: Checked, sums: { transactions: number; rows: number },
 ): Promise<void> {
   const { mapping, into, name = 'default', signal, onWarning = () => undefined } = options
-  const state: FollowState = into instanceof ClusterTarget ? into.state(name) : new TargetState(into, name)
+  const state = stateOf(into, name)
   const start = await startOf(options, state, beginning, sums)
   let at: Pick<SourcePosition, 'file' | 'position' | 'gtids'> = start
   let timestamp = 0
@@ -145,6 +143,7 @@ async function followOnce(
   } finally {
     // Whatever ended it: what is on its way into the store is the end, and if that fails, why.
     await ahead.settled()
+    await state.settle().catch(() => undefined) // what is not written down is found out by who begins
   }
   await state.synced()
 }

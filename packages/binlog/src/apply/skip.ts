@@ -7,10 +7,12 @@ import { UnsupportedError } from '../errors.js'
 import { readSource, type ReadSourceOptions } from '../source/read-source.js'
 import type { StreamOutput } from '../stream/binlog-stream.js'
 import type { SourcePosition } from '../stream/position.js'
-import { TargetState, type TargetStore } from './target.js'
+import type { ClusterTarget } from '../target/cluster-target.js'
+import { stateOf } from './state-of.js'
+import type { TargetStore } from './target.js'
 
 export interface SkipOptions extends Pick<ReadSourceOptions, 'sources' | 'serverId' | 'heartbeatMs' | 'signal'> {
-  into: TargetStore
+  into: TargetStore | ClusterTarget
   /** Of the follower, which must not run meanwhile. @default 'default' */
   name?: string
   /** @default 1 */
@@ -23,7 +25,7 @@ export interface SkipOptions extends Pick<ReadSourceOptions, 'sources' | 'server
  */
 export async function skipTransactions(options: SkipOptions): Promise<{ skipped: number; position: SourcePosition }> {
   const { into, name = 'default', count = 1, ...source } = options
-  const state = new TargetState(into, name)
+  const state = stateOf(into, name)
   const start = await state.position()
   if (start === null) throw new UnsupportedError('nothing was followed yet, so there is nothing to skip')
   let position = start
@@ -40,7 +42,8 @@ export async function skipTransactions(options: SkipOptions): Promise<{ skipped:
       if (skipped === count) break reading
     }
   }
-  await state.apply({ commands: [], reached: { type: 'position', position, endsPart: skipped > 0 } })
+  await state.apply({ commands: [], reached: { type: 'position', position, endsPart: skipped > 0 }, transactions: 0, rows: 0 })
+  await state.synced()
   return { skipped, position }
 }
 

@@ -6,8 +6,10 @@
  */
 import type { Mapping } from '../mapping/mapping.js'
 import type { Command } from '../mapping/row-writer.js'
+import type { ClusterTarget } from '../target/cluster-target.js'
+import { stateOf } from './state-of.js'
 import type { FollowState } from './state.js'
-import { TargetState, type TargetStore } from './target.js'
+import type { TargetStore } from './target.js'
 
 const OWN_PREFIX = '__binlog:'
 const BATCH_KEYS = 1000
@@ -25,14 +27,15 @@ export function checkAnew(mapping: Mapping): void {
  * not run meanwhile.
  * @throws {TypeError} if the keys of some table cannot be told from others by their beginning
  */
-export async function requestSnapshot({ mapping, into, name = 'default' }: { mapping: Mapping; into: TargetStore; name?: string }): Promise<void> {
+export async function requestSnapshot({ mapping, into, name = 'default' }: { mapping: Mapping; into: TargetStore | ClusterTarget; name?: string }): Promise<void> {
   checkAnew(mapping)
-  await new TargetState(into, name).beginAnew()
+  await stateOf(into, name).beginAnew()
 }
 
 /** Deletes the keys that rows of mapped tables can have made, and forgets the position. */
 export async function forgetRows(mapping: Mapping, state: FollowState, signal: AbortSignal | undefined): Promise<void> {
   checkAnew(mapping)
+  await state.claim()
   for (const { key } of new Set(mapping.tables.values())) {
     let commands: Command[] = []
     for await (const found of state.keys(key.glob)) {

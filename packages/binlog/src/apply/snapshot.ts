@@ -37,9 +37,8 @@ export async function takeSnapshot(options: SnapshotOptions): Promise<SourcePosi
   const schemas = await askSchemas(connection, mapping.schemas)
   const here = await openSnapshot(connection, facts)
   await refusePrepared(connection)
-  const earlier = await state.snapshotStart()
-  const start = earlier ?? here
-  if (earlier === null) await state.beginSnapshot(here)
+  const start = await state.snapshotStart() ?? here
+  await state.beginSnapshot(start)
   for (const [name, table] of mapping.tables) {
     const schema = schemas.get(name)
     if (schema === undefined) throw new UnsupportedError(`${name} does not exist`)

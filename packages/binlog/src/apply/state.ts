@@ -16,9 +16,15 @@ export interface FollowState {
   beginSnapshot(position: SourcePosition): Promise<void>
   /** The snapshot is whole, or there is none: following begins at `position`. */
   begin(position: SourcePosition): Promise<void>
+  /** From the next start on nothing counts that is here: rows are deleted and copied again. */
+  beginAnew(): Promise<void>
   /** Was it asked to begin anew, with a snapshot of which there is nothing yet? */
   isAnew(): Promise<boolean>
-  /** All that it keeps but that. */
+  /**
+   * Before rows are deleted: from now on nothing is written by a follower that began earlier, where such a one can be.
+   */
+  claim(): Promise<void>
+  /** All that it keeps but that it is to begin anew. */
   forgetAll(): Promise<void>
   /** What `xid` would do if it were committed; null if it is not known here. */
   prepared(xid: string): Promise<Command[] | null>
@@ -32,4 +38,6 @@ export interface FollowState {
   run(commands: readonly Command[]): Promise<void>
   /** Resolves when everything before survives a power cut, as far as the store can promise it. */
   synced(): Promise<void>
+  /** At the end: writes down how far it is, where that follows behind. May do nothing. */
+  settle(): Promise<void>
 }

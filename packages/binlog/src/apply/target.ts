@@ -71,10 +71,12 @@ export class TargetState implements FollowState {
     return this.run([['DEL', this.#snapshotKey], ['DEL', this.#anewKey], ['SET', this.#positionKey, JSON.stringify(position)]])
   }
 
-  /** From the next start on nothing counts that is here: rows are deleted and copied again. */
   beginAnew(): Promise<void> { return this.run([['SET', this.#anewKey, '1']]) }
 
   async isAnew(): Promise<boolean> { return await this.#store.commandBytes('GET', this.#anewKey) !== null }
+
+  /** The position is with the rows, so one that was replaced would have to write to another store. */
+  claim(): Promise<void> { return Promise.resolve() }
 
   forgetAll(): Promise<void> {
     return this.run([this.#positionKey, this.#preparedKey, this.#snapshotKey, this.#partKey].map((key) => ['DEL', key]))
@@ -124,6 +126,8 @@ export class TargetState implements FollowState {
   }
 
   synced(): Promise<void> { return this.#store.synced() }
+
+  settle(): Promise<void> { return Promise.resolve() }
 
   async #read(key: string): Promise<unknown> {
     const found = await this.#store.commandBytes('GET', key)

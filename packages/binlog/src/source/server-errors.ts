@@ -32,3 +32,6 @@ export const isPassing = (error: unknown): boolean =>
 
 /** No source can serve from where the follower is: purged, most of the time. */
 export const isPurged = (error: unknown): boolean => error instanceof ServerError && remedyFor(error) === 'otherSource'
+
+/** Another follower with our server id has taken over. */
+export const isReplaced = (error: unknown): boolean => remedyFor(error) === 'replaced'

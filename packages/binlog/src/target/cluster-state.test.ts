@@ -1,6 +1,6 @@
 /**
- * Positions of slots, against a cluster in a few lines: whatever is lost or interrupted, every slot gets every
- * transaction once and in order.
+ * Positions of slots, against a cluster in a few lines: whatever is lost or interrupted, and whoever else follows,
+ * every slot gets every transaction once and in order.
  */
 import { describe, expect, it } from 'vitest'
 import type { Batch } from '../apply/batch.js'
@@ -9,6 +9,7 @@ import type { Command } from '../mapping/row-writer.js'
 import type { SourcePosition } from '../stream/position.js'
 import { ClusterState, compare, type SlotStore } from './cluster-state.js'
 import type { RespReply } from '../resp/resp-decoder.js'
+import type { SlotWork } from './slot-lane.js'
 import { slotOf, tagOf } from './slots.js'
 
 const at = (position: number, more: Partial<SourcePosition> = {}): SourcePosition =>
@@ -21,18 +22,38 @@ class FakeCluster implements SlotStore {
   budget = Infinity
   lostReplies = false
   isReplicated = true
+  /** Nobody else writes, so what a follower takes for known has to be so. */
+  isAlone = true
 
-  multi(bySlot: ReadonlyMap<number, readonly Command[]>): Promise<void> {
-    for (const commands of bySlot.values()) {
-      if (this.budget-- <= 0) return Promise.reject(new TargetLostError('gone'))
-      for (const [name, key, value] of commands as readonly (readonly string[])[]) {
-        if (name === 'APPEND') this.keys.set(key!, (this.keys.get(key!) ?? '') + value!)
-        else if (name === 'SET') this.keys.set(key!, value!)
-        else this.keys.delete(key!)
+  /** What comes between a slot's decision and its transaction, which is not executed if the slot's keys changed. */
+  between: ((keys: readonly string[]) => Promise<void>) | null = null
+
+  async update(works: ReadonlyMap<number, SlotWork>): Promise<void> {
+    for (const work of works.values()) {
+      const read = (): (string | null)[] => work.keys.map((key) => this.keys.get(key) ?? null)
+      if (this.isAlone && work.known !== undefined) expect(read(), work.keys[0]).toEqual(work.known)
+      for (let before = read(); ; before = read()) {
+        const words = work.commands(before)
+        await this.between?.(work.keys)
+        if (JSON.stringify(before) !== JSON.stringify(read())) continue
+        this.#execute(words as readonly (readonly string[])[])
+        break
       }
     }
-    return this.lostReplies ? Promise.reject(new TargetLostError('no reply')) : Promise.resolve()
+    if (this.lostReplies) throw new TargetLostError('no reply')
   }
+
+  #execute(commands: readonly (readonly string[])[]): void {
+    if (commands.length === 0) return
+    if (this.budget-- <= 0) throw new TargetLostError('gone')
+    for (const [name, key, value] of commands) {
+      if (name === 'APPEND') this.keys.set(key!, (this.keys.get(key!) ?? '') + value!)
+      else if (name === 'SET') this.keys.set(key!, value!)
+      else this.keys.delete(key!)
+    }
+  }
+
+  slotOfEach(): number[] { return [slotOf('a'), slotOf('unused')] }
 
   ask(bySlot: ReadonlyMap<number, Command>): Promise<Map<number, RespReply>> {
     return Promise.resolve(new Map([...bySlot].map(([slot, [, key]]) => {
@@ -179,13 +200,20 @@ describe('positions of slots', () => {
     }
   })
 
-  it('keys that were deleted are not looked for again when later rows have come', async () => {
+  it('keys that are deleted again, since the statement comes again, are not those of later rows', async () => {
     const cluster = new FakeCluster()
     const state = await begun(cluster)
-    await state.apply({ commands: [['DEL', 'a']], reached: { type: 'nothing' }, transactions: 0, rows: 0 })
-    expect(await new ClusterState(cluster, 'x').position()).toEqual(at(0))
-    await state.apply({ commands: [], reached: { type: 'position', position: at(1), endsPart: false }, transactions: 1, rows: 0 })
-    expect(await new ClusterState(cluster, 'x').position()).toEqual(at(1))
+    const truncate: Batch = { commands: [['DEL', 'a'], ['DEL', 'b']], reached: { type: 'nothing', position: at(2) }, transactions: 0, rows: 0 }
+    await state.apply(batches(1, 1, 1)[0]!)
+    await state.apply(truncate)
+    expect([cluster.keys.has('a'), cluster.keys.has('b')]).toEqual([false, false])
+    // `b` has no row of a later transaction, but one that was there before nobody has deleted.
+    cluster.keys.set('b', 'old')
+    await state.apply({ commands: [['APPEND', 'a', 'new']], reached: { type: 'position', position: at(3), endsPart: false }, transactions: 1, rows: 1 })
+    const again = new ClusterState(cluster, 'x')
+    expect(await again.position()).toEqual(at(0))
+    await again.apply(truncate)
+    expect([cluster.keys.get('a'), cluster.keys.has('b')]).toEqual(['new', false])
   })
 
   it('prepared transactions are refused', async () => {
@@ -193,6 +221,102 @@ describe('positions of slots', () => {
     expect(() => state.prepare('x')).toThrow(UnsupportedError)
     await expect(state.prepared('x')).rejects.toThrow(UnsupportedError)
   })
+})
+
+/** Numbers from a seed, in [0, 1). */
+function randomOf(seed: number): () => number {
+  let state = seed
+  return () => (state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0) / 2 ** 32
+}
+
+function sharedCluster(): FakeCluster {
+  const cluster = new FakeCluster()
+  cluster.isAlone = false
+  return cluster
+}
+
+describe('two followers of one name', () => {
+  it('give every slot every transaction once and in order, whoever comes first and however long one stands still', async () => {
+    for (let seed = 1; seed <= 40; seed++) {
+      const cluster = sharedCluster()
+      await begun(cluster)
+      const random = randomOf(seed)
+      cluster.between = async () => {
+        for (let turns = Math.floor(random() * 4); turns > 0; turns--) await new Promise(setImmediate)
+      }
+      const ends = await Promise.all([1, 2, 5].map((size) => resume(cluster, 25, size).then(() => 'done', (error: unknown) => error)))
+      expect(ends, `seed ${seed}`).toEqual(['done', 'done', 'done'])
+      expect(rows(cluster), `seed ${seed}`).toEqual(wanted(25))
+      expect(await new ClusterState(cluster, 'x').position(), `seed ${seed}`).toEqual(at(25))
+    }
+  })
+
+  it('of which one begins anew: nothing more is written by the other, also in slots that have nothing yet', async () => {
+    const cluster = sharedCluster()
+    const old = await begun(cluster)
+    await old.apply(batches(1, 2, 1)[0]!)
+    const anew = new ClusterState(cluster, 'x')
+    await anew.position()
+    await anew.beginAnew()
+    expect(await old.isAnew()).toBe(true)
+    await anew.claim()
+    await expect(old.apply(batches(2, 3, 1)[0]!)).rejects.toThrow(TargetLostError)
+    const deletion: Batch = { commands: [['DEL', 'never']], reached: { type: 'nothing', position: at(9) }, transactions: 0, rows: 0 }
+    await expect(old.apply(deletion)).rejects.toThrow(TargetLostError)
+    await anew.forgetAll()
+    await expect(old.synced()).rejects.toThrow(TargetLostError)
+    // What it had written before goes with the rows.
+    for (const key of KEYS) cluster.keys.delete(key)
+    expect(await anew.snapshotStart()).toBeNull()
+    await anew.beginSnapshot(at(3))
+    await anew.run(KEYS.map((key) => ['SET', key, '']))
+    await anew.begin(at(3))
+    expect(await anew.isAnew()).toBe(false)
+    await resume(cluster, 9, 2)
+    const later = (text: string): string => text.split(',').filter((n) => Number(n) > 3).map((n) => `${n},`).join('')
+    const afterTheCopy = Object.entries(wanted(9)).map(([key, text]) => [key, later(text)])
+    expect(rows(cluster)).toEqual(Object.fromEntries(afterTheCopy))
+  }, 60_000)
+
+  it('of which both copy rows: the one that began first ends, wherever it is, and what it knew of the beginning stays', async () => {
+    const cluster = sharedCluster()
+    const first = new ClusterState(cluster, 'x')
+    await first.beginSnapshot(at(3))
+    await first.run([['SET', 'a', 'first']])
+    const second = new ClusterState(cluster, 'x')
+    expect(await second.position()).toBeNull()
+    expect(await second.snapshotStart()).toEqual(at(3))
+    await second.beginSnapshot(at(3))
+    await second.run([['SET', 'a', 'second']])
+    await expect(first.run([['SET', 'a', 'late']])).rejects.toThrow(TargetLostError)
+    await expect(first.begin(at(3))).rejects.toThrow(TargetLostError)
+    await second.begin(at(3))
+    await expect(first.begin(at(3))).rejects.toThrow(TargetLostError)
+    expect(cluster.keys.get('a')).toBe('second')
+    expect(await new ClusterState(cluster, 'x').position()).toEqual(at(3))
+  }, 60_000)
+
+  it('of which one is stopped inside of its claim: it does not take back what the other has', async () => {
+    const cluster = sharedCluster()
+    const first = new ClusterState(cluster, 'x')
+    const second = new ClusterState(cluster, 'x')
+    let updates = 0
+    let goOn = (): void => undefined
+    const isHeld = new Promise<void>((resolve) => {
+      cluster.between = () => {
+        if (++updates !== 5000) return Promise.resolve()
+        resolve()
+        return new Promise((go) => { goOn = go })
+      }
+    })
+    const claiming = first.beginSnapshot(at(1)).catch((error: unknown) => error)
+    await isHeld
+    await second.beginSnapshot(at(1))
+    goOn()
+    expect(await claiming).toBeInstanceOf(TargetLostError)
+    await second.run(KEYS.map((key) => ['SET', key, '1']))
+    await second.begin(at(1))
+  }, 60_000)
 })
 
 describe('positions of one stream', () => {

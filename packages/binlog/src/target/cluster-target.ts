@@ -1,10 +1,14 @@
 /**
- * ClusterTarget: a cluster as the store of a follower. It knows which primary has which slot, has one connection to
- * each, and sends each slot's commands as one transaction: the only atomic batch that a cluster has.
+ * ClusterTarget: a cluster as the store of a follower. It knows which primary has which slot, has some connections to
+ * each (lanes), and writes what each slot is to get as one transaction: the only atomic batch that a cluster has.
+ * What a slot is to get is decided by what it has. Where others may write, too (`isShared`), that is read first, under
+ * WATCH, and nothing is written if it changed: a slot never gets something that does not follow what is there. Costs
+ * each slot a round trip, of which as many are under way as there are lanes. A follower that is alone knows what it has
+ * written, and sends all in one piece.
  * It believes its map until something contradicts it, and then everything stops (TargetLostError): a primary that was
  * replaced may have lost what it acknowledged, in slots that nobody asks for. `reopen` asks again, and following begins
- * at what is certain. Elsewhere: what is kept of each slot (cluster-state.ts).
- * Source: Redis Cluster specification.
+ * at what is certain. Elsewhere: what is kept of each slot (cluster-state.ts), what a lane says (slot-lane.ts).
+ * Source: Redis Cluster specification, Transactions (WATCH).
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { TargetLostError, TargetRefusedError } from '../errors.js'
@@ -12,8 +16,9 @@ import type { FollowState } from '../apply/state.js'
 import type { Command } from '../mapping/row-writer.js'
 import { ClusterState } from './cluster-state.js'
 import { RespConnection, type RespOptions, throwIfError, throwIfRefused } from './resp-connection.js'
-import { RespError, type RespReply } from '../resp/resp-decoder.js'
+import type { RespReply } from '../resp/resp-decoder.js'
 import { scanKeys } from './resp-target.js'
+import { isMoving, runLane, type SlotJob, type SlotWork } from './slot-lane.js'
 import { SLOTS } from './slots.js'
 
 export interface ClusterOptions extends Omit<RespOptions, 'host' | 'port' | 'database'> {
@@ -24,9 +29,21 @@ export interface ClusterOptions extends Omit<RespOptions, 'host' | 'port' | 'dat
    * waited for. @default 1
    */
   replicas?: number
+  /**
+   * Another follower of the same name may write at the same time, such as one that was replaced and does not know it
+   * yet. What a slot has is then read before each transaction of it: two to three times the CPU a row. @default false
+   */
+  isShared?: boolean
+  /** Resolves when something may be written, or rejects. @default at once */
+  mayWrite?: () => Promise<void>
 }
 
-interface Shard { readonly connection: RespConnection; readonly replicas: number }
+interface Shard {
+  readonly lanes: [RespConnection, ...RespConnection[]]
+  readonly replicas: number
+  /** Its history, as it was last seen. */
+  replid: string
+}
 /** Primaries by address, and whose each slot is. */
 interface SlotMap { readonly shards: readonly Shard[]; readonly owners: Uint16Array; readonly text: string }
 
@@ -35,6 +52,8 @@ const MOVING_DELAY_MS = 50
 const MOVING_MS_MAX = 60_000
 const WAIT_MS = 1000
 const NOBODY = 0xffff
+/** Connections to each primary. */
+const LANES = 4
 
 export class ClusterTarget implements AsyncDisposable {
   readonly #options: ClusterOptions
@@ -53,21 +72,45 @@ export class ClusterTarget implements AsyncDisposable {
   state(name: string): FollowState { return new ClusterState(this, name) }
 
   /**
-   * Runs the commands of each slot as one transaction, of all slots at once. Slots that are being moved are tried until
+   * Does the work of each slot as one transaction, of all slots at once. Slots that are being moved are tried until
    * they have arrived.
-   * @throws {TargetLostError} if it is not certain that all of them were run; {TargetRefusedError}
+   * @throws {TargetLostError} if it is not certain that all of it was done; {TargetRefusedError}; what `commands`
+   * throws. Nothing is on its way then.
    */
-  async multi(bySlot: ReadonlyMap<number, readonly Command[]>): Promise<void> {
-    let left = [...bySlot].map(([slot, commands]): [number, readonly Command[]] => [slot, [['MULTI'], ...commands, ['EXEC']]])
+  async update(works: ReadonlyMap<number, SlotWork>): Promise<void> {
+    await this.#options.mayWrite?.()
+    let left: SlotJob[] = [...works].map(([slot, work]) => ({ slot, work }))
     for (const startMs = performance.now(); left.length > 0;) {
-      const moving: typeof left = []
-      await this.#send(left, (job, replies, server) => {
-        if (replies.some(isMoving)) moving.push(job)
-        else throwIfRefused(replies, server)
-      })
+      const moving: SlotJob[] = []
+      const { owners, shards } = this.#map
+      const isKnown = ({ work }: SlotJob): boolean => this.#options.isShared !== true && work.known !== undefined
+      // Not beside the lanes: an EXEC here would end a WATCH there.
+      await this.#writeKnown(left.filter(isKnown), moving)
+      const queues = shards.map((): SlotJob[] => [])
+      for (const job of left) if (!isKnown(job)) queues[owners[job.slot]!]!.push(job)
+      const ends = await Promise.allSettled(shards.flatMap(({ lanes }, i) => {
+        return lanes.slice(0, queues[i]!.length).map((lane) => runLane(lane, queues[i]!, moving))
+      }))
+      for (const end of ends) if (end.status === 'rejected') throw end.reason
       left = moving
-      if (left.length > 0) await this.#waitForMove(startMs, left[0]![0])
+      if (left.length > 0) await this.#waitForMove(startMs, left[0]!.slot)
     }
+  }
+
+  /** All in one pipeline a node. */
+  async #writeKnown(jobs: readonly SlotJob[], moving: SlotJob[]): Promise<void> {
+    const works = new Map(jobs.map((job) => [job.slot, job]))
+    const writes = jobs.map(({ slot, work }): [number, readonly Command[]] => [slot, [['MULTI'], ...work.commands(work.known!), ['EXEC']]])
+    await this.#send(writes.filter(([, { length }]) => length > 2), ([slot], replies, server) => {
+      if (replies.some(isMoving)) moving.push(works.get(slot)!)
+      else throwIfRefused(replies, server)
+    })
+  }
+
+  /** A slot of each shard: what is said of these is said to every primary. */
+  slotOfEach(): number[] {
+    const { owners, shards } = this.#map
+    return shards.map((_, i) => owners.indexOf(i))
   }
 
   /** One command of each slot. @returns their replies */
@@ -89,26 +132,35 @@ export class ClusterTarget implements AsyncDisposable {
 
   async* scan({ match }: { match: string }): AsyncGenerator<string, void, undefined> {
     const { shards, text } = this.#map
-    for (const { connection } of shards) yield* scanKeys(connection, match)
+    for (const { lanes: [lane] } of shards) yield* scanKeys(lane, match)
     // A slot that moved meanwhile may have been looked for on the wrong side.
-    const now = await textOfMap(shards[0]!.connection)
+    const now = await textOfMap(shards[0]!.lanes[0])
     if (now !== text) throw new TargetLostError('slots moved while keys were looked for')
   }
 
   /**
-   * Resolves when every shard has what was written before at enough replicas.
+   * Resolves when every shard has what was written here before at enough replicas.
    * @returns false if some did not answer in time: nothing is certain yet
+   * @throws {TargetLostError} also if a primary was none for a while, since it may have lost something
    */
   async replicated(): Promise<boolean> {
     const { replicas = 1 } = this.#options
-    const counts = await Promise.all(this.#map.shards.map(async (shard) => {
+    const counts = await Promise.all(this.#map.shards.flatMap((shard) => {
       const wanted = Math.min(replicas, shard.replicas)
-      // Also asked of none, since one that is no primary any more refuses it.
-      const found = await shard.connection.command('WAIT', String(wanted), String(WAIT_MS)).catch((error: unknown) => {
-        throw error instanceof TargetRefusedError ? new TargetLostError(error.message, { cause: error }) : error
+      return shard.lanes.map(async (lane) => {
+        // Also asked of none, since one that is no primary any more refuses it.
+        const found = await lane.command('WAIT', String(wanted), String(WAIT_MS)).catch((error: unknown) => {
+          throw error instanceof TargetRefusedError ? new TargetLostError(error.message, { cause: error }) : error
+        })
+        return Number(found) >= wanted
       })
-      return Number(found) >= wanted
     }))
+    for (const shard of this.#map.shards) {
+      const { lanes: [lane], replid } = shard
+      const { replid: now, isPromoted } = await askHistory(lane)
+      if (now !== replid && isPromoted) throw new TargetLostError(`${lane.name} was promoted meanwhile`)
+      shard.replid = now
+    }
     return counts.every(Boolean)
   }
 
@@ -119,7 +171,7 @@ export class ClusterTarget implements AsyncDisposable {
   }
 
   close(): void {
-    for (const { connection } of this.#map.shards) connection.destroy()
+    for (const { lanes } of this.#map.shards) for (const lane of lanes) lane.destroy()
   }
 
   [Symbol.asyncDispose](): Promise<void> { return Promise.resolve(this.close()) }
@@ -138,7 +190,7 @@ export class ClusterTarget implements AsyncDisposable {
       else known.push(job)
     }
     await Promise.all([...byShard].map(async ([owner, own]) => {
-      const { connection } = shards[owner]!
+      const { lanes: [connection] } = shards[owner]!
       const replies = await connection.send(own.flatMap(([, commands]) => commands))
       let at = 0
       for (const job of own) {
@@ -154,16 +206,20 @@ export class ClusterTarget implements AsyncDisposable {
   }
 }
 
-/** The slot's keys are on both sides. Its transaction was not executed. */
-const isMoving = (reply: RespReply): boolean => reply instanceof RespError && (reply.code === 'ASK' || reply.code === 'TRYAGAIN')
-
 async function textOfMap(connection: RespConnection): Promise<string> {
   return JSON.stringify(await connection.command('CLUSTER', 'SLOTS'), (_, value: unknown) => Buffer.isBuffer(value) ? String(value) : value)
 }
 
+/** A history that a promoted replica begins names the one before; one that begins with the first replica does not. */
+async function askHistory(connection: RespConnection): Promise<{ replid: string; isPromoted: boolean }> {
+  const info = await connection.command('INFO', 'replication')
+  const field = (name: string): string => new RegExp(`^${name}:(\\w+)`, 'm').exec(Buffer.isBuffer(info) ? info.toString() : '')?.[1] ?? ''
+  return { replid: field('master_replid'), isPromoted: !/^0*$/.test(field('master_replid2')) }
+}
+
 /** Asks the first node that answers, and connects to every primary. */
 async function askMap(options: ClusterOptions): Promise<SlotMap> {
-  const { nodes, replicas: _, ...common } = options
+  const { nodes, replicas: _, isShared: __, mayWrite: ___, ...common } = options
   let last: unknown = new TypeError('at least one node is needed')
   for (const { host, port = 6379 } of nodes) {
     const open: RespConnection[] = []
@@ -180,15 +236,21 @@ async function askMap(options: ClusterOptions): Promise<SlotMap> {
         const id = `${address.host}:${address.port}`
         let shard = byAddress.get(id)
         if (shard === undefined) {
-          const connection = await RespConnection.connect({ ...common, ...address })
-          open.push(connection)
-          shard = shards.push({ connection, replicas: range.replicas }) - 1
+          const lane = async (): Promise<RespConnection> => {
+            const connection = await RespConnection.connect({ ...common, ...address })
+            open.push(connection)
+            return connection
+          }
+          const lanes: Shard['lanes'] = [await lane()]
+          const { replid } = await askHistory(lanes[0])
+          while (lanes.length < LANES) lanes.push(await lane())
+          shard = shards.push({ lanes, replicas: range.replicas, replid }) - 1
           byAddress.set(id, shard)
         }
         owners.fill(shard, range.first, range.last + 1)
       }
       if (owners.includes(NOBODY)) throw new TargetLostError(`slot ${owners.indexOf(NOBODY)} has no node`)
-      const text = await textOfMap(shards[0]!.connection)
+      const text = await textOfMap(shards[0]!.lanes[0])
       first.destroy()
       return { shards, owners, text }
     } catch (error) {

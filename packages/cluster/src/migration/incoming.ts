@@ -12,15 +12,18 @@
  * Elsewhere: the source (outgoing.ts), applying (native/src/engine/slot_import.h).
  */
 import {
-  broadcastPong, type ClusterView, isNewestEpoch, leaseUntilMs, type NodeId, rangesOf, reserveEpoch, takeEpoch,
+  bitmapOf, broadcastPong, type ClusterView, isNewestEpoch, leaseUntilMs, type NodeId, rangesOf, reserveEpoch,
+  takeEpoch,
 } from '@slotwise/gossip'
 import { type CommandReply, OK } from '../command-reply.js'
 import { type MigrationFacts, readRanges, slotsIn } from './migration-facts.js'
-import type { MigrationLog } from './migration-log.js'
-import { NO_EXPORT } from './outgoing.js'
+import type { MigrationLog, MigrationRow } from './migration-log.js'
+import { CANCELLED_THERE, NO_EXPORT, WAIT_MS_MAX } from './outgoing.js'
 
-/** A source that sends nothing for so long is gone; it asks before it relies on anything here. */
+/** A source that sends nothing for so long is asked whether it still means to. */
 const IDLE_MS = 10_000
+/** While it does not answer, what is here is kept for so long: it may be cut off, and goes on where it was. */
+const KEPT_MS = WAIT_MS_MAX + 30_000
 const TAKEN_KEPT = 16
 const ASK_AGAIN_MS = 1000
 
@@ -44,6 +47,8 @@ export class IncomingMigration {
   #now: Incoming | null = null
   #seen = -1
   #taken: string[]
+  /** The last that an operator gave up here, of which its source is told so. In memory only. */
+  #cancelled = ''
 
   constructor(readonly view: ClusterView, readonly log: MigrationLog, saved: MigrationFacts) {
     this.#taken = [...saved.taken]
@@ -59,9 +64,9 @@ export class IncomingMigration {
     return { incoming, taken: this.#taken }
   }
 
-  get row(): { job: string; peer: NodeId; slots: readonly number[]; state: string; startedAt: number } | null {
+  get row(): Omit<MigrationRow, 'direction' | 'endedAt'> | null {
     const now = this.#now
-    return now === null ? null : { ...now, peer: now.source, state: now.isInDoubt ? 'settling' : 'importing' }
+    return now === null ? null : { ...now, peer: now.source, state: now.isInDoubt ? 'settling' : 'importing', why: '' }
   }
 
   /** The connection is gone with the process, and what came over it is not whole, unless the claim may have come. */
@@ -108,20 +113,28 @@ export class IncomingMigration {
   cancel(): CommandReply | null {
     if (this.#now === null) return null
     if (this.#now.isInDoubt) return error('ERR The slots are being handed over, which cannot be taken back')
+    this.#cancelled = this.#now.job
     this.#drop('on request')
     return OK
   }
 
+  /** A source that is cut off goes on later; one that was started anew, or gave up, knows nothing of the job. */
   idle(job: string, idleMs: number): void {
-    if (this.#now?.job === job && !this.#now.isInDoubt && idleMs > IDLE_MS) this.#drop('the source sent nothing for too long')
+    const now = this.#now
+    if (now?.job !== job || now.isInDoubt || idleMs <= IDLE_MS) return
+    if (idleMs > KEPT_MS) return this.#drop('the source sent nothing for too long')
+    this.#askOutcome(now)
   }
 
   tick(): void {
-    const { view } = this
     const now = this.#now
-    if (now === null || !now.isInDoubt || view.now < now.askAt) return
+    if (now?.isInDoubt === true) this.#askOutcome(now)
+  }
+
+  #askOutcome(now: Incoming): void {
+    const { view } = this
     const source = view.known(now.source)
-    if (source === null) return
+    if (source === null || view.now < now.askAt) return
     now.askAt = Number.POSITIVE_INFINITY // until it has answered
     view.emit({ type: 'askNode', job: now.job, question: 'outcome', ip: source.ip, port: source.port, words: ['OUTCOME', now.job] })
   }
@@ -129,7 +142,7 @@ export class IncomingMigration {
   /** Of the question for the outcome. */
   answered(job: string, answer: string | null): void {
     const now = this.#now
-    if (now?.job !== job || !now.isInDoubt) return
+    if (now?.job !== job) return
     now.askAt = this.view.now + ASK_AGAIN_MS
     if (answer?.startsWith(NO_EXPORT) === true) this.#drop('the source had given up')
   }
@@ -177,7 +190,7 @@ export class IncomingMigration {
 
   #prepare(job: string, canPrepare: (slots: readonly number[]) => boolean): CommandReply {
     const now = this.#now
-    if (now?.job !== job) return error('NOIMPORT This node imports nothing under that name')
+    if (now?.job !== job) return this.#noImport(job)
     if (now.epoch === 0 && canPrepare(now.slots)) now.epoch = reserveEpoch(this.view, 'a claim is prepared')
     return OK
   }
@@ -186,14 +199,14 @@ export class IncomingMigration {
     const { view } = this
     const now = this.#now
     if (this.#taken.includes(job)) return OK
-    if (now?.job !== job) return error('NOIMPORT This node imports nothing under that name')
+    if (now?.job !== job) return this.#noImport(job)
     // A majority stands behind this node, and has not given the slots to anybody else.
     if (view.state !== 'ok' || view.now >= leaseUntilMs(view)) {
       if (now.isInDoubt) return error('ERR The cluster is down')
       this.#drop('the cluster is down')
       return error('NOIMPORT The cluster is down')
     }
-    for (const slot of now.slots) view.bind(slot, view.self)
+    view.bindAll(bitmapOf(now.slots), view.self)
     this.#take(now)
     if (!now.isInDoubt && isNewestEpoch(view, now.epoch)) {
       view.self.configEpoch = now.epoch
@@ -223,7 +236,11 @@ export class IncomingMigration {
     if (this.#taken.includes(job)) return OK
     if (now?.job === job && now.isInDoubt) return error(`INDOUBT ${now.epoch} is the epoch of a claim that may have been made`)
     if (now?.job === job) this.#drop('the source did not hear of a claim')
-    return error('NOIMPORT This node has not taken the slots')
+    return job === this.#cancelled ? this.#noImport(job) : error('NOIMPORT This node has not taken the slots')
+  }
+
+  #noImport(job: string): CommandReply {
+    return error(job === this.#cancelled ? CANCELLED_THERE : 'NOIMPORT This node imports nothing under that name')
   }
 
   #drop(why: string): void {

@@ -1,8 +1,10 @@
 /**
  * Slot migrations of whole machines: the way through, what is refused, and processes that are killed at any moment.
  */
+import { NodeFlag } from '@slotwise/gossip'
 import { describe, expect, it } from 'vitest'
 import { MigrationWorld, WATCHED } from '../../test/migration-world.js'
+import type { MigrationRow } from './migration-log.js'
 
 const state = (world: MigrationWorld, index: number): string | undefined =>
   world.nodes[index]!.machine!.migration.rows.at(-1)?.state
@@ -116,6 +118,134 @@ describe('a slot migration', () => {
       expect(world.migrate(world.nodes[0]!, world.nodes[1]!, 0, 2)).toEqual({ type: 'status', text: 'OK' })
       world.until('it is done', () => state(world, 0) === 'success')
     }
+  })
+
+  const row = (world: MigrationWorld, index: number): MigrationRow | undefined =>
+    world.nodes[index]!.machine!.migration.rows.at(-1)
+  const FULLY_MS = 5000
+
+  it.each(['streaming', 'promised'])('that is cut off while it is %s goes on when it can, under the same name', (when) => {
+    const world = populated()
+    const [source, target] = world.nodes as [typeof world.nodes[0], typeof world.nodes[0]]
+    world.migrate(source, target, 0, 2)
+    const { job } = row(world, 0)!
+    while (state(world, 0) !== when || target.keys.size === 0) world.run(1)
+    world.cut(source, target)
+    world.until('it is told', () => row(world, 0)!.resumes! > 0)
+    expect([state(world, 0), source.durable!.migrations.outgoing, row(world, 0)!.why])
+      .toEqual(['streaming', null, 'the connection to the target broke'])
+    world.run(FULLY_MS)
+    for (let n = 0; n < 20; n++) world.write(n % 3)
+    world.remove(1)
+    expect([state(world, 0), state(world, 1), world.owner(0) === source]).toEqual(['streaming', 'importing', true])
+    world.heal()
+    world.until('it is done', () => state(world, 0) === 'success' && world.settledState() === null)
+    expect([row(world, 0)!.job, row(world, 0)!.restarts]).toEqual([job, 0])
+    expect([world.owner(0) === target, world.violation]).toEqual([true, null])
+  })
+
+  it.each([[false, 'streaming'], [true, 'streaming'], [false, 'promised'], [true, 'promised']])(
+    'begins again, under another name, when its target was started anew (it loses power: %s) while it was %s', (losesPower, when) => {
+      const world = populated()
+      const [source, target] = world.nodes as [typeof world.nodes[0], typeof world.nodes[0]]
+      world.migrate(source, target, 0, 2)
+      const { job } = row(world, 0)!
+      while (state(world, 0) !== when || target.keys.size === 0) world.run(1)
+      target.losesPower = losesPower
+      world.crash(target)
+      world.run(FULLY_MS)
+      world.write(0)
+      expect(source.durable!.migrations.outgoing).toBeNull() // so a start of the source serves
+      world.start(target)
+      world.until('it is done', () => state(world, 0) === 'success' && world.settledState() === null)
+      expect([row(world, 0)!.job === job, row(world, 0)!.restarts]).toEqual([false, 1])
+      expect([world.owner(0) === target, world.violation]).toEqual([true, null])
+    })
+
+  it('waits with what is left while the cluster is down, and says so', () => {
+    const world = populated()
+    const [source, target] = world.nodes as [typeof world.nodes[0], typeof world.nodes[0]]
+    world.migrate(source, target, 0, 2)
+    world.until('it streams', () => state(world, 0) === 'streaming')
+    for (let ms = 0; ms < 5000 && row(world, 0)!.why === ''; ms++) {
+      source.machine!.view.state = 'fail'
+      world.run(1)
+    }
+    expect(row(world, 0)).toMatchObject({ state: 'streaming', why: 'the cluster is down, or a failover is under way' })
+    expect(source.durable!.migrations.outgoing).toBeNull()
+    world.until('it is done', () => state(world, 0) === 'success')
+    world.run(2000)
+    expect([world.owner(0) === target, world.settledState()]).toEqual([true, null])
+  })
+
+  it('is given up where its target is away for five minutes, and where it is no primary any more', () => {
+    const world = populated()
+    const [source, target] = world.nodes as [typeof world.nodes[0], typeof world.nodes[0]]
+    world.migrate(source, target, 0, 2)
+    world.until('it streams', () => state(world, 0) === 'streaming')
+    const { machine } = source
+    const { job } = row(world, 0)!
+    world.crash(target)
+    world.step(source, { type: 'exported', job, progress: 'again', why: 'the log is gone' })
+    expect(world.write(0)).toBe(true)
+    world.until('the end', () => state(world, 0) === 'failed', 400_000)
+    expect(row(world, 0)).toMatchObject({ why: 'it could not begin anew in time: the log is gone', restarts: 0 })
+    const took = row(world, 0)!.endedAt! - row(world, 0)!.startedAt
+    expect(took).toBeGreaterThanOrEqual(300_000)
+    expect(took).toBeLessThan(310_000)
+    world.start(target)
+    world.until('all are there', () =>
+      world.nodes.every(({ machine }) => machine!.view.state === 'ok') && world.settledState() === null)
+    world.migrate(source, target, 0, 2)
+    world.until('it streams', () => state(world, 0) === 'streaming')
+    world.step(source, { type: 'exported', job: row(world, 0)!.job, progress: 'again', why: 'the log is gone' })
+    machine!.view.nodes.get(target.id)!.clear(NodeFlag.primary)
+    world.step(source, { type: 'tick' })
+    expect(row(world, 0)).toMatchObject({ state: 'failed', why: 'ERR Target node is not a master' })
+  })
+
+  it('is given up when it had to begin anew ten times', () => {
+    const world = populated()
+    const [source, target] = world.nodes as [typeof world.nodes[0], typeof world.nodes[0]]
+    world.migrate(source, target, 0, 2)
+    const jobs = new Set<string>()
+    for (let n = 0; n <= 10; n++) {
+      world.until('it streams', () => state(world, 0) === 'streaming' && !jobs.has(row(world, 0)!.job))
+      jobs.add(row(world, 0)!.job)
+      world.step(source, { type: 'exported', job: row(world, 0)!.job, progress: 'again', why: 'the log is gone' })
+    }
+    expect(row(world, 0)).toMatchObject({ state: 'failed', why: 'the log is gone', restarts: 10 })
+    world.run(FULLY_MS)
+    expect([world.settledState(), world.owner(0) === source]).toEqual([null, true])
+  })
+
+  it('is cancelled while its target is away, and the target forgets it when it hears of that', () => {
+    const world = populated()
+    const [source, target] = world.nodes as [typeof world.nodes[0], typeof world.nodes[0]]
+    world.migrate(source, target, 0, 2)
+    while (target.keys.size === 0) world.run(1)
+    world.cut(source, target)
+    world.until('it is told', () => row(world, 0)!.resumes! > 0)
+    expect(world.command(source, 'MIGRATE', 'CANCEL')).toEqual({ type: 'status', text: 'OK' })
+    world.run(20_000)
+    expect([state(world, 0), state(world, 1), world.write(0)]).toEqual(['cancelled', 'importing', true])
+    world.heal()
+    world.until('it is forgotten', () => state(world, 1) === 'failed')
+    expect([row(world, 1)!.why, world.owner(0) === source]).toEqual(['the source had given up', true])
+    world.run(FULLY_MS)
+    expect(world.settledState()).toBeNull()
+  })
+
+  it('keeps what it has for a source that is cut off, and for one that is gone a limited time', () => {
+    const world = populated()
+    const [source, target] = world.nodes as [typeof world.nodes[0], typeof world.nodes[0]]
+    world.migrate(source, target, 0, 2)
+    while (target.keys.size === 0) world.run(1)
+    world.cut(source, target)
+    world.run(320_000)
+    expect(state(world, 1)).toBe('importing')
+    world.run(20_000)
+    expect(row(world, 1)).toMatchObject({ state: 'failed', why: 'the source sent nothing for too long' })
   })
 
   it('is refused in words, and then changes nothing', () => {

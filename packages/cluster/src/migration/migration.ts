@@ -3,11 +3,12 @@
  * One export and one import at a time.
  * Source: docs/decisions/0025. Elsewhere: the two ends (outgoing.ts, incoming.ts).
  */
-import { type ClusterView, type NodeQuestion, rangesOf } from '@slotwise/gossip'
+import type { ClusterView, NodeQuestion } from '@slotwise/gossip'
 import type { CommandReply } from '../command-reply.js'
+import { DoomedSlots } from './doomed-slots.js'
 import { IncomingMigration } from './incoming.js'
 import { type MigrationFacts, noMigrations, slotsIn } from './migration-facts.js'
-import { type EndedMigration, MigrationLog } from './migration-log.js'
+import { type EndedMigration, MigrationLog, type MigrationRow } from './migration-log.js'
 import { type ExportProgress, OutgoingMigration } from './outgoing.js'
 
 /** So long it may be on disk that slots are to be emptied which are, while nothing else is written. */
@@ -23,22 +24,11 @@ export type MigrationEvent =
   /** `deleteKeysInSlots` is done for these. */
   | { type: 'slotsCleared'; slots: readonly number[] }
 
-export interface MigrationRow {
-  job: string
-  direction: 'export' | 'import'
-  peer: string
-  slots: readonly number[]
-  state: string
-  startedAt: number
-  endedAt: number | null
-  why: string
-}
-
 export class Migration {
   readonly #log: MigrationLog
   readonly #outgoing: OutgoingMigration
   readonly #incoming: IncomingMigration
-  readonly #doomed: Set<number>
+  readonly #doomed = new DoomedSlots()
   /** Those that are empty now, of which the disk says still that they are to be emptied. */
   readonly #emptied = new Set<number>()
   #emptiedAt = 0
@@ -48,20 +38,19 @@ export class Migration {
     this.#log = new MigrationLog(view)
     this.#outgoing = new OutgoingMigration(view, this.#log, saved)
     this.#incoming = new IncomingMigration(view, this.#log, saved)
-    this.#doomed = new Set(slotsIn(saved.doomed))
+    this.#doomed.add(slotsIn(saved.doomed))
   }
 
   get facts(): MigrationFacts {
-    const doomed = rangesOf([...this.#doomed].sort((left, right) => left - right))
-    return { outgoing: this.#outgoing.facts, ...this.#incoming.facts, doomed }
+    return { outgoing: this.#outgoing.facts, ...this.#incoming.facts, doomed: this.#doomed.ranges }
   }
 
   /** Before anything is served. */
   start(): void {
     const { view } = this
     const { self } = view
-    for (const slot of this.#doomed) if (!self.isPrimary || view.ownerOf(slot) === self) this.#doomed.delete(slot)
-    if (this.#doomed.size > 0) view.emit({ type: 'deleteKeysInSlots', slots: [...this.#doomed] })
+    for (const slot of this.#doomed.slots) if (!self.isPrimary || view.ownerOf(slot) === self) this.#doomed.delete(slot)
+    if (this.#doomed.size > 0) view.emit({ type: 'deleteKeysInSlots', slots: this.#doomed.slots })
     this.#incoming.start()
     this.#outgoing.start()
   }
@@ -121,7 +110,7 @@ export class Migration {
   }
 
   /** Their keys are about to be deleted, in the background. The step that says so persists. */
-  doom(slots: readonly number[]): void { for (const slot of slots) this.#doomed.add(slot) }
+  doom(slots: readonly number[]): void { this.#doomed.add(slots) }
 
   /** There may be keys of a slot that is another node's: they are to be deleted, or came from there. */
   mayHaveKeys(slot: number): boolean { return this.#doomed.has(slot) || this.#incoming.mayHaveKeys(slot) }
@@ -136,6 +125,6 @@ export class Migration {
       { direction: 'export', row: this.#outgoing.row } as const, { direction: 'import', row: this.#incoming.row } as const,
     ]
     return [...this.#log.entries.map(over), ...open.flatMap(({ direction, row }) =>
-      row === null ? [] : [{ ...row, direction, endedAt: null, why: '' }])]
+      row === null ? [] : [{ ...row, direction, endedAt: null }])]
   }
 }

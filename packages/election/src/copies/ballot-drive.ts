@@ -58,8 +58,12 @@ export class BallotDrive {
     this.#drive.isFenced = true
   }
 
-  /** Asks who has to be asked. @returns why the ballot is not won yet, or null. */
-  advance(): string | null {
+  /**
+   * Asks who has to be asked.
+   * @param isLeased  a lease runs that this copy granted: nobody leads before the former leader has stopped
+   * @returns why the ballot is not won yet, or null
+   */
+  advance(isLeased: boolean): string | null {
     const drive = this.#drive
     const { memory } = this
     const { set, faults } = memory
@@ -79,6 +83,10 @@ export class BallotDrive {
       if (comparePositions(position, mine) > 0) this.isBehind = true
     }
     if (faults.electAlone === true) return null
+    if (isLeased && !drive.released) {
+      this.#ask(drive, keys)
+      return 'waiting for the former primary to stop'
+    }
     if (!canElect(set, keys)) {
       this.#ask(drive, keys)
       return `not enough promises of copies: ${electionText(set, keys)}`

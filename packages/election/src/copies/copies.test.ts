@@ -276,6 +276,25 @@ describe('a copy that would lead', () => {
     expect(asked(bench, 100)).toMatch(/lease of the former primary/)
   })
 
+  it('by request asks the former primary to stop, whatever lease that has, and waits until it has', () => {
+    for (const set of [setOf(0, [1, 2]), three]) {
+      const bench = new Bench({ intact: true, remembers: true, facts: factsOf({ set }) })
+      bench.progress(100)
+      let why: string | null = null
+      const prepare = (): (CopyMessage | 'persist')[] => bench.at(100, () => { why = bench.copies.prepare(true) })
+      prepare()
+      expect(prepare()).toContainEqual(expect.objectContaining({ kind: 'prepare', ballot: ballotOf(4, 2), released: false }))
+      expect(why).toBe('waiting for the former primary to stop')
+      const answer = { kind: 'promise', ballot: ballotOf(4, 2), log: ballotOf(3, 1), offset: 100, set } as const
+      bench.receive(100, 1, { ...answer, released: false })
+      prepare()
+      expect(why).toBe('waiting for the former primary to stop')
+      bench.receive(100, 1, { ...answer, released: true })
+      prepare()
+      expect(why).toBeNull()
+    }
+  })
+
   it.each<[string, (bench: Bench) => void, RegExp | null]>([
     ['nobody has promised', () => undefined, /1 of 2/],
     ['one has, who has less', (bench) => promise(bench, 3, 90), null],
@@ -407,6 +426,33 @@ describe('a primary', () => {
     expect(bench.copies.facts()!.set!.members).toHaveLength(2)
     granted(bench, 130, 3, { offset: 120 })
     expect(bench.copies.facts()!.set!.members.map((list) => list.length)).toEqual([2])
+  })
+
+  it('of two copies serves what it has when the other was reset, and acknowledges once that is a copy again', () => {
+    const two = setOf(0, [2, 3])
+    const bench = leading({ intact: true, remembers: true, facts: factsOf({ set: two }) })
+    bench.progress(100)
+    tick(bench, AFTER)
+    tick(bench, AFTER)
+    bench.progress(100)
+    expect(bench.copies.duty.servesUntilMs).toBe(0)
+    granted(bench, AFTER + 10, 3, { incarnation: 8, log: NO_BALLOT, offset: 0, set: null })
+    expect(bench.copies.duty.servesUntilMs).toBe(START + AFTER + 10 + T / 2)
+    const members = (): string[][] => bench.copies.facts()!.set!.members.map((list) => [...list])
+    expect(members()).toEqual([[...two.members[0]!]]) // its acknowledgements do not count yet
+    expect(bench.copies.duty.needed).toBe(1)
+    granted(bench, AFTER + 20, 3, { incarnation: 8 })
+    expect(members()).toEqual([[...two.members[0]!], [copyKey(idOf(2), 7), copyKey(idOf(3), 8)]])
+    bench.progress(120)
+    granted(bench, AFTER + 30, 3, { incarnation: 8, offset: 120 })
+    expect(members()).toEqual([[copyKey(idOf(2), 7), copyKey(idOf(3), 8)]])
+  })
+
+  it('of three copies serves nothing by one that was reset: what that had promised may make another a leader', () => {
+    const bench = restarted()
+    bench.progress(100)
+    granted(bench, AFTER + 100, 3, { incarnation: 8, log: NO_BALLOT, offset: 0, set: null })
+    expect(bench.copies.duty.servesUntilMs).toBe(0)
   })
 
   it('serves nothing while a replica tells nothing of what it has on disk', () => {

@@ -8,13 +8,17 @@
  * A change of members goes through both lists; it is over when enough copies of each know of it and have the log as it
  * was when the change began (`changedAt`), so that what was acknowledged by the old list alone is also with the new.
  * Members go when they are forgotten (CLUSTER FORGET) or follow another shard, never because they are down.
+ * A member whose node came back as another incarnation is gone for good. Where one copy is enough to elect (all
+ * acknowledge: a shard of two) it counts wherever elections are to be met: nobody else needs what it had promised. So
+ * the copy that is left serves what it has, takes the other in again, and acknowledges then. Where more elect, a
+ * promise that it gave before may still make a leader, and those who are left are enough without it.
  * Source: Raft, leases and joint consensus. Elsewhere: what a copy answers (shard-copies.ts).
  */
 import type { ClusterNode } from '@slotwise/gossip'
 import { type Ballot, ballotText, sameBallot } from './ballot.js'
 import type { CopyMemory } from './copy-memory.js'
 import type { CopyMessage } from './copy-message.js'
-import { blockingTime, type CopyKey, copyKey, isBlocking, isFullMember, nodeOf, replicasNeeded } from './copy-set.js'
+import { blockingTime, type CopyKey, copyKey, electionCount, isBlocking, isFullMember, nodeOf, replicasNeeded } from './copy-set.js'
 
 /** A copy grants a lease for so many times its length. */
 export const GRANT_FACTOR = 1.2
@@ -40,6 +44,8 @@ interface Led {
   changedAt: number | null
   readonly grants: Map<CopyKey, number>
   readonly told: Map<CopyKey, Told>
+  /** As what a node answered last. */
+  readonly incarnations: Map<string, CopyKey>
   askedAt: number
 }
 
@@ -65,7 +71,7 @@ export class Leadership {
     memory.set = { shard: memory.set?.shard ?? ballot, ballot, number: 1, received, members }
     this.#led = {
       ballot, start: memory.position.offset, barrier: null, isBarrierMet: false, changedAt: null,
-      grants: new Map(), told: new Map(), askedAt: 0,
+      grants: new Map(), told: new Map(), incarnations: new Map(), askedAt: 0,
     }
     memory.view.persist(true, 'the copies are led under a new ballot')
     memory.view.log('info', `Leading the copies of this shard under ballot ${ballotText(ballot)}`)
@@ -95,6 +101,7 @@ export class Leadership {
     const key = copyKey(sender.id, message.incarnation)
     for (const map of [led.told, led.grants])
       for (const other of map.keys()) if (nodeOf(other) === sender.id && other !== key) map.delete(other)
+    led.incarnations.set(sender.id, key)
     led.grants.set(key, Math.max(led.grants.get(key) ?? 0, Math.min(message.stamp, this.memory.view.now)))
     const { set } = message
     led.told.set(key, { log: message.log, offset: message.offset, ballot: set?.ballot ?? message.log,
@@ -109,7 +116,9 @@ export class Leadership {
     if (led === null || set === null || this.why !== '') return 0
     if (faults.noLease === true) return Number.POSITIVE_INFINITY
     const { key } = this.memory
-    return blockingTime(set, (copy) => copy === key ? view.now : led.grants.get(copy) ?? 0) + this.#leaseMs
+    const gone = this.#gone(led)
+    const timeOf = (copy: CopyKey): number => copy === key || gone.has(copy) ? view.now : led.grants.get(copy) ?? 0
+    return blockingTime(set, timeOf) + this.#leaseMs
   }
 
   /** In words, why nothing is served, if that is not only a matter of the lease. */
@@ -171,7 +180,7 @@ export class Leadership {
     const { memory } = this
     const set = memory.set!
     if (!led.isBarrierMet) {
-      if (led.barrier === null || !isBlocking(set, this.#having(led, led.barrier))) return
+      if (led.barrier === null || !isBlocking(set, both(this.#having(led, led.barrier), this.#gone(led)))) return
       led.isBarrierMet = true
       memory.view.log('info', `Enough copies have the log up to ${led.barrier}: this primary serves`)
     }
@@ -181,7 +190,7 @@ export class Leadership {
       const told = led.told.get(key)
       if (told !== undefined && (told.number !== set.number || !sameBallot(told.ballot, set.ballot))) known.delete(key)
     }
-    if (!isBlocking(set, known)) return
+    if (!isBlocking(set, both(known, this.#gone(led)))) return
     if (set.members.length > 1) return this.#adopt(led, [set.members.at(-1)!])
     const wanted = this.#wanted(led, set.members[0]!)
     if (wanted.join() !== set.members[0]!.join()) this.#adopt(led, [set.members[0]!, wanted])
@@ -203,6 +212,20 @@ export class Leadership {
     if (memory.position.offset >= offset) keys.add(memory.key)
     for (const [key, told] of led.told) if (sameBallot(told.log, led.ballot) && told.offset >= offset) keys.add(key)
     return keys
+  }
+
+  /** Members that are no more, of lists in which each copy elects by itself. */
+  #gone(led: Led): Set<CopyKey> {
+    const { set, key: own, view } = this.memory
+    const gone = new Set<CopyKey>()
+    for (const list of set!.members) {
+      if (electionCount(set!, list) !== 1) continue
+      for (const key of list) {
+        const last = nodeOf(key) === view.self.id ? own : led.incarnations.get(nodeOf(key))
+        if (last !== undefined && last !== key) gone.add(key)
+      }
+    }
+    return gone
   }
 
   #wanted(led: Led, list: readonly CopyKey[]): CopyKey[] {
@@ -231,6 +254,8 @@ export class Leadership {
     return options.nodeTimeoutMs * (options.leaseFactor || 0.5)
   }
 }
+
+const both = (left: Set<CopyKey>, right: Set<CopyKey>): Set<CopyKey> => new Set([...left, ...right])
 
 export const tagOf = (ballot: Ballot, number: number): string => `${ballot.term}-${ballot.node}-${number}`
 

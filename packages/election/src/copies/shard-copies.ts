@@ -168,12 +168,16 @@ export class ShardCopies {
 
   // --- for the election ---
 
-  /** Asks for promises while they are missing. @returns why this replica may not ask for votes yet, or null. */
-  prepare(): string | null {
+  /**
+   * Asks for promises while they are missing.
+   * @param byRequest  the primary has paused for this replica: it is asked to stop, instead of waiting for its lease
+   * @returns why this replica may not ask for votes yet, or null
+   */
+  prepare(byRequest = false): string | null {
     if (!this.isActive) return null
     if (this.#memory.set === null) return 'I have never been one of the copies of this shard'
     if (!this.#memory.isMember) return 'this node has lost data, and is no copy until a primary takes it in again'
-    return this.#drivenWhy()
+    return this.#drivenWhy(byRequest)
   }
 
   /** The promises still hold: to be asked when votes are enough. */
@@ -344,15 +348,16 @@ export class ShardCopies {
     this.#leader.begin(ballot, members, received)
   }
 
-  #drivenWhy(): string | null {
+  #drivenWhy(byRequest: boolean): string | null {
+    const isLeased = this.#refusesFor(this.view.self.id, false)
     if (this.#drive.ballot === null) {
-      if (this.#refusesFor(this.view.self.id, false)) return 'the lease of the former primary has not ended yet'
+      if (isLeased && !byRequest) return 'the lease of the former primary has not ended yet'
       const ballot = this.#drive.begin()
-      if (ballot === null) return this.#drive.advance()
+      if (ballot === null) return this.#drive.advance(isLeased)
       this.#memory.promised = ballot
       this.#fence(ballot)
     }
-    return this.#drive.advance()
+    return this.#drive.advance(isLeased)
   }
 
   #lead(): void {
@@ -364,7 +369,7 @@ export class ShardCopies {
       return this.#sayUnfit()
     }
     if (view.now < this.#quietUntil) return
-    const why = this.#drivenWhy()
+    const why = this.#drivenWhy(false)
     const { ballot, isBehind } = this.#drive
     if (why !== null) {
       this.#why = why

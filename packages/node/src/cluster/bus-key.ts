@@ -1,8 +1,9 @@
 /**
  * BusKeys: what the nodes of a cluster know and nobody else does, from the file nodes.conf.key. With it every link of
  * the bus is TLS with a pre-shared key: both sides prove that they have it before the first message, and nothing can be
- * read, changed or said again by others. Two keys, the new one first, let it be changed node by node: this node calls
- * with the first and answers to both. A file and no directive: it is in no list of processes and no CONFIG GET.
+ * read, changed or said again by others. Two keys let it be changed node by node: this node answers to both, calls with
+ * the first, and with the other one where that is not taken, as by a node that has not been restarted yet. A file and
+ * no directive: it is in no list of processes and no CONFIG GET.
  * redis-server has no such thing (its tls-cluster needs certificates): a cluster with a key is one of our nodes alone.
  * Why TLS and not a code behind each message: decision 0027.
  */
@@ -55,9 +56,14 @@ export class BusKeys {
     return new BusKeys([keyOf(first), ...others.map(keyOf)])
   }
 
-  /** For the side that calls. */
-  get calling(): ConnectionOptions {
-    const [{ name, psk }] = this.#keys
+  get count(): number { return this.#keys.length }
+
+  /**
+   * For the side that calls.
+   * @param index  of the key, below `count`
+   */
+  calling(index: number): ConnectionOptions {
+    const { name, psk } = this.#keys[index]!
     return { ...common, pskCallback: () => ({ psk, identity: name }), checkServerIdentity: () => undefined }
   }
 

@@ -183,6 +183,28 @@ test('who has the key of the bus is heard, also by the old one of two', async ()
   expect(await call(`${OTHER_KEY} ${KEY}`, OTHER_KEY)).toEqual(heard)
 })
 
+test('who has two keys calls with the other one where the first is not taken, and says so only if neither is', async () => {
+  for (const [ofCalled, isTaken] of [[KEY, true], [OTHER_KEY, true], ['n'.repeat(32), false]] as const) {
+    const problems: string[] = []
+    const { bus, port } = await listening(() => true, ofCalled)
+    const heard: string[] = []
+    const caller = new BusSockets(({ type }) => heard.push(type), () => true, (text) => problems.push(text))
+    caller.keys = BusKeys.parse(`${OTHER_KEY} ${KEY}`)
+    const calls = async (link: number): Promise<string> => {
+      const before = heard.length
+      caller.connect(link, '127.0.0.1', port)
+      await expect.poll(() => heard.length).toBeGreaterThan(before)
+      return heard[before]!
+    }
+    const first = await calls(1)
+    const second = await calls(2)
+    expect([ofCalled, first, second]).toEqual([ofCalled, ofCalled === OTHER_KEY ? 'opened' : 'failed', isTaken ? 'opened' : 'failed'])
+    expect(problems).toHaveLength(isTaken ? 0 : 1)
+    await caller.stop()
+    await bus.stop()
+  }
+})
+
 test.each([['another key', OTHER_KEY], ['no key', '']])('who has %s says nothing that is heard', async (_, key) => {
   const { called, caller, problems } = await call(KEY, key)
   expect(called).toEqual([])

@@ -28,6 +28,7 @@ interface Link {
 }
 
 const INBOUND_MAX = 4096
+const ADDRESSES_MAX = 4096
 /** Of whom nobody knows. */
 const STRANGER_BYTES_MAX = 64 * 1024
 const STRANGERS_PER_ADDRESS_MAX = 256
@@ -49,6 +50,8 @@ export class BusSockets {
   readonly #isMember: (link: LinkId) => boolean
   readonly #onProblem: (text: string) => void
   readonly #strangers = new StrangerLimits({ linksMax: STRANGERS_PER_ADDRESS_MAX, bytesMax: STRANGER_BYTES_MAX })
+  /** Of addresses that did not take the first key: how many were tried in vain. */
+  readonly #keysRefused = new Map<string, number>()
   #localAddress: string | undefined
   #nextInbound = -1
   #inbound = 0
@@ -89,12 +92,21 @@ export class BusSockets {
   connect(id: LinkId, ip: string, port: number): void {
     const from = this.#localAddress === undefined ? {} : { localAddress: this.#localAddress }
     const plain = { host: ip, port, noDelay: true, ...from }
-    const socket = this.keys === null ? connect(plain) : connectTls({ ...plain, ...this.keys.calling }).setNoDelay(true)
+    const address = `${ip}:${port}`
+    const { keys } = this
+    const refused = this.#keysRefused.get(address) ?? 0
+    const socket = keys === null
+      ? connect(plain)
+      : connectTls({ ...plain, ...keys.calling(refused % keys.count) }).setNoDelay(true)
     const link: Link = { socket, opening: true, stranger: null }
     this.#links.set(id, link)
-    if (this.keys !== null) {
+    if (keys !== null) {
       socket.once('error', (error: NodeJS.ErrnoException) => {
-        if (link.opening && error.syscall !== 'connect') this.#tell(`The link to ${ip}:${port} was not made: has it the same key of the bus? (${error.message})`)
+        if (!link.opening || error.syscall === 'connect') return
+        if (this.#keysRefused.size >= ADDRESSES_MAX) this.#keysRefused.clear()
+        this.#keysRefused.set(address, refused + 1)
+        if (refused + 1 < keys.count) return // the next call is with the other one
+        this.#tell(`The link to ${address} was not made: has it the same key of the bus? (${error.message})`)
       })
     }
     socket.once(this.keys === null ? 'connect' : 'secureConnect', () => {

@@ -3,11 +3,12 @@
  * performs its effects in theirs, each finished before the next. Runs on the control thread.
  * Elsewhere: every decision (packages/cluster, gossip, election), serving slots (native/src/cluster).
  */
+import { randomInt } from 'node:crypto'
 import { lookup } from 'node:dns/promises'
 import { join } from 'node:path'
 import {
-  type ClusterEffect, type ClusterEvent, ClusterMachine, type CommandReply, type KeyCounts, type ReplicationState,
-  type SavedCopy, TICK_MS,
+  type ClusterEffect, type ClusterEvent, ClusterMachine, type CommandReply, type KeyCounts, rehearseHandOver,
+  type ReplicationState, type SavedCopy, TICK_MS,
 } from '@slotwise/cluster'
 import { type ControlPort, type ControlRequest, type Engine, type LogLevel, ReplyError } from '@slotwise/engine'
 import { BusKeys } from './bus-key.js'
@@ -29,6 +30,10 @@ const CONFIG_EVERY_TICKS = 10
 /** While a manual failover waits for an offset, it is looked at so often, for as long as one may take. */
 const OFFSET_EVERY_MS = 10
 const MANUAL_FAILOVER_MS = 6000
+const PROCESS_IDS = 2 ** 48 - 1
+/** A hand-over of so many slots is rehearsed, so often: 9 to 25 ms each. */
+const REHEARSED_SLOTS = 1000
+const REHEARSALS = 4
 
 /**
  * What a page may show: plain data. `name` is what the machine calls it (nodeAdded, suspected, failed, voteGranted,
@@ -119,7 +124,7 @@ export class ClusterDriver {
     this.#machine = new ClusterMachine({
       options: config.machine, random: this.#options.random ?? Math.random, nowMs,
       ...(saved !== undefined && { saved }), copy: this.#savedCopy(found, config.machine.ackReplicas ?? 0),
-      isOwnIp: (ip) => isListenedOn(words, ip),
+      isOwnIp: (ip) => isListenedOn(words, ip), processId: randomInt(1, PROCESS_IDS),
     })
     this.#duty = new CopyDutyKeeper(this.#control, files, this.#clockBase)
     const source = get('bind-source-addr')
@@ -204,7 +209,7 @@ export class ClusterDriver {
       if (this.#machine!.migration.isImporting) this.#migrations.watchImport()
     }
     this.#tellReplication()
-    this.#step({ type: 'tick' })
+    this.#step({ type: 'tick', wallMs: Date.now() })
     this.#tellSlots()
   }
 
@@ -347,6 +352,7 @@ export class ClusterDriver {
     switch (effect.type) {
       case 'persist': return this.#save(this.#machine!, effect)
       case 'connect': return this.#bus.connect(effect.link, effect.ip, effect.port)
+      case 'stop': return this.#stop(`Fatal: ${effect.why}.`)
       case 'resolve': return void this.#resolve(effect.node, effect.hostname)
       case 'send': return this.#bus.send(effect.link, effect.message)
       case 'close': return this.#bus.close(effect.link)
@@ -379,7 +385,10 @@ export class ClusterDriver {
       case 'closeImport': // nothing is to come there by it any more, and whoever is sent here next is served
         if (this.#mapStale) this.#setMap()
         return this.#migrations.perform(effect)
-      case 'askNode': case 'startExport': case 'finishExport': case 'holdSlots': case 'openImport':
+      case 'startExport': case 'openImport':
+        setImmediate(() => this.#rehearse(effect.slots.length))
+        return this.#migrations.perform(effect)
+      case 'askNode': case 'finishExport': case 'holdSlots':
         return this.#migrations.perform(effect)
       case 'flushData': return this.#run('FLUSHALL')
       case 'slotMapChanged':
@@ -404,6 +413,13 @@ export class ClusterDriver {
     if (this.#now() - this.#told.slotsAtMs >= TICK_MS) this.#tellSlots()
   }
 
+  /** Writers will wait when slots of a migration change hands: nothing of that is to run for the first time. */
+  #rehearse(count: number): void {
+    if (count < REHEARSED_SLOTS || this.#machine === null) return
+    for (let round = 0; round < REHEARSALS; round++)
+      for (const { view } of Object.values(rehearseHandOver(count))) slotMapOf(view, this.#config!.endpointType)
+  }
+
   #run(...args: string[]): void {
     try {
       this.#engine.command(args)
@@ -422,12 +438,16 @@ export class ClusterDriver {
     }
   }
 
+  #stop(text: string): void {
+    this.#failed = true
+    this.#options.onFatal(text)
+  }
+
   #save(machine: ClusterMachine, how: Persisting): void {
     try {
       this.#files!.save(() => machine.facts(), how)
     } catch (error) {
-      this.#failed = true
-      this.#options.onFatal(`Fatal: can't update cluster config file. (${(error as Error).message})`)
+      this.#stop(`Fatal: can't update cluster config file. (${(error as Error).message})`)
     }
   }
 }

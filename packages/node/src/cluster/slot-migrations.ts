@@ -96,7 +96,7 @@ export class SlotMigrations {
 
   /** SLOTWISE.EXPORTED of the data plane: what follows. */
   told([job = '', word = '', why = '']: readonly string[]): void {
-    const progress = word === 'near' || word === 'ready' ? word : 'failed'
+    const progress = word === 'near' || word === 'ready' || word === 'lost' || word === 'again' ? word : 'failed'
     if (progress === 'ready') this.#askedUs = this.#heldUs()
     this.#options.onEvent({ type: 'exported', job, progress, why })
   }
@@ -130,7 +130,8 @@ export class SlotMigrations {
         ['state', row.job === job && (row.state === 'streaming' || row.state === 'promised') ? phase : row.state],
         ['message', row.why],
         ['duration_ms', Math.round((row.endedAt ?? machine.view.now) - row.startedAt)],
-        ...(row.direction === 'import' ? this.#importRows(row) : now === undefined ? [] : [
+        ...(row.direction === 'import' ? this.#importRows(row) : [['resumed', row.resumes ?? 0], ['begun_again', row.restarts ?? 0]] as const),
+        ...(row.direction === 'import' || now === undefined ? [] : [
           ['slots_sent', now.slots], ['keys_sent', now.keys], ['bytes_sent', now.bytes], ['commands_sent', now.commands],
           ['remaining_repl_size', now.logLeft], ['write_pause_us', now.heldUs],
           ['write_pause_until_us', new Map<string, RespValue>(Object.entries(now.pause))],
@@ -243,7 +244,15 @@ function pauseText({ heldUs, pause }: Progress): string {
     `${ms(asked - settled)} until that was known, ${ms(decided - asked)} for the claim, ${ms(heldUs - decided)} until they went on)`
 }
 
+/** Of lists that are never changed: who polls STATUS is not to keep a node busy that hands over all slots. */
+const rangesTexts = new WeakMap<readonly number[], string>()
+
 function rangesText({ slots }: MigrationRow): string {
-  const words = rangeWords(slots)
-  return Array.from({ length: words.length / 2 }, (_, index) => `${words[index * 2]!}-${words[index * 2 + 1]!}`).join(' ')
+  let text = rangesTexts.get(slots)
+  if (text === undefined) {
+    const words = rangeWords(slots)
+    text = Array.from({ length: words.length / 2 }, (_, index) => `${words[index * 2]!}-${words[index * 2 + 1]!}`).join(' ')
+    rangesTexts.set(slots, text)
+  }
+  return text
 }

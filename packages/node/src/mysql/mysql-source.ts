@@ -1,7 +1,8 @@
 /**
  * MysqlSource: the MySQL or MariaDB that this node follows by itself (`mysql-source`): begins with the server, is asked
  * and told by MYSQLSOURCE. Its position is in the data, beside the rows, as with every follower; so a replica has both,
- * and only a primary follows: who is promoted goes on where the data is.
+ * and only a primary follows: who is promoted goes on where the data is. In a cluster one node follows for all
+ * (mysql-cluster.ts).
  * Loaded only where there is a source, since it brings what reads MySQL along. Runs on the control thread.
  * Elsewhere: following (@slotwise/binlog), words (mysql-requests.ts).
  */
@@ -9,11 +10,13 @@ import { readFile } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import {
-  type ConnectionOptions, follow, type FollowProgress, isPassing, type Mapping, parseSource, parseSourceFile,
-  requestSnapshot, skipTransactions, type SourceSettings, type SourceStatus,
+  type ClusterTarget, type ConnectionOptions, follow, type FollowProgress, isPassing, isReplaced, type Mapping,
+  parseSource, parseSourceFile, requestSnapshot, skipTransactions, type SourceSettings, type SourceStatus,
+  TargetLostError, type TargetStore,
 } from '@slotwise/binlog'
 import type { ControlPort, ControlRequest, Engine, LogLevel } from '@slotwise/engine'
 import { encodeReply, type RespValue } from '../cluster/resp-writer.js'
+import { openCluster, whyElsewhere } from './mysql-cluster.js'
 import { mysqlHelp, parseMysqlRequest } from './mysql-requests.js'
 import { mysqlTarget } from './mysql-target.js'
 
@@ -39,6 +42,8 @@ export interface MysqlSourceOptions {
   readonly control: ControlPort
   readonly file: string
   readonly settings: Settings
+  /** Where this node of a cluster answers clients; null: it is no node of a cluster. */
+  readonly clusterPort: number | null
   readonly onLog: (level: LogLevel, text: string) => void
 }
 
@@ -49,6 +54,8 @@ const DELAY_MS = 500
 const DELAY_MS_MAX = 30_000
 /** An answer to a client may take ten seconds. */
 const SKIP_MS = 8000
+/** Nodes of the cluster that do not answer are not waited for longer when following ends. */
+const LEAVE_MS = 2000
 
 export class MysqlSource {
   readonly #options: MysqlSourceOptions
@@ -56,7 +63,8 @@ export class MysqlSource {
   #timer: NodeJS.Timeout | undefined
   /** An operator's word, which the store keeps. */
   #wanted = false
-  #isReplica = false
+  /** Why another node follows, if any does. */
+  #elsewhere: string | null = 'not looked yet'
   #state: State = 'stopped'
   /** Of the run under way, and its end; null: there is none. */
   #run: { readonly abort: AbortController; readonly ended: Promise<void> } | null = null
@@ -75,7 +83,6 @@ export class MysqlSource {
   }
 
   start(): void {
-    this.#wanted = this.#options.engine.command(['EXISTS', this.#stoppedKey]) === 0
     this.#timer = setInterval(() => this.#look(), LOOK_EVERY_MS)
     this.#look()
   }
@@ -93,6 +100,11 @@ export class MysqlSource {
 
   async #answer(words: readonly string[]): Promise<RespValue> {
     const request = parseMysqlRequest(words)
+    const isTold = request.type !== 'error' && request.type !== 'help' && request.type !== 'status'
+    if (isTold && this.#options.clusterPort !== null) {
+      const why = whyElsewhere(this.#options.engine, this.#stoppedKey)
+      if (why !== null) return { error: why }
+    }
     switch (request.type) {
       case 'error': return { error: request.message }
       case 'help': return mysqlHelp.map((line) => ({ status: line }))
@@ -133,9 +145,9 @@ export class MysqlSource {
     if (this.#run !== null) return { error: 'ERR It is followed: MYSQLSOURCE STOP first' }
     const { addresses, source: { name, serverId } } = this.#settings
     return this.#apart(async () => {
-      const { skipped } = await skipTransactions({
-        sources: addresses, serverId, name, into: this.#target(), count, signal: AbortSignal.timeout(SKIP_MS),
-      })
+      const signal = AbortSignal.timeout(SKIP_MS)
+      const skip = { sources: addresses, serverId, name, count, signal }
+      const { skipped } = await this.#withTarget(signal, (into) => skipTransactions({ ...skip, into }))
       this.#log('warn', `${skipped} transactions were skipped`)
       return skipped
     })
@@ -146,7 +158,8 @@ export class MysqlSource {
     return this.#apart(async () => {
       const { mapping, source: { name } } = this.#settings
       await this.#end()
-      await requestSnapshot({ mapping, into: this.#target(), name })
+      // The word for it is in this node's own slot, also in a cluster.
+      await requestSnapshot({ mapping, into: mysqlTarget(this.#options.engine, () => Promise.resolve()), name })
       if (this.#state === 'failed') this.#state = 'stopped'
       return { status: 'OK' }
     })
@@ -169,19 +182,29 @@ export class MysqlSource {
     this.#pause = null
   }
 
-  /** Follows if it is wanted and this node is a primary, and else does not. */
+  /** Follows if it is wanted and this node is to do it, and else does not. */
   #look(): void {
-    const [role] = this.#options.engine.command(['ROLE']) as [string]
-    const wasReplica = this.#isReplica
-    this.#isReplica = role !== 'master'
-    // Its primary may have been told something else.
-    if (wasReplica && !this.#isReplica) this.#wanted = this.#options.engine.command(['EXISTS', this.#stoppedKey]) === 0
-    if (this.#isReplica) return this.#run?.abort.abort()
+    const { engine, clusterPort } = this.#options
+    const before = this.#elsewhere
+    this.#elsewhere = this.#whyNotHere()
+    if (before !== null && this.#elsewhere === null) {
+      // Another node may have been told something else meanwhile.
+      this.#wanted = engine.command(['EXISTS', this.#stoppedKey]) === 0
+      if (clusterPort !== null && this.#state === 'failed') this.#state = 'stopped'
+    }
+    if (this.#elsewhere !== null) return this.#run?.abort.abort()
     if (!this.#wanted || this.#run !== null || this.#busy || this.#state === 'failed') return
     const abort = new AbortController()
     this.#state = 'connecting'
     const ended = this.#follow(abort.signal).finally(() => { this.#run = null })
     this.#run = { abort, ended }
+  }
+
+  #whyNotHere(): string | null {
+    const { engine, clusterPort } = this.#options
+    if (clusterPort !== null) return whyElsewhere(engine, this.#stoppedKey)
+    const [role] = engine.command(['ROLE']) as [string]
+    return role === 'master' ? null : 'this node is a replica'
   }
 
   async #end(): Promise<void> {
@@ -197,8 +220,8 @@ export class MysqlSource {
     for (let failures = 0; !isOver();) {
       const before = { ...this.#sums }
       try {
-        await follow({
-          ...source, sources: addresses, mapping, into: this.#target(signal), signal,
+        await this.#withTarget(signal, (into) => follow({
+          ...source, sources: addresses, mapping, into, signal,
           onStatus: (status) => {
             failures = 0
             this.#told(status)
@@ -216,11 +239,11 @@ export class MysqlSource {
           },
           onTargetLost: ({ message }) => { this.#lastError = message },
           onWarning: (message) => this.#log('warn', message),
-        })
+        }))
       } catch (error) {
         if (isOver()) return
         const { message } = error as Error
-        if (!isPassing(error)) {
+        if (!this.#isPassing(error)) {
           this.#state = 'failed'
           this.#lastError = message
           return this.#log('error', `following has stopped: ${message}`)
@@ -248,11 +271,33 @@ export class MysqlSource {
     this.#lastError = message
   }
 
-  #target(signal?: AbortSignal) {
-    return mysqlTarget(this.#options.engine, async () => {
-      while (signal?.aborted !== true && this.#pause !== null) await this.#pause.over
-      signal?.throwIfAborted()
-    })
+  /** In a cluster it may have been another node of it that took over, for a moment. */
+  #isPassing(error: unknown): boolean {
+    if (isPassing(error)) return true
+    return this.#options.clusterPort !== null && (error instanceof TargetLostError || isReplaced(error))
+  }
+
+  /** The store, as long as `work` needs it. Nothing is written during a pause. */
+  async #withTarget<T>(signal: AbortSignal, work: (into: TargetStore | ClusterTarget) => Promise<T>): Promise<T> {
+    const { engine, clusterPort } = this.#options
+    const pauseOver = async (): Promise<void> => {
+      while (!signal.aborted && this.#pause !== null) await this.#pause.over
+    }
+    if (clusterPort === null) {
+      return work(mysqlTarget(engine, async () => {
+        await pauseOver()
+        signal.throwIfAborted()
+      }))
+    }
+    // How far it is may still be written down after the end.
+    await using cluster = await openCluster(engine, clusterPort, pauseOver)
+    const leave = (): unknown => setTimeout(() => cluster.close(), LEAVE_MS).unref()
+    signal.addEventListener('abort', leave)
+    try {
+      return await work(cluster)
+    } finally {
+      signal.removeEventListener('abort', leave)
+    }
   }
 
   #status(): RespValue {
@@ -260,7 +305,9 @@ export class MysqlSource {
     const connected = this.#connected
     const { host, port = 3306 } = addresses[connected?.source ?? 0]!
     const at = this.#progress ?? connected?.position ?? null
-    const state = this.#isReplica ? 'replica' : this.#pause !== null && this.#run !== null ? 'paused' : this.#state
+    const [role] = this.#options.engine.command(['ROLE']) as [string]
+    const elsewhere = role === 'master' ? 'elsewhere' : 'replica'
+    const state = this.#elsewhere !== null ? elsewhere : this.#pause !== null && this.#run !== null ? 'paused' : this.#state
     return new Map<string, RespValue>([
       ['name', name], ['mapping', this.#options.file], ['state', state],
       ['source-host', host], ['source-port', port], ['source-version', connected?.facts.version ?? ''],

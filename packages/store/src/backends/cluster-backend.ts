@@ -7,9 +7,10 @@ import { asText, type Bytes, type EngineCommand, StoreClosedError, StoreError, t
 import type { Backend } from './backend.js'
 import { type RedisClient, type RedisCluster, type RedisModule, typeMappingOf } from './client-library.js'
 import { isReadOnly } from './command-keys.js'
+import { CopyReads } from './copy-reads.js'
 import { type NearCacheOptions, type NearCacheStats, statsTogether } from './near-cache.js'
 import { isMoved, PartitionedBackend } from './partitioned-backend.js'
-import { chooseCopy, meanLatency, type ReadFrom, REST_MS } from './reading.js'
+import type { ReadFrom } from './reading.js'
 import { replyFrom, storeErrorOf, wireArguments } from './replies.js'
 import { ServerBackend } from './server-backend.js'
 import { slotOf } from './slot.js'
@@ -22,9 +23,6 @@ export interface ClusterReads {
   readonly maxLagMs?: number
   readonly nearCache?: NearCacheOptions
 }
-
-/** Codes of a copy that another one may do without. */
-const CANNOT_ANSWER = new Set(['STALE', 'MOVED', 'ASK', 'LOADING', 'MASTERDOWN', 'CLUSTERDOWN', 'CONNECTION', 'CLOSED'])
 
 /** How often a transaction follows a slot that moves. */
 const ATTEMPTS = 5
@@ -41,8 +39,10 @@ export class ClusterBackend extends PartitionedBackend {
 
   readonly #limits: { timeoutMs: number; where: string }
   readonly #reads: ClusterReads
-  /** What is known of the nodes that reads may choose, by address. */
-  readonly #copies = new Map<string, { latencyMs: number | undefined; restUntilMs: number }>()
+  /** null: the primary answers every read. */
+  readonly #copies: CopyReads | null
+  /** Over the same connections, without copies and caches; itself, if it has none. */
+  readonly #plain: ClusterBackend
 
   /**
    * @param cluster  connected
@@ -52,6 +52,10 @@ export class ClusterBackend extends PartitionedBackend {
     super()
     this.#limits = { timeoutMs, where }
     this.#reads = reads
+    const { from = 'primary' } = reads
+    this.#copies = from === 'primary' ? null : new CopyReads(from)
+    const isPlain = this.#copies === null && reads.nearCache === undefined
+    this.#plain = isPlain ? this : new ClusterBackend(library, cluster, where, timeoutMs)
     this.#library = library
     this.#cluster = cluster
     this.#where = where
@@ -93,10 +97,23 @@ export class ClusterBackend extends PartitionedBackend {
     return statsTogether(stats) ?? { entries: 0, hits: 0, misses: 0, stalenessMs: null }
   }
 
+  /** Reads would come by other connections than the writes before them, and overtake them. */
+  override async runAll(commands: readonly EngineCommand[]): Promise<unknown[]> {
+    if (this.#plain === this || commands.every(({ args }) => isReadOnly(args))) return super.runAll(commands)
+    this.#refuseClosed()
+    const forget = (): void => {
+      for (const node of this.#used) for (const { args } of commands) node.forget(args)
+    }
+    forget()
+    const replies = await this.#plain.runAll(commands)
+    forget()
+    return replies
+  }
+
   protected async runThere(key: Bytes, command: EngineCommand): Promise<unknown> {
-    const { nearCache, from = 'primary' } = this.#reads
+    const { nearCache } = this.#reads
     if (isReadOnly(command.args)) {
-      if (from !== 'primary') return this.#fromCopy(key, command)
+      if (this.#copies !== null) return this.#fromCopy(this.#copies, key, command)
       if (nearCache !== undefined) return this.#there(key, (node) => node.run(command))
     }
     if (nearCache === undefined) return this.#send(key, command)
@@ -144,39 +161,19 @@ export class ClusterBackend extends PartitionedBackend {
     }
   }
 
-  /** From the copy that the policy chooses; if that cannot answer, or may be too old, from the primary. */
-  async #fromCopy(key: Bytes, command: EngineCommand): Promise<unknown> {
-    const { from = 'primary', maxLagMs = 0 } = this.#reads
+  #fromCopy(copies: CopyReads, key: Bytes, command: EngineCommand): Promise<unknown> {
+    const { maxLagMs = 0 } = this.#reads
     const shard = this.#cluster.slots[slotOf(key)]
     const nodes = shard === undefined ? [] : [shard.master, ...shard.replicas ?? []]
-    const known = nodes.map(({ address }) => this.#copy(address))
-    const copies = known.map((copy, index) => ({ isPrimary: index === 0, ...copy }))
-    const chosen = chooseCopy(from, copies, performance.now(), Math.random())
-    if (chosen <= 0) {
-      const startMs = performance.now()
-      const reply = await this.#send(key, command)
-      if (known[0] !== undefined) known[0].latencyMs = meanLatency(known[0].latencyMs, performance.now() - startMs)
-      return reply
+    const ask = async (index: number): Promise<unknown> => {
+      try {
+        const node = this.#node(await within(this.#cluster.nodeClient(nodes[index]!), this.#limits))
+        return await (maxLagMs > 0 ? node.readWithin(maxLagMs, command) : node.run(command))
+      } catch (error) {
+        throw this.#error(error)
+      }
     }
-    const copy = known[chosen]!
-    try {
-      const node = this.#node(await within(this.#cluster.nodeClient(nodes[chosen]!), this.#limits))
-      const startMs = performance.now()
-      const reply = await (maxLagMs > 0 ? node.readWithin(maxLagMs, command) : node.run(command))
-      copy.latencyMs = meanLatency(copy.latencyMs, performance.now() - startMs)
-      return reply
-    } catch (error) {
-      const failed = this.#error(error)
-      if (!(failed instanceof StoreError) || !CANNOT_ANSWER.has(failed.code)) throw failed
-      copy.restUntilMs = performance.now() + REST_MS
-      return this.#send(key, command)
-    }
-  }
-
-  #copy(address: string): { latencyMs: number | undefined; restUntilMs: number } {
-    let copy = this.#copies.get(address)
-    if (copy === undefined) this.#copies.set(address, copy = { latencyMs: undefined, restUntilMs: 0 })
-    return copy
+    return copies.read(nodes.map(({ address }) => address), ask, () => this.#send(key, command))
   }
 
   #node(client: RedisClient): ServerBackend {

@@ -93,8 +93,15 @@ export class ServerBackend implements Backend {
     return replyFrom(reply.value, bulk ?? asText)
   }
 
-  runAll(commands: readonly EngineCommand[]): Promise<unknown[]> {
-    return Promise.all(commands.map((command) => errorAsValue(this.run(command))))
+  async runAll(commands: readonly EngineCommand[]): Promise<unknown[]> {
+    if (this.#near === null || commands.every(({ args }) => isReadOnly(args))) {
+      return Promise.all(commands.map((command) => errorAsValue(this.run(command))))
+    }
+    // Values for the cache are read on a connection of its own, where they would overtake the writes before them.
+    for (const { args } of commands) this.forget(args)
+    const replies = await Promise.all(commands.map((command) => errorAsValue(this.#sendChecked(command))))
+    for (const { args } of commands) this.forget(args)
+    return replies
   }
 
   async transaction(commands: readonly EngineCommand[]): Promise<unknown[]> {
@@ -173,6 +180,11 @@ export class ServerBackend implements Backend {
     this.#closed = reason
     this.#near?.end()
     for (const line of this.#lines) if (line.isOpen) line.destroy()
+  }
+
+  async #sendChecked(command: EngineCommand): Promise<unknown> {
+    refuseWaiting(command)
+    return this.#send(command)
   }
 
   async #send({ args, bulk }: EngineCommand): Promise<unknown> {
