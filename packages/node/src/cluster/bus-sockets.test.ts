@@ -2,6 +2,7 @@ import { chmodSync, writeFileSync } from 'node:fs'
 import { connect, type Socket } from 'node:net'
 import { networkInterfaces } from 'node:os'
 import { join } from 'node:path'
+import { connect as connectTls } from 'node:tls'
 import { type ClusterEvent, encodeMessage } from '@slotwise/cluster'
 import { freePort, tempDir } from '@slotwise/testing'
 import { expect, test } from 'vitest'
@@ -243,4 +244,34 @@ test('the key is read from a file of its owner only; without one there is none',
   writeFileSync(path, '\n')
   chmodSync(path, 0o600)
   expect(() => BusKeys.read(path)).toThrow(/is empty/)
+})
+
+test('a refusal is told although another problem was told just now', async () => {
+  const problems: string[] = []
+  const { bus, port } = await listening(() => true, KEY, (text) => problems.push(text))
+  const plain = await listening(() => true)
+  bus.connect(1, '127.0.0.1', plain.port)
+  await expect.poll(() => problems).toEqual([expect.stringMatching(/was not made/)])
+  const stranger = new BusSockets(() => undefined, () => true)
+  stranger.keys = BusKeys.parse(OTHER_KEY)
+  for (const link of [1, 2, 3]) stranger.connect(link, '127.0.0.1', port)
+  await expect.poll(() => stranger.linkCount).toBe(0)
+  await expect.poll(() => problems.slice(1)).toEqual([expect.stringMatching(/A link from 127.0.0.1 was refused/)])
+  for (const each of [stranger, plain.bus, bus]) await each.stop()
+})
+
+test('a caller that ends before or after it has shown its key is none without the key', async () => {
+  const problems: string[] = []
+  const { bus, events, port } = await listening(() => true, KEY, (text) => problems.push(text))
+  let isReset = false
+  const silent = connect(port, '127.0.0.1', () => silent.resetAndDestroy()).once('close', () => { isReset = true })
+  await expect.poll(() => isReset).toBe(true)
+  const below = connect(port, '127.0.0.1')
+  const member = connectTls({ socket: below, ...BusKeys.parse(KEY)!.calling(0) }).on('error', () => undefined)
+  await expect.poll(() => events.map(({ type }) => type)).toEqual(['accepted'])
+  below.resetAndDestroy()
+  member.destroy()
+  await expect.poll(() => events.map(({ type }) => type)).toEqual(['accepted', 'closed'])
+  expect(problems).toEqual([])
+  await bus.stop()
 })

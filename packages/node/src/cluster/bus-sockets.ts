@@ -27,6 +27,9 @@ interface Link {
   stranger: { readonly source: string; held: number } | null
 }
 
+/** A link this node calls, or one that calls it. */
+type Problem = 'not made' | 'refused'
+
 const INBOUND_MAX = 4096
 const ADDRESSES_MAX = 4096
 /** Of whom nobody knows. */
@@ -55,11 +58,11 @@ export class BusSockets {
   #localAddress: string | undefined
   #nextInbound = -1
   #inbound = 0
-  #toldAtMs = -Infinity
+  readonly #toldAtMs = new Map<Problem, number>()
 
   /**
    * @param isMember  whether the link is one of a known node
-   * @param onProblem  gets what an operator should know, at most one each ten seconds
+   * @param onProblem  gets what an operator should know, at most one of a kind each ten seconds
    */
   constructor(
     onEvent: (event: ClusterEvent) => void, isMember: (link: LinkId) => boolean,
@@ -106,7 +109,7 @@ export class BusSockets {
         if (this.#keysRefused.size >= ADDRESSES_MAX) this.#keysRefused.clear()
         this.#keysRefused.set(address, refused + 1)
         if (refused + 1 < keys.count) return // the next call is with the other one
-        this.#tell(`The link to ${address} was not made: has it the same key of the bus? (${error.message})`)
+        this.#tell('not made', `The link to ${address} was not made: has it the same key of the bus? (${error.message})`)
       })
     }
     socket.once(this.keys === null ? 'connect' : 'secureConnect', () => {
@@ -160,9 +163,15 @@ export class BusSockets {
     })
     socket.setTimeout(STRANGER_SILENT_MS, () => link.stranger !== null && socket.destroy())
     if (secured === null) return this.#enter(link, source, socket)
-    secured.once('secure', () => this.#enter(link, source, socket))
-    secured.on('error', (error: Error) => {
-      this.#tell(`A link from ${source} was refused: it has not the key of the bus (${error.message})`)
+    let isSecure = false
+    secured.once('secure', () => {
+      isSecure = true
+      this.#enter(link, source, socket)
+    })
+    secured.on('error', (error: NodeJS.ErrnoException) => {
+      // A caller that ended meanwhile may have had it.
+      const isKeyRefused = !isSecure && error.code?.startsWith('ERR_SSL_') === true
+      if (isKeyRefused) this.#tell('refused', `A link from ${source} was refused: it has not the key of the bus (${error.message})`)
       socket.destroy()
     })
   }
@@ -174,10 +183,10 @@ export class BusSockets {
     this.#follow(id, link)
   }
 
-  #tell(text: string): void {
+  #tell(kind: Problem, text: string): void {
     const now = performance.now()
-    if (now - this.#toldAtMs < TOLD_EVERY_MS) return
-    this.#toldAtMs = now
+    if (now - (this.#toldAtMs.get(kind) ?? -Infinity) < TOLD_EVERY_MS) return
+    this.#toldAtMs.set(kind, now)
     this.#onProblem(text)
   }
 
