@@ -210,7 +210,7 @@ export class ClusterMachine {
     this.#manual.notice(sender, message)
     const { type } = message.body
     if (type === 'auth-req') {
-      this.#election.heardRequest(sender)
+      this.#election.heardRequest(sender, message)
       receiveVoteRequest(view, sender, message, this.#faults)
     } else if (type === 'auth-ack') this.#election.receiveVote(sender, message, this.#replication)
     else if (type === 'mfstart') this.#manual.receiveStart(sender)

@@ -103,6 +103,7 @@ export function reset(view: ClusterView, option: string | undefined, keys: KeyCo
   if (word === 'hard') {
     view.currentEpoch = 0
     view.lastVoteEpoch = 0
+    view.lastVoteFor = ''
     view.self.configEpoch = 0
     const former = view.self.id
     view.rename(view.self, view.randomId())

@@ -7,8 +7,8 @@
  * Source: Redis 7.0 cluster, election. Elsewhere: rank and delay (rank.ts), data age, the voter (vote.ts).
  */
 import {
-  becomePrimary, broadcast, broadcastPong, bumpWithoutConsensus, type BusMessage, type ClusterNode, type ClusterView,
-  reportCount,
+  becomePrimary, broadcast, broadcastPong, bumpWithoutConsensus, type BusBody, type BusMessage, type ClusterNode,
+  type ClusterView, reportCount, sendTo,
 } from '@slotwise/gossip'
 import { type ReplicationState, tooOld } from './data-age.js'
 import type { ShardCopies } from './copies/shard-copies.js'
@@ -19,16 +19,19 @@ import type { VoteFaults } from './vote.js'
 type State =
   | { phase: 'idle' }
   | { phase: 'waiting'; startAt: number; rank: number; manual: boolean }
-  | { phase: 'asking'; startAt: number; epoch: number; votes: Set<ClusterNode>; manual: boolean }
+  | { phase: 'asking'; startAt: number; askedAt: number; epoch: number; votes: Set<ClusterNode>; manual: boolean }
 
 /** Of T. Until then those who would agree may not have noticed yet. */
 const SILENT_TIMEOUTS = 1.5
+/** Of T. Whoever has not voted by then may not have been reached, or not have known me or the verdict. */
+const ASK_AGAIN_TIMEOUTS = 0.5
 
 export class Election {
   #state: State = { phase: 'idle' }
   #startAt: number | null = null
-  /** When another replica of my primary asked for votes. */
+  /** When another replica of my primary asked for votes, and in which epoch. */
   #siblingAt = 0
+  #siblingEpoch = 0
   #retryMs = 0
   /** Why this replica has not replaced its failed primary; empty if there is no reason to. */
   why = ''
@@ -71,9 +74,11 @@ export class Election {
   }
 
   /** AUTH_REQ of a known sender: whoever votes for it does not vote for me for a while. */
-  heardRequest(sender: ClusterNode): void {
+  heardRequest(sender: ClusterNode, { header }: BusMessage): void {
     const { self, now } = this.view
-    if (sender.primary !== null && sender.primary === self.primary) this.#siblingAt = now
+    if (sender.primary === null || sender.primary !== self.primary || header.currentEpoch <= this.#siblingEpoch) return
+    this.#siblingAt = now
+    this.#siblingEpoch = header.currentEpoch
   }
 
   /** AUTH_ACK of a known sender. */
@@ -164,14 +169,30 @@ export class Election {
     this.#startAt = view.now
     view.currentEpoch++
     const epoch = view.currentEpoch
-    this.#state = { phase: 'asking', startAt: state.startAt, epoch, votes: new Set(), manual: state.manual }
+    this.#state = {
+      phase: 'asking', startAt: state.startAt, askedAt: view.now, epoch, votes: new Set(), manual: state.manual,
+    }
     if (this.faults.skipPersist !== true) view.persist(true, 'an election was started')
     view.log('info', `Starting a failover election for epoch ${epoch}.`)
     view.event('electionStarted', view.self.id)
     // A voter must know the verdict before it is asked: the news may still be under way from whoever announced it.
-    if (!state.manual && !this.#isUnfit) broadcast(view, { type: 'fail', failed: view.self.primary!.id })
-    broadcast(view, { type: 'auth-req' }, state.manual || this.#isUnfit)
+    const isForced = state.manual || this.#isUnfit
+    if (!isForced) broadcast(view, this.#verdict)
+    broadcast(view, { type: 'auth-req' }, isForced)
   }
+
+  /** Who has voted in this epoch votes for nobody else in it: to ask twice is safe. */
+  #askAgain(votes: ReadonlySet<ClusterNode>, manual: boolean): void {
+    const { view } = this
+    const isForced = manual || this.#isUnfit
+    for (const voter of view.list) {
+      if (!voter.isVoter || votes.has(voter)) continue
+      if (!isForced) sendTo(view, voter, this.#verdict)
+      sendTo(view, voter, { type: 'auth-req' }, isForced)
+    }
+  }
+
+  get #verdict(): BusBody { return { type: 'fail', failed: this.view.self.primary!.id } }
 
   #ask(timeoutMs: number): void {
     const state = this.#state
@@ -197,6 +218,10 @@ export class Election {
       return
     }
     this.#say(`waiting for votes: ${state.votes.size} of ${needed}`)
+    const { nodeTimeoutMs, promptElections } = view.options
+    if (!promptElections || view.now - state.askedAt < ASK_AGAIN_TIMEOUTS * nodeTimeoutMs) return
+    state.askedAt = view.now
+    this.#askAgain(state.votes, state.manual)
   }
 
   #takeOver(forced: boolean): void {

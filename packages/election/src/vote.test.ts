@@ -97,6 +97,18 @@ describe('a vote', () => {
     expect(logs(bench.ask(6, {}, 2))[0]).toContain('already voted for epoch 31')
   })
 
+  it('that was lost is sent again to whom it was for, and to nobody in another epoch', () => {
+    const bench = new Bench()
+    const kinds = (effects: readonly Effect[]): string[] => effects.map(({ type }) => type)
+    bench.ask()
+    const again = bench.ask(5, {}, 900)
+    expect(again).toMatchObject([{ type: 'send', message: { body: { type: 'auth-ack' }, header: { currentEpoch: 31 } } }])
+    expect(bench.node(1).votedAt).toBe(START + 1)
+    expect(kinds(bench.ask(5, { currentEpoch: 30 }, 901))).toEqual(['log'])
+    bench.view.currentEpoch = 32
+    expect(kinds(bench.ask(5, { currentEpoch: 32 }, 902))).toEqual(['log'])
+  })
+
   it('about the same primary not before 2 T', () => {
     const bench = new Bench()
     bench.ask()

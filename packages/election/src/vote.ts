@@ -15,17 +15,27 @@ export interface VoteFaults {
 export function receiveVoteRequest(view: ClusterView, sender: ClusterNode, message: BusMessage,
   faults: VoteFaults = {}): void {
   if (!view.self.isVoter) return
+  if (isVotedFor(view, sender, message)) { // it asks again: what I answered was lost
+    sendTo(view, sender, { type: 'auth-ack' })
+    return
+  }
   const why = refusalOf(view, sender, message, faults)
   if (why !== null) {
     view.log('info', `Failover auth denied to ${sender.id}: ${why}`)
     return
   }
   view.lastVoteEpoch = view.currentEpoch
+  view.lastVoteFor = sender.id
   Object.assign(sender.primary!, { votedAt: view.now, votedFor: sender })
   if (faults.skipPersist !== true) view.persist(true, 'a vote')
   sendTo(view, sender, { type: 'auth-ack' })
   view.log('info', `Failover auth granted to ${sender.id} for epoch ${view.currentEpoch}`)
   view.event('voteGranted', sender.id)
+}
+
+function isVotedFor(view: ClusterView, sender: ClusterNode, { header }: BusMessage): boolean {
+  const { currentEpoch } = view
+  return view.lastVoteFor === sender.id && view.lastVoteEpoch === currentEpoch && header.currentEpoch === currentEpoch
 }
 
 function refusalOf(view: ClusterView, sender: ClusterNode, { header }: BusMessage, faults: VoteFaults): string | null {

@@ -56,6 +56,8 @@ export class ClusterView {
   now: number
   currentEpoch = 0
   lastVoteEpoch = 0
+  /** Who got that vote from this process; empty: nobody. */
+  lastVoteFor = ''
   /** Empty until the cluster first served all slots. */
   clusterId = ''
   /** Another node has said the same, now or in an earlier life: only then it is kept. */

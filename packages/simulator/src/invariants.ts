@@ -32,6 +32,7 @@ export class Invariants {
     const epochs = this.#votes.get(voter) ?? new Map<number, NodeId>()
     this.#votes.set(voter, epochs)
     const former = epochs.get(header.currentEpoch)
+    if (former === candidate) return // the same vote, sent again
     if (former !== undefined)
       throw new Violation(`${short(voter)} voted twice in epoch ${header.currentEpoch}: for ${short(former)} and for ${short(candidate)}`)
     epochs.set(header.currentEpoch, candidate)
