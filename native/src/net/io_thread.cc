@@ -180,14 +180,25 @@ void IoThread::Turn(int timeout_ms) {
   if (state_->now_ms - last_housekeeping_ms_ >= 1000 || accept_paused_until_ms_ != 0) Housekeeping();
 }
 
+void IoThread::PauseAccepting(const std::string& why) {
+  engine_.logger().Warn("Error accepting a client connection: " + why + ", pausing for 100 ms");
+  accept_paused_until_ms_ = MonotonicMs() + kAcceptPauseMs;
+  descriptors_short_ = true;
+  for (Listener& l : listeners_) epoll_ctl(epoll_fd_, EPOLL_CTL_DEL, l.fd, nullptr);
+}
+
 void IoThread::Accept(const Listener& listener) {
+  const auto pause_for_reserve = [&] {
+    PauseAccepting("Too many open files (the last " + std::to_string(descriptor_reserve_.size()) + " are kept for the server itself)");
+  };
+  if (accept_paused_until_ms_ != 0) return;  // another listener of this turn found so
+  if (descriptors_short_ && descriptor_reserve_.IsAllThatIsLeft(listener.fd)) return pause_for_reserve();
+  descriptors_short_ = false;
   for (int i = 0; i < kAcceptsATurn; ++i) {
     int fd = accept4(listener.fd, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd < 0) {
       if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
-        engine_.logger().Warn(std::string("Error accepting a client connection: ") + std::strerror(errno) + ", pausing for 100 ms");
-        accept_paused_until_ms_ = MonotonicMs() + kAcceptPauseMs;
-        for (Listener& l : listeners_) epoll_ctl(epoll_fd_, EPOLL_CTL_DEL, l.fd, nullptr);
+        PauseAccepting(std::strerror(errno));
       } else if (errno == EINTR || errno == ECONNABORTED) {
         continue;
       }
@@ -213,6 +224,7 @@ void IoThread::Accept(const Listener& listener) {
       refuse(kDenied);
       continue;
     }
+    const bool is_last = descriptor_reserve_.Begins(fd);
     IoThread& owner = server_.LeastBusy();
     if (&owner == this) {
       connection_count_.fetch_add(1, std::memory_order_relaxed);
@@ -220,6 +232,7 @@ void IoThread::Accept(const Listener& listener) {
     } else {
       owner.Adopt(fd, listener.unix_socket, listener.address);
     }
+    if (is_last) return pause_for_reserve();
   }
 }
 

@@ -17,6 +17,7 @@
 
 #include "engine/engine.h"
 #include "net/connection.h"
+#include "net/descriptor_reserve.h"
 #include "net/socket.h"
 
 namespace slotwise {
@@ -87,6 +88,7 @@ class IoThread {
   void Run();
   void Turn(int timeout_ms);
   void Accept(const Listener& listener);
+  void PauseAccepting(const std::string& why);
   void WatchListeners();
   void ReplaceListeners(const std::vector<Listener>& listeners);
   void AddConnection(int fd, bool unix_socket, const std::string& local);
@@ -181,6 +183,8 @@ class IoThread {
   std::set<std::pair<std::int64_t, std::uint64_t>> deadlines_;  // of those who wait for a key: MonotonicMs() and id
   std::int64_t last_housekeeping_ms_ = 0;
   std::int64_t accept_paused_until_ms_ = 0;
+  DescriptorReserve descriptor_reserve_;
+  bool descriptors_short_ = false;                // when it last accepted
   bool needs_clock_ = false;                      // soft limits or unauthenticated clients are being timed
 
   std::mutex mailbox_mutex_;
