@@ -343,6 +343,23 @@ describe('manual failover of a replica', () => {
     expect([bench.view.self.isPrimary, bench.view.currentEpoch]).toEqual([true, 4])
   })
 
+  it('whose primary fails before its last writes have come ends with the request, and the votes are there for a failed primary', () => {
+    const bench = new Bench()
+    bench.node(1).clear(NodeFlag.fail)
+    bench.at(0, () => bench.manual.begin(false))
+    bench.at(1, () => bench.manual.notice(bench.node(1), header(true, 100)))
+    bench.advance(2)
+    bench.at(3, () => bench.manual.notice(bench.node(1), header(true, 114)))
+    for (const voter of [2, 3]) bench.vote(5, voter, 4)
+    expect(bench.election.why).toMatch(/waiting for what the primary wrote last/)
+    bench.node(1).set(NodeFlag.fail)
+    bench.advance(1000)
+    expect(bench.view.self.isPrimary).toBe(false)
+    bench.at(5001, () => bench.manual.tick())
+    bench.advance(5001)
+    expect([bench.view.self.isPrimary, bench.view.currentEpoch]).toEqual([true, 4])
+  })
+
   it('that is over while its votes come takes nothing', () => {
     const bench = new Bench()
     bench.node(1).clear(NodeFlag.fail)

@@ -46,6 +46,7 @@ export class Election {
     this.#state = { phase: 'idle' }
     this.#startAt = null
     this.#siblingAt = 0
+    this.#siblingEpoch = 0
     this.why = ''
   }
 
@@ -66,6 +67,8 @@ export class Election {
       return
     }
     const timeoutMs = Math.max(2 * view.options.nodeTimeoutMs, 2000)
+    // What is begun goes on when the request is over and the primary has failed: its last words will not come.
+    if (this.#state.phase !== 'idle' && this.#state.manual && !manual.isActive) this.#state.manual = false
     // A manual failover does not wait for an older attempt to run out.
     if (isManual && this.#state.phase !== 'idle' && !this.#state.manual) this.#state = { phase: 'idle' }
     if (this.#state.phase === 'idle') this.#schedule(isManual, timeoutMs)
