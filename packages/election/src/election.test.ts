@@ -237,6 +237,13 @@ describe('votes', () => {
     expect(bench.view.self.isPrimary).toBe(true)
   })
 
+  it('does not ask again when it has heard of a later epoch: whoever voted in that one has not voted for it', () => {
+    const bench = new Bench()
+    bench.advance(0)
+    bench.view.currentEpoch = 5
+    for (let ms = 500; ms <= 4000; ms += 500) expect(sent(bench.advance(ms))).toEqual([])
+  })
+
   it('as in Redis, it asks once', () => {
     const bench = new Bench({ promptElections: false })
     for (let ms = 0; bench.view.currentEpoch === 3; ms += 100) bench.advance(ms)

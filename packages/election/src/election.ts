@@ -223,6 +223,8 @@ export class Election {
     this.#say(`waiting for votes: ${state.votes.size} of ${needed}`)
     const { nodeTimeoutMs, promptElections } = view.options
     if (!promptElections || view.now - state.askedAt < ASK_AGAIN_TIMEOUTS * nodeTimeoutMs) return
+    // The request carries the current epoch: a vote in a later one is no vote for this election.
+    if (view.currentEpoch !== state.epoch) return
     state.askedAt = view.now
     this.#askAgain(state.votes, state.manual)
   }

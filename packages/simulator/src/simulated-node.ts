@@ -258,7 +258,9 @@ export class SimulatedNode implements Endpoint {
     if (message.body.type === 'auth-ack') {
       const peer = this.world.network.peerOf(this, link)
       const candidate = peer === undefined ? undefined : this.world.nodes[peer]?.machine?.view.self.id
-      this.world.invariants.voted(machine.view.self.id, candidate ?? 'unknown', message)
+      // Who is down gets nothing, and may have had the vote before.
+      const addressee = machine.view.links.get(link)?.node?.id
+      this.world.invariants.voted(machine.view.self.id, candidate ?? addressee ?? 'unknown', message)
     }
     this.world.network.send(this, link, this.isPlain ? withoutExtensions(message) : message)
   }
