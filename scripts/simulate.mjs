@@ -86,7 +86,8 @@ function copies(simulator, values, faults) {
   if (values.replay !== undefined) return console.log(tell(Number(values.replay)))
   const startAt = performance.now()
   const endAt = startAt + Number(values.minutes) * 60_000
-  const sums = { schedules: 0, steps: 0, writes: 0, acknowledged: 0, resets: 0, convergedTimeoutsMax: 0 }
+  const sums = { schedules: 0, steps: 0, writes: 0, acknowledged: 0, resets: 0, convergedTimeoutsMax: 0,
+    replacedTimeoutsMax: 0 }
   for (let seed = Number(values.seed); performance.now() < endAt && sums.schedules < Number(values.schedules); seed++) {
     const result = simulator.runCopySchedule({ seed, ...options })
     sums.schedules++

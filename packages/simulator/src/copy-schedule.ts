@@ -40,6 +40,8 @@ export interface CopyScheduleResult {
   steps: number
   convergedMs: number
   nodeTimeoutMs: number
+  /** After how long another copy served when the primary had died; null if too few are left to acknowledge without it. */
+  replacedMs: number | null
 }
 
 export function runCopySchedule({
@@ -67,7 +69,7 @@ export function runCopySchedule({
     world.nodes.push(node)
   })
   const result: CopyScheduleResult = {
-    seed, violation: null, writes: 0, acknowledged: 0, leaders: 0, resets: 0, steps: 0, convergedMs: 0, nodeTimeoutMs,
+    seed, violation: null, writes: 0, acknowledged: 0, leaders: 0, resets: 0, steps: 0, convergedMs: 0, nodeTimeoutMs, replacedMs: null,
   }
   const shard = world.nodes.filter((_, index) => index === 0 || index >= shards)
   try {
@@ -77,6 +79,8 @@ export function runCopySchedule({
     chaos.run(5000 + chaosMs)
     result.resets = chaos.resets
     result.convergedMs = heal(world, shard, nodeTimeoutMs)
+    const hasEnoughWithoutPrimary = received === 0 ? copies >= 3 : received <= copies - 2
+    if (hasEnoughWithoutPrimary) result.replacedMs = replaceLeader(world, shard, 2 * convergenceBoundMs(nodeTimeoutMs))
   } catch (error) {
     if (!(error instanceof Violation)) throw error
     result.violation = error.message
@@ -93,17 +97,20 @@ function runUntil(queue: EventQueue, time: number): void {
   while (queue.next(time));
 }
 
+function serves({ machine, clock }: SimulatedNode): boolean {
+  const duty = machine?.copyDuty
+  return duty?.isActive === true && duty.tag !== null && clock < duty.servesUntilMs && machine!.view.self.isVoter
+}
+
 /** The primary that serves the shard now, if it counts all copies as they are. */
 function wholeLeader(shard: readonly SimulatedNode[]): SimulatedNode | undefined {
   const keys = shard.map(({ machine }) => {
     const facts = machine?.facts()
     return facts?.copies === undefined ? '' : `${facts.id}/${facts.copies.incarnation}`
   })
-  return shard.find(({ machine, clock }) => {
-    const duty = machine?.copyDuty
-    const members = machine?.facts().copies?.set?.members
-    const serves = duty?.isActive === true && duty.tag !== null && clock < duty.servesUntilMs
-    return serves && machine!.view.self.isVoter && members?.length === 1 && members[0]!.length === shard.length &&
+  return shard.find((node) => {
+    const members = node.machine?.facts().copies?.set?.members
+    return serves(node) && members?.length === 1 && members[0]!.length === shard.length &&
       keys.every((key) => members[0]!.includes(key))
   })
 }
@@ -129,6 +136,21 @@ function heal(world: World, shard: readonly SimulatedNode[], nodeTimeoutMs: numb
     for (const { name, machine } of shard)
       world.log?.([name, JSON.stringify([machine?.copyDuty, machine?.facts().copies]), machine?.failoverWhy].join(' '))
     throw new Violation(`no agreement ${bound} ms after healing: ${why}`)
+  }
+}
+
+/** The primary of the healed shard dies for good: whatever it has been through before, another copy must serve. */
+function replaceLeader({ queue, random, log }: World, shard: readonly SimulatedNode[], boundMs: number): number {
+  const leader = wholeLeader(shard)!
+  leader.crash(random() < 0.5)
+  const diedAt = queue.now
+  for (;;) {
+    runUntil(queue, queue.now + 100)
+    if (shard.some(serves)) return queue.now - diedAt
+    if (queue.now - diedAt <= boundMs) continue
+    for (const node of shard) for (const line of node.describe()) log?.(line)
+    const reasons = shard.map(({ name, machine }) => `${name}: ${machine?.failoverWhy ?? 'is down'}`)
+    throw new Violation(`${leader.name} was not replaced in ${boundMs} ms: ${reasons.join('; ')}`)
   }
 }
 
