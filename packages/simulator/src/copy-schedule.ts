@@ -40,7 +40,7 @@ export interface CopyScheduleResult {
   steps: number
   convergedMs: number
   nodeTimeoutMs: number
-  /** After how long another copy served when the primary had died; null if too few are left to acknowledge without it. */
+  /** After how long another copy served when the primary had died; null if too few are left without it. */
   replacedMs: number | null
 }
 
@@ -69,7 +69,8 @@ export function runCopySchedule({
     world.nodes.push(node)
   })
   const result: CopyScheduleResult = {
-    seed, violation: null, writes: 0, acknowledged: 0, leaders: 0, resets: 0, steps: 0, convergedMs: 0, nodeTimeoutMs, replacedMs: null,
+    seed, violation: null, writes: 0, acknowledged: 0, leaders: 0, resets: 0, steps: 0, convergedMs: 0, nodeTimeoutMs,
+    replacedMs: null,
   }
   const shard = world.nodes.filter((_, index) => index === 0 || index >= shards)
   try {
