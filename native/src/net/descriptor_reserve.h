@@ -2,6 +2,7 @@
 // bus need some when clients have all they could get (Redis keeps 32, too).
 #pragma once
 
+#include <fcntl.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -27,7 +28,7 @@ class DescriptorReserve {
 
   // Whether a client could get one. `fd`: any that is open. Two system calls.
   bool IsAllThatIsLeft(int fd) {
-    const int lowest = dup(fd);
+    const int lowest = fcntl(fd, F_DUPFD_CLOEXEC, 0);
     if (lowest < 0) return true;
     close(lowest);
     return Begins(lowest);
