@@ -54,15 +54,21 @@ describePeer(['redis-cli', 'redis-benchmark'], 'a node whose application blocks 
       await waitFor(() => output.startsWith('up,blocking'))
       const benchmark = peer('redis-benchmark')
       if (!benchmark.usable) throw new Error(benchmark.reason)
-      const saturate = (): ChildProcess =>
-        spawn(benchmark.path, ['-p', String(port), '-c', '50', '-P', '32', '-n', '1000000000', '-q', 'SET', '{06S}', 'x'.repeat(100)], { stdio: 'ignore' })
+      const last = { said: '', isOver: false }
+      const saturate = (): ChildProcess => {
+        Object.assign(last, { said: '', isOver: false })
+        const started = spawn(benchmark.path, ['-p', String(port), '-c', '50', '-P', '32', '-n', '1000000000', '-q', 'SET', '{06S}', 'x'.repeat(100)], { stdio: ['ignore', 'pipe', 'pipe'] })
+        for (const stream of [started.stdout, started.stderr]) stream.on('data', (chunk: Buffer) => last.said = (last.said + chunk.toString()).slice(-1000))
+        return started.once('close', () => { last.isOver = true })
+      }
       load = saturate()
       const looks = { all: 0, idle: 0 }
       const flags = new Set<string>()
       while (output === 'up,blocking') {
         // It ends with the first error: a machine that stands still for a second ends the lease of the node.
         looks.all++
-        if (load.exitCode !== null) {
+        if (last.isOver) {
+          expect(last.said).toContain('CLUSTERDOWN')
           looks.idle++
           load = saturate()
         }
